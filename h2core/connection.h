@@ -1,0 +1,144 @@
+// One HTTP/2 connection, client or server (RFC 9113). It does no I/O, reads no clock, takes no lock and throws nothing:
+// bytes go in by `receive()`, events come out of it; calls go in, bytes come out of `poll_output()`.
+#pragma once
+
+#include <optional>
+
+#include <h2core/config.h>
+#include <h2core/error.h>
+#include <h2core/event.h>
+#include <h2core/request.h>
+
+namespace h2 {
+
+namespace detail {
+class Engine;
+/// The first member of the engine, so that the two questions of every loop are inline.
+struct Pending {
+  bool event = false;
+  bool output = false;
+};
+}  // namespace detail
+
+/// What the transport should do once output is drained.
+enum class TransportWish : std::uint8_t {
+  open,            ///< go on
+  shut_down_write, ///< send FIN, go on reading and feeding `receive()` so that no TCP reset destroys our GOAWAY
+  close,           ///< both directions are done with
+};
+
+enum class Shutdown : std::uint8_t {
+  graceful,   ///< GOAWAY(2^31-1), a PING, GOAWAY(last), streams run to their end (RFC 9113 6.8)
+  immediate,  ///< GOAWAY(last), streams that are open end now
+};
+
+/// A snapshot for logs and metrics.
+struct Counters {
+  std::uint64_t frames_received = 0, frames_sent = 0;
+  std::uint64_t streams_opened = 0, streams_refused = 0, streams_reset_by_peer = 0, streams_reset_by_us = 0;
+  std::uint64_t data_bytes_received = 0, data_bytes_sent = 0;  ///< content only
+  std::uint64_t work_charged = 0;                              ///< frames that moved nothing forward
+};
+
+/// Windows and sizes of a stream, or of the connection (`kConnection`), in bytes. RFC 9113 6.9.
+struct WindowView {
+  std::int64_t send_window = 0;       ///< what we may still send; negative after a shrink
+  std::int64_t recv_window = 0;       ///< what the peer may still send
+  std::uint64_t unconsumed = 0;       ///< delivered, and not yet given back by `consume()`
+  std::uint64_t owed = 0;             ///< consumed, and not yet announced by WINDOW_UPDATE
+  std::uint64_t queued = 0;           ///< content given to us and not yet framed
+};
+
+class H2CORE_API Connection {
+ public:
+  /// Queues the preface and SETTINGS. If memory fails already here, the first event is ConnectionFailed.
+  explicit Connection(const Config& config) noexcept;
+  ~Connection();
+  Connection(Connection&& other) noexcept;
+  Connection& operator=(Connection&& other) noexcept;
+
+  /// The next event. Decodes from the front of `input` and advances it. Null: none waits, and the input is used up
+  /// (or `max_queued_output` of replies wait for a peer that does not read: then the rest of `input` is left).
+  std::optional<Event> receive(ByteView& input) noexcept;
+  /// The peer sends no more; our output may still go out. Loop over `receive` with empty input afterwards.
+  void receive_eof() noexcept;
+  /// Both directions are gone: all streams end, nothing is left to send.
+  void transport_lost() noexcept;
+
+  /// Fills `slices` from the front with what is to be sent, in order, and returns how many. They stay as they are until
+  /// `consume_output()` takes them or `transport_lost()`; polling again returns the same, perhaps followed by more.
+  std::size_t poll_output(std::span<ByteView> slices, std::size_t max_bytes = std::size_t{64} * 1024) noexcept;
+  /// The transport took this many bytes from the front of what was polled.
+  void consume_output(std::size_t bytes) noexcept;
+
+  bool has_event() const noexcept { return pending_->event; }
+  bool has_output() const noexcept { return pending_->output; }
+  TransportWish transport_wish() const noexcept;
+
+  /// First thing on every wake-up. Time never goes back; an earlier `now` counts as the latest one.
+  void advance_time(TimePoint now) noexcept;
+  /// When `advance_time()` wants to be called next, or null when no timer runs.
+  std::optional<TimePoint> deadline() const noexcept;
+
+  /// A client's: opens a stream. Over the peer's stream limit it waits, first in first out, its fields copied.
+  Result<StreamId> send_request(const Request& request, EndStream end, void* user = nullptr) noexcept;
+  /// A server's: the final response head.
+  Result<void> send_response(StreamId stream, std::uint16_t status, std::span<const Field> fields,
+                             EndStream end) noexcept;
+  /// A server's: a 1xx head before the final one; 101 is a misuse (RFC 9113 8.6).
+  Result<void> send_informational(StreamId stream, std::uint16_t status, std::span<const Field> fields) noexcept;
+  /// Ends our side with a trailer section, behind all content that was queued (copied if content waits).
+  Result<void> send_trailers(StreamId stream, std::span<const Field> fields) noexcept;
+  /// Lends `data` until the DataSent that carries `token`; also for empty data. Several may queue.
+  Result<void> send_data(StreamId stream, ByteView data, Token token, EndStream end) noexcept;
+  /// Copies as much of `data` as `Config::copy_bound` has room for and says how much; if that is not all, StreamWritable
+  /// follows when there is room. `end` counts only once all of `data` was taken.
+  Result<std::size_t> send_copy(StreamId stream, ByteView data, EndStream end) noexcept;
+  /// A server's: promises `request` beside `parent`; then answer the returned stream (RFC 9113 8.4).
+  Result<StreamId> push(StreamId parent, const Request& request, void* user = nullptr) noexcept;
+  /// Ends the stream now. What was committed to the output still goes out; the rest is dropped.
+  Result<void> reset(StreamId stream, ErrorCode code) noexcept;
+
+  /// Gives the peer `bytes` of received content back, on stream and connection; batched (RFC 9113 6.9), so call it
+  /// freely. More than was received, or a stream that is gone, credits only what is still owed.
+  void consume(StreamId stream, std::size_t bytes) noexcept;
+  /// The same, one window at a time: `consume_connection` first lets others run while this stream is held back.
+  void consume_stream(StreamId stream, std::size_t bytes) noexcept;
+  void consume_connection(StreamId stream, std::size_t bytes) noexcept;
+  /// Everything that the stream still owes.
+  void release(StreamId stream) noexcept;
+  /// Resizes a receive window; shrinking works by withholding updates. `kConnection` names the connection's.
+  Result<void> set_window(StreamId stream, std::uint32_t bytes) noexcept;
+
+  /// Sends SETTINGS. A looser value is accepted from now on, a tighter one from its ACK (RFC 9113 6.5.3).
+  Result<void> send_settings(std::span<const Setting> entries) noexcept;
+  /// PingAnswered follows with the round-trip time.
+  Result<void> ping(Token token) noexcept;
+  /// Begins to end the connection. At `drain` after now at the latest, what is open is cut; zero waits for ever.
+  /// A second call may only hasten.
+  void shutdown(Shutdown how, Duration drain = Duration{0}, ErrorCode code = ErrorCode::no_error) noexcept;
+
+  /// The caller's value for a stream, handed back in its events.
+  Result<void> set_user(StreamId stream, void* user) noexcept;
+  /// Null when the stream is not known (any more).
+  void* user(StreamId stream) const noexcept;
+  std::optional<WindowView> window(StreamId stream) const noexcept;
+  std::size_t open_streams() const noexcept;
+  const Settings& peer_settings() const noexcept;
+  const Counters& counters() const noexcept;
+  /// Calls `visit(token)` for all lent memory that is still held, and forgets it. For use before destruction.
+  template <class Visitor>
+  void abandon(Visitor&& visit) noexcept {
+    abandon_each([](void* context, Token token) noexcept { (*static_cast<Visitor*>(context))(token); },
+                 const_cast<void*>(static_cast<const void*>(&visit)));
+  }
+
+ private:
+  void abandon_each(void (*visit)(void* context, Token token) noexcept, void* context) noexcept;
+
+  Allocator allocator_;
+  detail::Engine* engine_ = nullptr;  // null only when the very first allocation failed
+  const detail::Pending* pending_;
+};
+
+}  // namespace h2
