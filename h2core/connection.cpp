@@ -1,0 +1,160 @@
+// The public face: every call is the engine's, and a connection that memory failed at birth says so once.
+#include <h2core/connection.h>
+
+#include <new>
+
+#include <h2core/detail/engine.h>
+
+namespace h2 {
+namespace {
+
+constexpr detail::Pending kUnborn{.event = true, .output = false};
+constexpr detail::Pending kDead{};
+
+}  // namespace
+
+Connection::Connection(const Config& config) noexcept : allocator_(config.allocator), pending_(&kUnborn) {
+  void* memory = allocator_.allocate(allocator_.context, sizeof(detail::Engine));
+  if (memory == nullptr) return;
+  engine_ = ::new (memory) detail::Engine(config);
+  pending_ = &engine_->pending;
+}
+
+Connection::~Connection() {
+  if (engine_ == nullptr) return;
+  engine_->~Engine();
+  allocator_.release(allocator_.context, engine_, sizeof(detail::Engine));
+}
+
+Connection::Connection(Connection&& other) noexcept
+    : allocator_(other.allocator_), engine_(other.engine_), pending_(other.pending_) {
+  other.engine_ = nullptr;
+  other.pending_ = &kDead;
+}
+
+Connection& Connection::operator=(Connection&& other) noexcept {
+  if (this == &other) return *this;
+  this->~Connection();
+  return *::new (static_cast<void*>(this)) Connection(static_cast<Connection&&>(other));
+}
+
+std::optional<Event> Connection::receive(ByteView& input) noexcept {
+  if (engine_ != nullptr) return engine_->receive(input);
+  input = {};
+  if (!pending_->event) return std::nullopt;
+  pending_ = &kDead;
+  const ViolationRow& row = describe(Violation::out_of_memory);
+  return ConnectionFailed{Violation::out_of_memory, row.code, row.sentence, row.section};
+}
+
+void Connection::receive_eof() noexcept {
+  if (engine_ != nullptr) engine_->receive_eof();
+}
+void Connection::transport_lost() noexcept {
+  if (engine_ != nullptr) engine_->transport_lost();
+}
+std::size_t Connection::poll_output(std::span<ByteView> slices, std::size_t max_bytes) noexcept {
+  return engine_ != nullptr ? engine_->poll_output(slices, max_bytes) : 0;
+}
+void Connection::consume_output(std::size_t bytes) noexcept {
+  if (engine_ != nullptr) engine_->consume_output(bytes);
+}
+TransportWish Connection::transport_wish() const noexcept {
+  return engine_ != nullptr ? engine_->transport_wish() : TransportWish::close;
+}
+void Connection::advance_time(TimePoint now) noexcept {
+  if (engine_ != nullptr) engine_->advance_time(now);
+}
+std::optional<TimePoint> Connection::deadline() const noexcept {
+  return engine_ != nullptr ? engine_->deadline() : std::nullopt;
+}
+
+Result<StreamId> Connection::send_request(const Request& request, EndStream end, void* user) noexcept {
+  if (engine_ == nullptr) return Misuse::connection_over;
+  return engine_->send_request(request, end, user);
+}
+Result<void> Connection::send_response(StreamId stream, std::uint16_t status, std::span<const Field> fields,
+                                       EndStream end) noexcept {
+  if (engine_ == nullptr) return Misuse::connection_over;
+  return engine_->send_response(stream, status, fields, end);
+}
+Result<void> Connection::send_informational(StreamId stream, std::uint16_t status,
+                                            std::span<const Field> fields) noexcept {
+  if (engine_ == nullptr) return Misuse::connection_over;
+  return engine_->send_informational(stream, status, fields);
+}
+Result<void> Connection::send_trailers(StreamId stream, std::span<const Field> fields) noexcept {
+  if (engine_ == nullptr) return Misuse::connection_over;
+  return engine_->send_trailers(stream, fields);
+}
+Result<void> Connection::send_data(StreamId stream, ByteView data, Token token, EndStream end) noexcept {
+  if (engine_ == nullptr) return Misuse::connection_over;
+  return engine_->send_data(stream, data, token, end);
+}
+Result<std::size_t> Connection::send_copy(StreamId stream, ByteView data, EndStream end) noexcept {
+  if (engine_ == nullptr) return Misuse::connection_over;
+  return engine_->send_copy(stream, data, end);
+}
+Result<StreamId> Connection::push(StreamId parent, const Request& request, void* user) noexcept {
+  if (engine_ == nullptr) return Misuse::connection_over;
+  return engine_->push(parent, request, user);
+}
+Result<void> Connection::reset(StreamId stream, ErrorCode code) noexcept {
+  if (engine_ == nullptr) return Misuse::connection_over;
+  return engine_->reset(stream, code);
+}
+
+void Connection::consume(StreamId stream, std::size_t bytes) noexcept {
+  consume_stream(stream, bytes);
+  consume_connection(stream, bytes);
+}
+void Connection::consume_stream(StreamId stream, std::size_t bytes) noexcept {
+  if (engine_ != nullptr) engine_->consume_stream(stream, bytes);
+}
+void Connection::consume_connection(StreamId stream, std::size_t bytes) noexcept {
+  if (engine_ != nullptr) engine_->consume_connection(stream, bytes);
+}
+void Connection::release(StreamId stream) noexcept {
+  if (engine_ != nullptr) engine_->release(stream);
+}
+Result<void> Connection::set_window(StreamId stream, std::uint32_t bytes) noexcept {
+  if (engine_ == nullptr) return Misuse::connection_over;
+  return engine_->set_window(stream, bytes);
+}
+
+Result<void> Connection::send_settings(std::span<const Setting> entries) noexcept {
+  if (engine_ == nullptr) return Misuse::connection_over;
+  return engine_->send_settings(entries);
+}
+Result<void> Connection::ping(Token token) noexcept {
+  if (engine_ == nullptr) return Misuse::connection_over;
+  return engine_->ping(token);
+}
+void Connection::shutdown(Shutdown how, Duration drain, ErrorCode code) noexcept {
+  if (engine_ != nullptr) engine_->shutdown(how, drain, code);
+}
+
+Result<void> Connection::set_user(StreamId stream, void* user) noexcept {
+  if (engine_ == nullptr) return Misuse::connection_over;
+  return engine_->set_user(stream, user);
+}
+void* Connection::user(StreamId stream) const noexcept {
+  return engine_ != nullptr ? engine_->user(stream) : nullptr;
+}
+std::optional<WindowView> Connection::window(StreamId stream) const noexcept {
+  return engine_ != nullptr ? engine_->window(stream) : std::nullopt;
+}
+std::size_t Connection::open_streams() const noexcept { return engine_ != nullptr ? engine_->open_streams() : 0; }
+const Settings& Connection::peer_settings() const noexcept {
+  static constexpr Settings kDefaults;
+  return engine_ != nullptr ? engine_->peer_settings() : kDefaults;
+}
+const Counters& Connection::counters() const noexcept {
+  static constexpr Counters kNothing;
+  return engine_ != nullptr ? engine_->counters() : kNothing;
+}
+void Connection::abandon_each(void (*visit)(void* context, Token token) noexcept, void* context) noexcept {
+  if (engine_ != nullptr) engine_->abandon_each(visit, context);
+}
+
+}  // namespace h2

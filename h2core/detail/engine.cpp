@@ -1,0 +1,543 @@
+// Life of a connection: construction, the events that wait, time, our settings, shutdown and failure.
+#include <h2core/detail/engine.h>
+
+namespace h2::detail {
+namespace {
+
+std::uint32_t looser(std::uint32_t a, std::uint32_t b) { return a > b ? a : b; }
+
+// Per setting, the value that allows the peer more (RFC 9113 6.5.3).
+Settings looser(const Settings& a, const Settings& b) {
+  return {.header_table_size = looser(a.header_table_size, b.header_table_size),
+          .enable_push = looser(a.enable_push, b.enable_push),
+          .max_concurrent_streams = looser(a.max_concurrent_streams, b.max_concurrent_streams),
+          .initial_window_size = looser(a.initial_window_size, b.initial_window_size),
+          .max_frame_size = looser(a.max_frame_size, b.max_frame_size),
+          .max_header_list_size = looser(a.max_header_list_size, b.max_header_list_size),
+          .enable_connect_protocol = looser(a.enable_connect_protocol, b.enable_connect_protocol),
+          .no_rfc7540_priorities = b.no_rfc7540_priorities};
+}
+
+bool is_legal(const Setting& setting, Role role, const Settings& announced) {
+  switch (setting.id) {
+    case SettingId::enable_push:
+      return setting.value <= (role == Role::client ? 1U : 0U);
+    case SettingId::initial_window_size:
+      return setting.value <= kMaxWindow;
+    case SettingId::max_frame_size:
+      return setting.value >= 16384 && setting.value <= 0xffffff;
+    case SettingId::enable_connect_protocol:
+      return setting.value <= 1 && setting.value >= announced.enable_connect_protocol;
+    case SettingId::no_rfc7540_priorities:
+      return setting.value <= 1;
+    default:
+      return true;
+  }
+}
+
+void set(Settings& settings, const Setting& setting) {
+  switch (setting.id) {
+    case SettingId::header_table_size: settings.header_table_size = setting.value; break;
+    case SettingId::enable_push: settings.enable_push = setting.value; break;
+    case SettingId::max_concurrent_streams: settings.max_concurrent_streams = setting.value; break;
+    case SettingId::initial_window_size: settings.initial_window_size = setting.value; break;
+    case SettingId::max_frame_size: settings.max_frame_size = setting.value; break;
+    case SettingId::max_header_list_size: settings.max_header_list_size = setting.value; break;
+    case SettingId::enable_connect_protocol: settings.enable_connect_protocol = setting.value; break;
+    case SettingId::no_rfc7540_priorities: settings.no_rfc7540_priorities = setting.value; break;
+  }
+}
+
+// What differs from the defaults that the peer assumes (RFC 9113 6.5.2).
+std::size_t first_settings(const Config& config, Setting (&entries)[8]) {
+  const Settings defaults;
+  const Settings& ours = config.settings;
+  std::size_t count = 0;
+  const auto add = [&](SettingId id, std::uint32_t value, std::uint32_t usual) {
+    if (value != usual) entries[count++] = {id, value};
+  };
+  add(SettingId::header_table_size, ours.header_table_size, defaults.header_table_size);
+  if (config.role == Role::client) add(SettingId::enable_push, ours.enable_push, defaults.enable_push);
+  add(SettingId::max_concurrent_streams, ours.max_concurrent_streams, defaults.max_concurrent_streams);
+  add(SettingId::initial_window_size, ours.initial_window_size, defaults.initial_window_size);
+  add(SettingId::max_frame_size, ours.max_frame_size, defaults.max_frame_size);
+  add(SettingId::max_header_list_size, ours.max_header_list_size, defaults.max_header_list_size);
+  add(SettingId::enable_connect_protocol, ours.enable_connect_protocol, defaults.enable_connect_protocol);
+  add(SettingId::no_rfc7540_priorities, ours.no_rfc7540_priorities, defaults.no_rfc7540_priorities);
+  return count;
+}
+
+}  // namespace
+
+Engine::Engine(const Config& config) noexcept
+    : config_(config),
+      decoder_(hpack::Decoder::Config{.table_size = 4096,
+                                      .classify = &classify,
+                                      .static_marks = kStaticMarks,
+                                      .allocator = config.allocator}),
+      encoder_(hpack::Encoder::Config{.table_cap = config.encoder_table_cap,
+                                      .seed = static_cast<std::uint32_t>(config.seed >> 32),
+                                      .allocator = config.allocator}),
+      output_(config.allocator),
+      streams_(config.allocator, config.seed),
+      chunks_(config.allocator),
+      stage_(config.role == Role::server ? Stage::preface : Stage::header),
+      stash_(config.allocator),
+      block_(config.allocator),
+      fields_(config.allocator),
+      note_fields_(config.allocator),
+      settings_in_flight_(config.allocator),
+      next_id_(config.role == Role::client ? 1 : 2),
+      waiting_(config.allocator),
+      pings_(config.allocator),
+      ping_counter_(config.seed),
+      budget_(config.work_budget) {
+  if (config.role == Role::client) {
+    std::byte* out = output_.reserve(kClientPreface.size());
+    if (out == nullptr) {
+      fail(Violation::out_of_memory);
+      publish();
+      return;
+    }
+    std::memcpy(out, kClientPreface.data(), kClientPreface.size());
+    output_.commit(kClientPreface.size());
+  }
+  Setting entries[8];
+  const std::size_t count = first_settings(config, entries);
+  for (std::size_t i = 0; i < count; ++i) set(announced_, entries[i]);
+  write_settings({entries, count});
+  if (config.connection_window > 65535) {
+    const std::uint32_t window = config.connection_window < kMaxWindow ? config.connection_window : kMaxWindow;
+    recv_target_ = window;
+    recv_window_ = static_cast<std::int32_t>(window);
+    write_window_update(kConnection, window - 65535);
+  }
+  publish();
+}
+
+Engine::~Engine() {
+  streams_.each([this](std::uint32_t slot) {
+    Stream& stream = streams_[slot];
+    free_saved(stream);
+    drop_chunks(stream);
+  });
+  output_.clear([this](std::uint32_t chunk, std::size_t bytes) { chunk_taken(chunk, bytes); });
+}
+
+// After every call: what waits, and whether the end has come.
+void Engine::publish() noexcept {
+  if (!finished_ && !failed_ && live_streams_ == 0 && output_.empty() &&
+      (goaway_final_ || eof_ || (goaway_received_ && config_.role == Role::client))) {
+    if (goaway_received_ && !goaway_final_ && !eof_) {
+      finish_goaway();
+    } else {
+      finished_ = true;
+      connection_events_ |= kFinished;
+      if (clock_runs_) linger_by_ = now_ + kLinger;
+    }
+  }
+  pending.event = event_waits();
+  pending.output = !output_.empty() || (ready_head_ != kNoSlot && send_window_ > 0);
+}
+
+// ---- events that wait
+
+void Engine::emit(Out& out) noexcept {
+  if ((connection_events_ & (kFailed | kIdle | kBudget)) != 0) return emit_connection_event(out);
+  if (event_head_ == kNoSlot) return emit_connection_event(out);
+  if ((event_head_ & kChunkRef) != 0)
+    emit_chunk_event(event_head_ & ~kChunkRef, out);
+  else
+    emit_stream_event(event_head_, out);
+}
+
+void Engine::emit_connection_event(Out& out) noexcept {
+  if ((connection_events_ & kFailed) != 0) {
+    connection_events_ &= static_cast<std::uint8_t>(~kFailed);
+    const ViolationRow& row = describe(failure_);
+    out.emplace(ConnectionFailed{failure_, failure_code_,
+                                 failure_ == Violation::none ? "the transport was lost" : row.sentence, row.section});
+  } else if ((connection_events_ & kBudget) != 0) {
+    connection_events_ &= static_cast<std::uint8_t>(~kBudget);
+    out.emplace(WorkBudgetLow{budget_cause_});
+  } else if ((connection_events_ & kIdle) != 0) {
+    connection_events_ &= static_cast<std::uint8_t>(~kIdle);
+    out.emplace(IdleTimedOut{});
+  } else {
+    connection_events_ = 0;
+    out.emplace(ShutdownFinished{});
+  }
+}
+
+void Engine::emit_stream_event(std::uint32_t slot, Out& out) noexcept {
+  Stream& stream = streams_[slot];
+  const auto take = [&stream](std::uint8_t event) {
+    const bool waits = (stream.events & event) != 0;
+    stream.events &= static_cast<std::uint8_t>(~event);
+    return waits;
+  };
+  if (take(stream_event::reset)) {
+    out.emplace(StreamReset{stream.id, stream.user, stream.code, stream.violation});
+  } else if (take(stream_event::writable) && !is_closed(stream.state)) {
+    out.emplace(StreamWritable{stream.id, stream.user});
+  } else if (take(stream_event::closed)) {
+    out.emplace(StreamClosed{stream.id, stream.user, stream.code, stream.verdict});
+  }
+  if ((stream.events & ~stream_event::queued) != 0) return;
+  pop_event();
+  stream.events = 0;
+  if (out && std::holds_alternative<StreamClosed>(*out)) {
+    stream.released = true;
+    if (--live_streams_ == 0) idle_since_ = now_;
+    remove_if_settled(slot);
+  }
+}
+
+void Engine::emit_chunk_event(std::uint32_t index, Out& out) noexcept {
+  const Chunk chunk = chunks_[index];
+  Stream& stream = streams_[chunk.stream];
+  out.emplace(DataSent{stream.id, stream.user, chunk.token, chunk.dropped ? DataOutcome::dropped : DataOutcome::sent});
+  pop_event();
+  chunks_.give_back(index);
+  --stream.chunks_out;
+  finish_if_done(chunk.stream);
+}
+
+void Engine::post_stream(std::uint32_t slot, std::uint8_t event) noexcept {
+  Stream& stream = streams_[slot];
+  const bool queued = (stream.events & stream_event::queued) != 0;
+  stream.events |= event | stream_event::queued;
+  if (!queued) append_event(slot);
+}
+
+void Engine::append_event(std::uint32_t ref) noexcept {
+  const auto link = [this](std::uint32_t node) -> std::uint32_t& {
+    return (node & kChunkRef) != 0 ? chunks_[node & ~kChunkRef].next_event : streams_[node].next_event;
+  };
+  link(ref) = kNoSlot;
+  if (event_tail_ == kNoSlot)
+    event_head_ = ref;
+  else
+    link(event_tail_) = ref;
+  event_tail_ = ref;
+}
+
+void Engine::pop_event() noexcept {
+  const std::uint32_t ref = event_head_;
+  event_head_ = (ref & kChunkRef) != 0 ? chunks_[ref & ~kChunkRef].next_event : streams_[ref].next_event;
+  if (event_head_ == kNoSlot) event_tail_ = kNoSlot;
+}
+
+// ---- failure and end
+
+void Engine::fail(Violation violation) noexcept {
+  if (failed_ || lost_) return;
+  const ViolationRow& row = describe(violation);
+  failure_ = violation;
+  write_goaway(last_peer_id_ < goaway_last_sent_ ? last_peer_id_ : goaway_last_sent_, row.code, row.sentence);
+  over(row.code);
+}
+
+void Engine::over(ErrorCode code) noexcept {
+  failed_ = true;
+  failure_code_ = code;
+  connection_events_ |= kFailed;
+  if (clock_runs_) linger_by_ = now_ + kLinger;
+  close_all(code);
+}
+
+void Engine::close_all(ErrorCode code) noexcept {
+  waiting_.clear();
+  streams_.each([this, code](std::uint32_t slot) {
+    if (!is_closed(streams_[slot].state)) close_stream(slot, State::reset_by_us, code, Violation::none, false);
+  });
+}
+
+void Engine::receive_eof() noexcept {
+  if (eof_ || lost_) return;
+  eof_ = true;
+  if (!failed_) {
+    waiting_.clear();
+    streams_.each([this](std::uint32_t slot) {  // a message that was cut can never be whole
+      const Stream& stream = streams_[slot];
+      if (is_closed(stream.state) || stream.ended_by_peer) return;
+      close_stream(slot, State::reset_by_peer, ErrorCode::internal_error, Violation::none, true);
+    });
+  }
+  publish();
+}
+
+void Engine::transport_lost() noexcept {
+  if (lost_) return;
+  const bool cut = live_streams_ > 0 && !failed_;
+  if (cut) over(ErrorCode::internal_error);
+  lost_ = eof_ = true;
+  close_all(ErrorCode::internal_error);
+  output_.clear([this](std::uint32_t chunk, std::size_t bytes) { chunk_taken(chunk, bytes); });
+  publish();
+}
+
+TransportWish Engine::transport_wish() const noexcept {
+  if (lost_) return TransportWish::close;
+  if ((!failed_ && !finished_) || !output_.empty()) return TransportWish::open;
+  if (eof_ || (linger_by_ && now_ >= *linger_by_)) return TransportWish::close;
+  return TransportWish::shut_down_write;
+}
+
+void Engine::shutdown(Shutdown how, Duration drain, ErrorCode code) noexcept {
+  if (failed_ || lost_ || finished_) return;
+  if (drain > Duration{0} && clock_runs_) {
+    const TimePoint by = now_ + drain;
+    if (!drain_by_ || by < *drain_by_) drain_by_ = by;
+  }
+  if (how == Shutdown::immediate) {
+    if (!goaway_final_) finish_goaway();
+    if (code != ErrorCode::no_error) write_goaway(goaway_last_sent_, code, {});
+    close_all(code == ErrorCode::no_error ? ErrorCode::cancel : code);
+  } else if (!shutting_down_) {
+    shutting_down_ = true;
+    if (config_.role == Role::client) {
+      finish_goaway();  // nothing of the server's can be lost on the way: pushes are refused by this alone
+    } else {
+      write_goaway(StreamId{kMaxStreamId}, code, {});
+      if (!write_ping(PingOwner::shutdown, Token{})) finish_goaway();
+    }
+  }
+  publish();
+}
+
+// The second GOAWAY of RFC 9113 6.8: streams above it were not and will not be looked at.
+void Engine::finish_goaway() noexcept {
+  shutting_down_ = goaway_final_ = true;
+  write_goaway(last_peer_id_, ErrorCode::no_error, {});
+}
+
+void Engine::write_goaway(StreamId last, ErrorCode code, std::string_view debug) noexcept {
+  goaway_last_sent_ = last;
+  const std::size_t bytes = 17 + debug.size();
+  std::byte* out = output_.reserve(bytes);
+  if (out == nullptr) return;  // the end needs no memory: the transport closes without a word
+  write::goaway(out, last, code, debug);
+  output_.commit(bytes);
+  ++counters_.frames_sent;
+  note(Direction::sent, read_frame_header(out), {out + 9, bytes - 9}, {});
+}
+
+// ---- abuse
+
+void Engine::charge(Violation cause, std::uint32_t cost) noexcept {
+  counters_.work_charged += cost;
+  budget_ -= cost;
+  if (budget_ < 0) return fail(Violation::work_budget_empty);
+  if (!budget_warned_ && budget_ * 2 < config_.work_budget) {
+    budget_warned_ = true;
+    budget_cause_ = cause;
+    connection_events_ |= kBudget;
+  }
+}
+
+void Engine::reward(std::uint32_t amount) noexcept {
+  budget_ += amount;
+  if (budget_ > config_.work_budget) budget_ = config_.work_budget;
+  if (budget_warned_ && budget_ * 4 > std::int64_t{config_.work_budget} * 3) budget_warned_ = false;
+}
+
+// ---- time
+
+void Engine::advance_time(TimePoint now) noexcept {
+  if (!clock_runs_) {
+    clock_runs_ = true;
+    now_ = last_received_ = idle_since_ = now;
+    preface_by_ = now + config_.preface_timeout;
+    for (std::size_t i = 0; i < settings_in_flight_.size(); ++i) settings_in_flight_[i].sent_at = now;
+    for (std::size_t i = 0; i < pings_.size(); ++i) pings_[i].sent_at = now;
+  } else if (now > now_) {
+    // Saturated: a day refills any budget, and the product below stays small.
+    const Duration step = std::min<Duration>(now - now_, std::chrono::hours(24));
+    now_ = now;
+    const std::int64_t units = step.count() / 1000 * config_.work_refill_per_second + refill_remainder_ns_;
+    refill_remainder_ns_ = units % 1000000;
+    reward(static_cast<std::uint32_t>(std::min<std::int64_t>(units / 1000000, config_.work_budget)));
+  }
+  check_timers();
+  publish();
+}
+
+void Engine::check_timers() noexcept {
+  if (failed_ || lost_ || finished_) return;
+  if (!settings_seen_ && config_.preface_timeout > Duration{0} && now_ >= preface_by_)
+    return fail(Violation::preface_timeout);
+  if (!settings_in_flight_.empty() && config_.settings_timeout > Duration{0} &&
+      now_ >= settings_in_flight_.front().sent_at + config_.settings_timeout)
+    return fail(Violation::settings_timeout);
+  if (drain_by_ && now_ >= *drain_by_) {
+    drain_by_.reset();
+    shutdown(Shutdown::immediate, Duration{0}, ErrorCode::no_error);
+    return;
+  }
+  if (config_.keepalive_interval > Duration{0}) {
+    for (std::size_t i = 0; i < pings_.size(); ++i)
+      if (pings_[i].owner == PingOwner::keepalive) {
+        if (now_ >= pings_[i].sent_at + config_.keepalive_timeout) fail(Violation::ping_timeout);
+        return;
+      }
+    if (now_ >= last_received_ + config_.keepalive_interval)
+      static_cast<void>(write_ping(PingOwner::keepalive, Token{}));
+  }
+  if (live_streams_ > 0) return;
+  if (config_.idle_timeout > Duration{0} && !shutting_down_ && now_ >= idle_since_ + config_.idle_timeout) {
+    connection_events_ |= kIdle;
+    shutdown(Shutdown::graceful, Duration{0}, ErrorCode::no_error);
+  }
+  if (now_ >= idle_since_ + std::chrono::seconds(1) && output_.empty()) trim();
+}
+
+std::optional<TimePoint> Engine::deadline() const noexcept {
+  if (!clock_runs_ || lost_) return std::nullopt;
+  std::optional<TimePoint> first;
+  const auto add = [&first](TimePoint when) {
+    if (!first || when < *first) first = when;
+  };
+  if (failed_ || finished_) {
+    if (linger_by_ && now_ < *linger_by_) add(*linger_by_);
+    return first;
+  }
+  if (!settings_seen_ && config_.preface_timeout > Duration{0}) add(preface_by_);
+  if (!settings_in_flight_.empty() && config_.settings_timeout > Duration{0})
+    add(settings_in_flight_[0].sent_at + config_.settings_timeout);
+  if (drain_by_) add(*drain_by_);
+  if (config_.keepalive_interval > Duration{0}) {
+    bool asked = false;
+    for (std::size_t i = 0; i < pings_.size(); ++i)
+      if (pings_[i].owner == PingOwner::keepalive) {
+        asked = true;
+        add(pings_[i].sent_at + config_.keepalive_timeout);
+      }
+    if (!asked) add(last_received_ + config_.keepalive_interval);
+  }
+  if (config_.idle_timeout > Duration{0} && live_streams_ == 0 && !shutting_down_) add(idle_since_ + config_.idle_timeout);
+  return first;
+}
+
+void Engine::trim() noexcept {
+  output_.trim();
+  streams_.trim();
+  if (chunks_.used() == 0) chunks_.release();
+  if (stage_ == Stage::header && !open_block_.open) {
+    stash_.release();
+    block_.release();
+    fields_.release();
+    note_fields_.release();
+  }
+  decoder_.trim();
+  encoder_.trim();
+}
+
+// ---- our settings and pings
+
+Result<void> Engine::send_settings(std::span<const Setting> entries) noexcept {
+  if (failed_ || lost_ || finished_) return Misuse::connection_over;
+  for (const Setting& entry : entries)
+    if (!is_legal(entry, config_.role, announced_)) return Misuse::bad_setting;
+  if (entries.size() > config_.max_settings_entries) return Misuse::bad_setting;
+  if (settings_in_flight_.size() >= kMaxSettingsInFlight) return Misuse::too_many_settings;
+  for (const Setting& entry : entries) set(announced_, entry);
+  write_settings(entries);
+  publish();
+  return {};
+}
+
+void Engine::write_settings(std::span<const Setting> entries) noexcept {
+  const std::size_t bytes = kFrameHeaderBytes + entries.size() * 6;
+  std::byte* out = output_.reserve(bytes);
+  if (out == nullptr || !settings_in_flight_.push({announced_, now_})) return fail(Violation::out_of_memory);
+  write::settings(out, entries);
+  output_.commit(bytes);
+  ++counters_.frames_sent;
+  note(Direction::sent, read_frame_header(out), {out + 9, bytes - 9}, {});
+  refresh_effective(false);
+}
+
+// What the peer may rely on: a looser value from its sending, a tighter one from its ACK (RFC 9113 6.5.3).
+void Engine::refresh_effective(bool acknowledged) noexcept {
+  Settings loosest = acknowledged_;
+  for (std::size_t i = 0; i < settings_in_flight_.size(); ++i)
+    loosest = looser(loosest, settings_in_flight_[i].settings);
+  const std::int64_t shift =
+      static_cast<std::int64_t>(loosest.initial_window_size) - static_cast<std::int64_t>(effective_.initial_window_size);
+  if (shift != 0)
+    streams_.each([this, shift](std::uint32_t slot) {
+      Stream& stream = streams_[slot];
+      stream.recv_window = static_cast<std::int32_t>(stream.recv_window + shift);
+      stream.recv_target = static_cast<std::int32_t>(stream.recv_target + shift);
+    });
+  if (acknowledged) decoder_.require_table_size(acknowledged_.header_table_size);
+  if (!acknowledged || loosest.header_table_size > acknowledged_.header_table_size)
+    decoder_.allow_table_size(loosest.header_table_size);
+  effective_ = loosest;
+}
+
+Result<void> Engine::ping(Token token) noexcept {
+  if (failed_ || lost_ || finished_) return Misuse::connection_over;
+  if (pings_.size() >= kMaxPings) return Misuse::too_many_pings;
+  if (!write_ping(PingOwner::caller, token)) return Misuse::out_of_memory;
+  publish();
+  return {};
+}
+
+bool Engine::write_ping(PingOwner owner, Token token) noexcept {
+  std::byte* out = output_.reserve(write::kPingBytes);
+  const std::uint64_t opaque = ++ping_counter_ * 0x9e3779b97f4a7c15ULL;
+  if (out == nullptr || !pings_.push({opaque, token, now_, owner})) return false;
+  write::ping(out, opaque, false);
+  output_.commit(write::kPingBytes);
+  ++counters_.frames_sent;
+  note(Direction::sent, read_frame_header(out), {out + 9, 8}, {});
+  return true;
+}
+
+// ---- questions
+
+Result<void> Engine::set_user(StreamId id, void* user) noexcept {
+  const std::uint32_t slot = streams_.find(id);
+  if (slot == kNoSlot) return is_idle(id) ? Misuse::unknown_stream : Misuse::stream_gone;
+  streams_[slot].user = user;
+  return {};
+}
+
+void* Engine::user(StreamId id) const noexcept {
+  const std::uint32_t slot = streams_.find(id);
+  return slot == kNoSlot ? nullptr : streams_[slot].user;
+}
+
+std::optional<WindowView> Engine::window(StreamId id) const noexcept {
+  if (id == kConnection)
+    return WindowView{.send_window = send_window_,
+                      .recv_window = recv_window_,
+                      .unconsumed = unconsumed_,
+                      .owed = static_cast<std::uint64_t>(recv_owed_ > 0 ? recv_owed_ : 0),
+                      .queued = output_.queued_bytes()};
+  const std::uint32_t slot = streams_.find(id);
+  if (slot == kNoSlot) return std::nullopt;
+  const Stream& stream = streams_[slot];
+  return WindowView{.send_window = stream.send_window,
+                    .recv_window = stream.recv_window,
+                    .unconsumed = stream.unconsumed,
+                    .owed = static_cast<std::uint64_t>(stream.recv_owed > 0 ? stream.recv_owed : 0),
+                    .queued = stream.queued_bytes};
+}
+
+void Engine::abandon_each(void (*visit)(void*, Token) noexcept, void* context) noexcept {
+  over(ErrorCode::cancel);
+  lost_ = eof_ = true;
+  output_.clear([this](std::uint32_t chunk, std::size_t bytes) { chunk_taken(chunk, bytes); });
+  Out out;
+  while (event_waits()) {
+    out.reset();
+    emit(out);
+    if (const DataSent* sent = out ? std::get_if<DataSent>(&*out) : nullptr) visit(context, sent->token);
+  }
+  publish();
+}
+
+}  // namespace h2::detail

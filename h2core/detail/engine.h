@@ -1,0 +1,282 @@
+// The connection's inside. One class, four stories, a file each:
+//   engine.cpp      life: construction, time, settings, shutdown, failure, and the events that wait
+//   receive.cpp     input bytes -> frames -> what each type does
+//   sections.cpp    header blocks in: requests, responses, trailers, promises
+//   send.cpp        the caller's calls: messages, content, resets, credit
+//   schedule.cpp    output: DATA is framed here, when it is polled, and lent memory comes back here
+#pragma once
+
+#include <optional>
+
+#include <hpack/decoder.h>
+#include <hpack/encoder.h>
+
+#include <h2core/connection.h>
+#include <h2core/detail/memory.h>
+#include <h2core/detail/message.h>
+#include <h2core/detail/output_queue.h>
+#include <h2core/detail/stream.h>
+#include <h2core/detail/stream_table.h>
+
+namespace h2::detail {
+
+class Engine {
+ public:
+  Pending pending;
+
+  explicit Engine(const Config& config) noexcept;
+  Engine(const Engine&) = delete;
+  Engine& operator=(const Engine&) = delete;
+  ~Engine();
+
+  std::optional<Event> receive(ByteView& input) noexcept;
+  void receive_eof() noexcept;
+  void transport_lost() noexcept;
+  std::size_t poll_output(std::span<ByteView> slices, std::size_t max_bytes) noexcept;
+  void consume_output(std::size_t bytes) noexcept;
+  TransportWish transport_wish() const noexcept;
+  void advance_time(TimePoint now) noexcept;
+  std::optional<TimePoint> deadline() const noexcept;
+
+  Result<StreamId> send_request(const Request& request, EndStream end, void* user) noexcept;
+  Result<void> send_response(StreamId id, std::uint16_t status, std::span<const Field> fields, EndStream end) noexcept;
+  Result<void> send_informational(StreamId id, std::uint16_t status, std::span<const Field> fields) noexcept;
+  Result<void> send_trailers(StreamId id, std::span<const Field> fields) noexcept;
+  Result<void> send_data(StreamId id, ByteView data, Token token, EndStream end) noexcept;
+  Result<std::size_t> send_copy(StreamId id, ByteView data, EndStream end) noexcept;
+  Result<StreamId> push(StreamId parent, const Request& request, void* user) noexcept;
+  Result<void> reset(StreamId id, ErrorCode code) noexcept;
+
+  void consume_stream(StreamId id, std::size_t bytes) noexcept;
+  void consume_connection(StreamId id, std::size_t bytes) noexcept;
+  void release(StreamId id) noexcept;
+  Result<void> set_window(StreamId id, std::uint32_t bytes) noexcept;
+
+  Result<void> send_settings(std::span<const Setting> entries) noexcept;
+  Result<void> ping(Token token) noexcept;
+  void shutdown(Shutdown how, Duration drain, ErrorCode code) noexcept;
+
+  Result<void> set_user(StreamId id, void* user) noexcept;
+  void* user(StreamId id) const noexcept;
+  std::optional<WindowView> window(StreamId id) const noexcept;
+  std::size_t open_streams() const noexcept { return live_streams_; }
+  const Settings& peer_settings() const noexcept { return peer_; }
+  const Counters& counters() const noexcept { return counters_; }
+  void abandon_each(void (*visit)(void*, Token) noexcept, void* context) noexcept;
+
+ private:
+  using Out = std::optional<Event>;
+  enum class Stage : std::uint8_t { preface, header, pad_length, data, payload, skip };
+  enum class PingOwner : std::uint8_t { caller, keepalive, shutdown };
+  struct PendingPing {
+    std::uint64_t opaque;
+    Token token;
+    TimePoint sent_at;
+    PingOwner owner;
+  };
+  struct PendingSettings {
+    Settings settings;
+    TimePoint sent_at;
+  };
+  // A header block that continues in further frames.
+  struct OpenBlock {
+    bool open = false;
+    FrameHeader first;
+    StreamId promised;
+    std::uint32_t continuations = 0;
+  };
+  enum class Decoded : std::uint8_t { ok, too_large, failed };
+
+  static constexpr std::size_t kMaxPings = 8, kMaxSettingsInFlight = 8;  // ours to choose: replies are soon
+  static constexpr std::uint32_t kListBound = 1 << 20;  // of a section when no MAX_HEADER_LIST_SIZE was announced
+  static constexpr Duration kLinger = std::chrono::seconds(5);
+  static constexpr std::size_t kGoawayDebug = 256;
+
+  // engine.cpp
+  void publish() noexcept;
+  bool event_waits() const noexcept { return connection_events_ != 0 || event_head_ != kNoSlot; }
+  void emit(Out& out) noexcept;
+  void emit_connection_event(Out& out) noexcept;
+  void emit_stream_event(std::uint32_t slot, Out& out) noexcept;
+  void emit_chunk_event(std::uint32_t index, Out& out) noexcept;
+  void post_stream(std::uint32_t slot, std::uint8_t event) noexcept;
+  void append_event(std::uint32_t ref) noexcept;
+  void pop_event() noexcept;
+  void fail(Violation violation) noexcept;
+  void over(ErrorCode code) noexcept;
+  void close_all(ErrorCode code) noexcept;
+  void charge(Violation cause, std::uint32_t cost) noexcept;
+  void reward(std::uint32_t amount) noexcept;
+  void write_settings(std::span<const Setting> entries) noexcept;
+  void write_goaway(StreamId last, ErrorCode code, std::string_view debug) noexcept;
+  bool write_ping(PingOwner owner, Token token) noexcept;
+  void refresh_effective(bool acknowledged) noexcept;
+  void finish_goaway() noexcept;
+  void check_timers() noexcept;
+  void trim() noexcept;
+
+  // receive.cpp
+  bool advance(ByteView& input, Out& out) noexcept;
+  bool read_preface(ByteView& input) noexcept;
+  bool read_header(ByteView& input, Out& out) noexcept;
+  bool begin_frame(ByteView& input, Out& out) noexcept;
+  bool read_payload(ByteView& input, Out& out) noexcept;
+  bool read_data(ByteView& input, Out& out) noexcept;
+  bool read_skip(ByteView& input) noexcept;
+  void begin_data(std::uint32_t pad_bytes) noexcept;
+  void drop_data() noexcept;
+  void on_frame(ByteView payload, Out& out) noexcept;
+  void on_rst_stream(ByteView payload) noexcept;
+  void on_settings(ByteView payload, Out& out) noexcept;
+  void on_settings_ack(Out& out) noexcept;
+  Violation apply(const Setting& setting) noexcept;
+  Violation apply_initial_window(std::uint32_t value) noexcept;
+  void on_ping(ByteView payload, Out& out) noexcept;
+  void on_goaway(ByteView payload, Out& out) noexcept;
+  void on_window_update(ByteView payload) noexcept;
+  void on_priority_update(ByteView payload) noexcept;
+  State state_of(StreamId id, std::uint32_t slot) const noexcept;
+  bool is_idle(StreamId id) const noexcept;
+  bool is_ours(StreamId id) const noexcept { return id.opened_by_client() == (config_.role == Role::client); }
+  void recv_end(std::uint32_t slot) noexcept;
+  void stream_error(StreamId id, Violation violation) noexcept;
+  void refuse_frame(StreamId id, Violation violation) noexcept;
+  std::byte* reply(std::size_t bytes) noexcept;
+  void reply_sent(std::size_t bytes, const FrameHeader& header) noexcept;
+  void write_rst_stream(StreamId id, ErrorCode code) noexcept;
+
+  // sections.cpp
+  void on_headers(ByteView payload, Out& out) noexcept;
+  void on_push_promise(ByteView payload, Out& out) noexcept;
+  void on_continuation(ByteView payload, Out& out) noexcept;
+  void open_block(ByteView content, StreamId promised, Out& out) noexcept;
+  bool grow_block(ByteView content) noexcept;
+  void on_block(ByteView block, Out& out) noexcept;
+  Decoded decode(ByteView block) noexcept;
+  void on_new_stream(Decoded decoded, Out& out) noexcept;
+  void on_section(std::uint32_t slot, Decoded decoded, Out& out) noexcept;
+  void on_response(std::uint32_t slot, EndStream end, Out& out) noexcept;
+  void on_trailers(std::uint32_t slot, Out& out) noexcept;
+  void on_promise(Decoded decoded, Out& out) noexcept;
+
+  // send.cpp
+  Misuse may_send(std::uint32_t slot, StreamId id, Input input) const noexcept;
+  Misuse section_fits(std::span<const Field> pseudo, std::span<const Field> fields) const noexcept;
+  bool write_block(FrameType type, StreamId id, EndStream end, StreamId promised, std::span<const Field> pseudo,
+                   std::span<const Field> fields) noexcept;
+  std::size_t split_block(std::byte* frame, std::size_t payload_bytes, FrameHeader header) noexcept;
+  SavedFields* save(std::span<const Field> pseudo, std::span<const Field> fields) noexcept;
+  void free_saved(Stream& stream) noexcept;
+  bool start_request(std::uint32_t slot, std::span<const Field> pseudo, std::span<const Field> fields) noexcept;
+  void start_waiting() noexcept;
+  void send_end(std::uint32_t slot) noexcept;
+  Misuse check_content(const Stream& stream, std::size_t bytes, EndStream end) const noexcept;
+  Misuse queue_chunk(std::uint32_t slot, ByteView data, Token token, bool copied, EndStream end) noexcept;
+  void close_stream(std::uint32_t slot, State how, ErrorCode code, Violation violation, bool tell_reset) noexcept;
+  void finish_if_done(std::uint32_t slot) noexcept;
+  void remove_if_settled(std::uint32_t slot) noexcept;
+  void count(Stream& stream) noexcept;
+  void uncount(Stream& stream) noexcept;
+  Verdict verdict_of(const Stream& stream, ErrorCode code) const noexcept;
+  void update_stream_window(Stream& stream) noexcept;
+  void credit_connection(std::size_t bytes) noexcept;
+  void write_window_update(StreamId id, std::uint32_t increment) noexcept;
+  std::size_t initial_streams_allowed() const noexcept;
+
+  // schedule.cpp
+  void make_ready(std::uint32_t slot) noexcept;
+  void unready(std::uint32_t slot) noexcept;
+  bool frame_data(std::uint32_t slot, std::size_t room) noexcept;
+  void gather(Stream& stream, std::size_t bytes) noexcept;
+  void dequeue_chunk(Stream& stream, std::uint32_t index) noexcept;
+  void drop_chunks(Stream& stream) noexcept;
+  void chunk_taken(std::uint32_t index, std::size_t bytes) noexcept;
+  void chunk_done(std::uint32_t index) noexcept;
+
+  void note(Direction direction, const FrameHeader& header, ByteView payload, std::span<const Field> fields) noexcept {
+    if (config_.observer.on_frame != nullptr)
+      config_.observer.on_frame(config_.observer.context, {direction, header, payload, fields});
+  }
+
+  Config config_;
+  hpack::Decoder decoder_;
+  hpack::Encoder encoder_;
+  OutputQueue output_;
+  StreamTable streams_;
+  Slab<Chunk> chunks_;
+
+  // input
+  Stage stage_ = Stage::header;
+  std::uint8_t head_have_ = 0;
+  std::byte head_[kFrameHeaderBytes] = {};
+  bool settings_seen_ = false;
+  FrameHeader frame_;
+  std::uint32_t data_left_ = 0;   // content of the current DATA frame, not delivered
+  std::uint32_t skip_left_ = 0;   // padding, or a payload that nobody wants
+  std::uint32_t pad_left_ = 0;
+  bool data_dropped_ = false;
+  std::size_t preface_have_ = 0;
+  Array<std::byte> stash_;        // one frame's payload that straddles calls; at most MAX_FRAME_SIZE
+  Array<std::byte> block_;        // a header block over several frames; at most the list limit and a frame
+  OpenBlock open_block_;
+  Array<Field> fields_;
+  Array<Field> note_fields_;      // for the observer alone
+
+  // settings
+  Settings peer_;
+  bool peer_settings_known_ = false;
+  Settings acknowledged_{};       // ours, as the peer has confirmed them
+  Settings announced_{};          // ours, as last sent
+  Settings effective_{};          // ours, the loosest of acknowledged and pending: what the peer may rely on
+  Ring<PendingSettings> settings_in_flight_;
+
+  // windows of the connection
+  std::int32_t send_window_ = 65535;
+  std::int32_t recv_window_ = 65535;
+  std::int64_t recv_owed_ = 0;
+  std::int64_t recv_target_ = 65535;
+  std::uint64_t unconsumed_ = 0;
+
+  // streams
+  std::uint32_t next_id_;
+  StreamId last_peer_id_;
+  std::uint32_t our_active_ = 0, peer_active_ = 0, reserved_ = 0;
+  std::size_t live_streams_ = 0;  // StreamClosed not delivered yet
+  Ring<StreamId> waiting_;
+  std::uint32_t ready_head_ = kNoSlot, ready_tail_ = kNoSlot;
+
+  // events that wait: stream slots and, with the top bit set, chunks
+  static constexpr std::uint32_t kChunkRef = 0x80000000;
+  std::uint32_t event_head_ = kNoSlot, event_tail_ = kNoSlot;
+  std::uint8_t connection_events_ = 0;
+  enum : std::uint8_t { kFailed = 1, kIdle = 2, kBudget = 4, kFinished = 8 };
+
+  // pings
+  Ring<PendingPing> pings_;
+  std::uint64_t ping_counter_;
+
+  // end
+  Violation failure_ = Violation::none;
+  ErrorCode failure_code_ = ErrorCode::no_error;
+  Violation budget_cause_ = Violation::none;
+  bool failed_ = false, eof_ = false, lost_ = false, finished_ = false;
+  bool shutting_down_ = false;    // a GOAWAY of ours is out, or about to be
+  bool goaway_final_ = false;     // it named the real last stream
+  bool goaway_received_ = false;
+  StreamId goaway_last_sent_{kMaxStreamId};
+  StreamId goaway_last_received_{kMaxStreamId};
+
+  // time
+  bool clock_runs_ = false;
+  TimePoint now_{}, last_received_{}, idle_since_{}, preface_by_{};
+  std::optional<TimePoint> drain_by_, linger_by_;
+
+  std::int64_t budget_;
+  std::int64_t refill_remainder_ns_ = 0;
+  bool budget_warned_ = false;
+  std::size_t reply_bytes_ = 0;   // of output nobody asked for but the peer
+  std::byte goaway_debug_[kGoawayDebug];
+  Counters counters_;
+};
+
+}  // namespace h2::detail

@@ -1,0 +1,206 @@
+// The two containers of the engine, over h2::Allocator: an array that grows and a ring. A failed growth is a `false`
+// that leaves the contents as they were.
+#pragma once
+
+#include <cstring>
+#include <new>
+#include <type_traits>
+#include <utility>
+
+#include <h2core/types.h>
+
+namespace h2::detail {
+
+template <class T>
+class Array {
+  static_assert(std::is_trivially_copyable_v<T> && std::is_trivially_destructible_v<T>);
+
+ public:
+  explicit Array(const Allocator& allocator) noexcept : allocator_(allocator) {}
+  Array(const Array&) = delete;
+  Array& operator=(const Array&) = delete;
+  ~Array() { release(); }
+
+  bool reserve(std::size_t count) noexcept {
+    if (count <= capacity_) return true;
+    std::size_t capacity = capacity_ == 0 ? kFirst : capacity_ * 2;
+    if (capacity < count) capacity = count;
+    void* memory = allocator_.allocate(allocator_.context, capacity * sizeof(T));
+    if (memory == nullptr) return false;
+    T* data = static_cast<T*>(memory);
+    if (size_ > 0) std::memcpy(data, data_, size_ * sizeof(T));
+    free_memory();
+    data_ = data;
+    capacity_ = capacity;
+    return true;
+  }
+  bool push(const T& value) noexcept {
+    if (size_ == capacity_ && !reserve(size_ + 1)) return false;
+    data_[size_++] = value;
+    return true;
+  }
+  bool append(const T* values, std::size_t count) noexcept {
+    if (!reserve(size_ + count)) return false;
+    if (count > 0) std::memcpy(data_ + size_, values, count * sizeof(T));
+    size_ += count;
+    return true;
+  }
+  void clear() noexcept { size_ = 0; }
+  void release() noexcept {
+    free_memory();
+    data_ = nullptr;
+    size_ = capacity_ = 0;
+  }
+
+  void swap(Array& other) noexcept {
+    std::swap(data_, other.data_);
+    std::swap(size_, other.size_);
+    std::swap(capacity_, other.capacity_);
+  }
+
+  const Allocator& allocator() const noexcept { return allocator_; }
+  T* data() noexcept { return data_; }
+  const T* data() const noexcept { return data_; }
+  std::size_t size() const noexcept { return size_; }
+  bool empty() const noexcept { return size_ == 0; }
+  T& operator[](std::size_t i) noexcept { return data_[i]; }
+  const T& operator[](std::size_t i) const noexcept { return data_[i]; }
+
+ private:
+  static constexpr std::size_t kFirst = sizeof(T) >= 64 ? 1 : 64 / sizeof(T);
+
+  void free_memory() noexcept {
+    if (data_ != nullptr) allocator_.release(allocator_.context, data_, capacity_ * sizeof(T));
+  }
+
+  Allocator allocator_;
+  T* data_ = nullptr;
+  std::size_t size_ = 0;
+  std::size_t capacity_ = 0;
+};
+
+/// First in, first out; capacity is a power of two.
+template <class T>
+class Ring {
+  static_assert(std::is_trivially_copyable_v<T>);
+
+ public:
+  explicit Ring(const Allocator& allocator) noexcept : allocator_(allocator) {}
+  Ring(const Ring&) = delete;
+  Ring& operator=(const Ring&) = delete;
+  ~Ring() { release(); }
+
+  bool reserve(std::size_t count) noexcept {
+    if (count <= capacity_) return true;
+    std::size_t capacity = capacity_ == 0 ? 8 : capacity_;
+    while (capacity < count) capacity *= 2;
+    void* memory = allocator_.allocate(allocator_.context, capacity * sizeof(T));
+    if (memory == nullptr) return false;
+    T* data = static_cast<T*>(memory);
+    for (std::size_t i = 0; i < size_; ++i) data[i] = (*this)[i];
+    if (data_ != nullptr) allocator_.release(allocator_.context, data_, capacity_ * sizeof(T));
+    data_ = data;
+    capacity_ = capacity;
+    head_ = 0;
+    return true;
+  }
+  bool push(const T& value) noexcept {
+    if (size_ == capacity_ && !reserve(size_ + 1)) return false;
+    data_[(head_ + size_++) & (capacity_ - 1)] = value;
+    return true;
+  }
+  void pop() noexcept {
+    head_ = (head_ + 1) & (capacity_ - 1);
+    --size_;
+  }
+  void clear() noexcept { head_ = size_ = 0; }
+  void release() noexcept {
+    if (data_ != nullptr) allocator_.release(allocator_.context, data_, capacity_ * sizeof(T));
+    data_ = nullptr;
+    head_ = size_ = capacity_ = 0;
+  }
+
+  T& operator[](std::size_t i) noexcept { return data_[(head_ + i) & (capacity_ - 1)]; }
+  const T& operator[](std::size_t i) const noexcept { return data_[(head_ + i) & (capacity_ - 1)]; }
+  T& front() noexcept { return data_[head_]; }
+  T& back() noexcept { return (*this)[size_ - 1]; }
+  std::size_t size() const noexcept { return size_; }
+  bool empty() const noexcept { return size_ == 0; }
+
+ private:
+  Allocator allocator_;
+  T* data_ = nullptr;
+  std::size_t head_ = 0, size_ = 0, capacity_ = 0;
+};
+
+/// Records of one type in pages, addressed by slot; a record never moves.
+template <class T>
+class Slab {
+ public:
+  static constexpr std::uint32_t kNone = 0xffffffff;
+
+  explicit Slab(const Allocator& allocator) noexcept : allocator_(allocator), pages_(allocator) {}
+  Slab(const Slab&) = delete;
+  Slab& operator=(const Slab&) = delete;
+  ~Slab() { release(); }
+
+  /// A slot with a value-initialised record, or kNone when memory failed.
+  std::uint32_t take() noexcept {
+    if (free_ == kNone && !add_page()) return kNone;
+    const std::uint32_t slot = free_;
+    Cell& cell = at_cell(slot);
+    free_ = cell.next_free;
+    ::new (static_cast<void*>(&cell.record)) T{};
+    ++used_;
+    return slot;
+  }
+  void give_back(std::uint32_t slot) noexcept {
+    Cell& cell = at_cell(slot);
+    cell.next_free = free_;
+    free_ = slot;
+    --used_;
+  }
+  T& operator[](std::uint32_t slot) noexcept { return at_cell(slot).record; }
+  const T& operator[](std::uint32_t slot) const noexcept {
+    return pages_[slot / kPerPage][slot % kPerPage].record;
+  }
+  std::uint32_t used() const noexcept { return used_; }
+
+  /// Gives all pages back; only when no record is in use.
+  void release() noexcept {
+    for (std::size_t i = 0; i < pages_.size(); ++i)
+      allocator_.release(allocator_.context, pages_[i], sizeof(Cell) * kPerPage);
+    pages_.release();
+    free_ = kNone;
+    used_ = 0;
+  }
+
+ private:
+  static_assert(std::is_trivially_destructible_v<T>);
+  static constexpr std::uint32_t kPerPage = 16;
+  union Cell {
+    T record;
+    std::uint32_t next_free;
+  };
+
+  Cell& at_cell(std::uint32_t slot) noexcept { return pages_[slot / kPerPage][slot % kPerPage]; }
+
+  bool add_page() noexcept {
+    if (!pages_.reserve(pages_.size() + 1)) return false;
+    void* memory = allocator_.allocate(allocator_.context, sizeof(Cell) * kPerPage);
+    if (memory == nullptr) return false;
+    Cell* page = static_cast<Cell*>(memory);
+    const std::uint32_t first = static_cast<std::uint32_t>(pages_.size()) * kPerPage;
+    for (std::uint32_t i = 0; i < kPerPage; ++i) page[i].next_free = i + 1 < kPerPage ? first + i + 1 : free_;
+    free_ = first;
+    static_cast<void>(pages_.push(page));
+    return true;
+  }
+
+  Allocator allocator_;
+  Array<Cell*> pages_;
+  std::uint32_t free_ = kNone;
+  std::uint32_t used_ = 0;
+};
+
+}  // namespace h2::detail

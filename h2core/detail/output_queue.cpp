@@ -1,0 +1,109 @@
+// Blocks and segments of the output.
+#include <h2core/detail/output_queue.h>
+
+namespace h2::detail {
+
+std::byte* OutputQueue::reserve(std::size_t bytes) noexcept {
+  if (!segments_.reserve(segments_.size() + 1)) return nullptr;
+  if (last_ == nullptr || last_->capacity - last_->written < bytes) {
+    if (!add_block(bytes)) return nullptr;
+  }
+  return last_->data() + last_->written;
+}
+
+void OutputQueue::commit(std::size_t bytes) noexcept {
+  if (bytes == 0) return;
+  std::byte* const start = last_->data() + last_->written;
+  last_->written += bytes;
+  queued_ += bytes;
+  if (segments_.size() > handed_out_) {
+    Segment& tail = segments_.back();
+    if (tail.chunk == kOwned && tail.data + tail.bytes == start) {
+      tail.bytes += bytes;
+      return;
+    }
+  }
+  static_cast<void>(segments_.push({start, bytes, kOwned}));
+}
+
+std::size_t OutputQueue::poll(std::span<ByteView> slices, std::size_t max_bytes) noexcept {
+  std::size_t count = 0;
+  while (count < slices.size() && count < segments_.size() && max_bytes > 0) {
+    const Segment& segment = segments_[count];
+    const std::size_t bytes = segment.bytes < max_bytes ? segment.bytes : max_bytes;
+    slices[count++] = ByteView(segment.data, bytes);
+    max_bytes -= bytes;
+  }
+  if (count > handed_out_) handed_out_ = count;
+  return count;
+}
+
+void OutputQueue::trim() noexcept {
+  if (spare_ != nullptr) free_block(spare_);
+  spare_ = nullptr;
+  if (queued_ > 0) return;
+  release();
+  segments_.release();
+  handed_out_ = 0;
+}
+
+bool OutputQueue::add_block(std::size_t bytes) noexcept {
+  Block* block = nullptr;
+  if (spare_ != nullptr && spare_->capacity >= bytes) {
+    block = spare_;
+    spare_ = nullptr;
+  } else {
+    const std::size_t usual = first_ == nullptr && spare_ == nullptr ? kFirstBlock : kBlock;
+    const std::size_t capacity = bytes > usual ? bytes : usual;
+    void* memory = allocator_.allocate(allocator_.context, sizeof(Block) + capacity);
+    if (memory == nullptr) return false;
+    block = static_cast<Block*>(memory);
+    block->capacity = capacity;
+  }
+  block->next = nullptr;
+  block->written = block->taken = 0;
+  if (last_ != nullptr && last_->written == last_->taken) {  // an emptied last block makes way for the larger one
+    free_block(last_);
+    first_ = last_ = nullptr;
+  }
+  (last_ != nullptr ? last_->next : first_) = block;
+  last_ = block;
+  return true;
+}
+
+void OutputQueue::owned_taken(std::size_t bytes) noexcept {
+  while (first_->taken == first_->written && first_ != last_) {  // skipped room at a block's end
+    Block* empty = first_;
+    first_ = first_->next;
+    free_block(empty);
+  }
+  first_->taken += bytes;
+  if (first_->taken < first_->written) return;
+  if (first_ == last_) {
+    first_->written = first_->taken = 0;
+    return;
+  }
+  Block* empty = first_;
+  first_ = first_->next;
+  if (spare_ != nullptr && spare_->capacity < empty->capacity && empty->capacity <= kBlock) {
+    free_block(spare_);
+    spare_ = nullptr;
+  }
+  if (spare_ == nullptr && empty->capacity <= kBlock)
+    spare_ = empty;
+  else
+    free_block(empty);
+}
+
+void OutputQueue::release() noexcept {
+  while (first_ != nullptr) {
+    Block* block = first_;
+    first_ = block->next;
+    free_block(block);
+  }
+  last_ = nullptr;
+  if (spare_ != nullptr) free_block(spare_);
+  spare_ = nullptr;
+}
+
+}  // namespace h2::detail

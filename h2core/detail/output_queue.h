@@ -1,0 +1,98 @@
+// What is to be sent, in order: bytes that the engine wrote and memory that the caller lent. Nothing that was handed
+// out by `poll()` moves or changes until `consume()` takes it.
+#pragma once
+
+#include <h2core/detail/memory.h>
+
+namespace h2::detail {
+
+class OutputQueue {
+ public:
+  static constexpr std::uint32_t kOwned = 0xffffffff;
+
+  explicit OutputQueue(const Allocator& allocator) noexcept : allocator_(allocator), segments_(allocator) {}
+  OutputQueue(const OutputQueue&) = delete;
+  OutputQueue& operator=(const OutputQueue&) = delete;
+  ~OutputQueue() { release(); }
+
+  /// Room for `bytes` in one piece, and for one segment that describes them; null when memory failed.
+  std::byte* reserve(std::size_t bytes) noexcept;
+  /// The first `bytes` of the room are part of the output now.
+  void commit(std::size_t bytes) noexcept;
+  /// Room for `count` more lent segments beside one of ours.
+  bool reserve_segments(std::size_t count) noexcept { return segments_.reserve(segments_.size() + count + 1); }
+  /// Queues lent memory; `chunk` comes back from `consume()`. Room was reserved.
+  void lend(const std::byte* data, std::size_t bytes, std::uint32_t chunk) noexcept {
+    static_cast<void>(segments_.push({data, bytes, chunk}));
+    queued_ += bytes;
+  }
+
+  std::size_t queued_bytes() const noexcept { return queued_; }
+  std::size_t segments() const noexcept { return segments_.size(); }
+  bool empty() const noexcept { return queued_ == 0; }
+
+  std::size_t poll(std::span<ByteView> slices, std::size_t max_bytes) noexcept;
+
+  /// Takes `bytes` from the front and calls `taken(chunk, bytes)` for lent memory among them.
+  template <class Taken>
+  void consume(std::size_t bytes, Taken&& taken) noexcept {
+    if (bytes > queued_) bytes = queued_;
+    queued_ -= bytes;
+    while (bytes > 0) {
+      Segment& head = segments_.front();
+      const std::size_t step = bytes < head.bytes ? bytes : head.bytes;
+      const std::uint32_t chunk = head.chunk;
+      head.data += step;
+      head.bytes -= step;
+      bytes -= step;
+      if (head.bytes == 0) {
+        segments_.pop();
+        if (handed_out_ > 0) --handed_out_;
+      }
+      if (chunk == kOwned)
+        owned_taken(step);
+      else
+        taken(chunk, step);
+    }
+  }
+
+  /// Drops everything.
+  template <class Taken>
+  void clear(Taken&& taken) noexcept {
+    consume(queued_, static_cast<Taken&&>(taken));
+  }
+  /// Gives memory back that an idle connection does not need.
+  void trim() noexcept;
+
+ private:
+  struct Segment {
+    const std::byte* data;
+    std::size_t bytes;
+    std::uint32_t chunk;
+  };
+  // A block is written front to back and taken front to back; blocks are in the order of their bytes.
+  struct Block {
+    Block* next;
+    std::size_t capacity, written, taken;
+    std::byte* data() noexcept { return reinterpret_cast<std::byte*>(this + 1); }
+  };
+  static constexpr std::size_t kFirstBlock = 512 - sizeof(Block);    // a handshake and a few replies
+  static constexpr std::size_t kBlock = 8192 - sizeof(Block);
+
+  bool add_block(std::size_t bytes) noexcept;
+  void owned_taken(std::size_t bytes) noexcept;
+  void free_block(Block* block) noexcept {
+    allocator_.release(allocator_.context, block, sizeof(Block) + block->capacity);
+  }
+  void release() noexcept;
+
+  Allocator allocator_;
+  Ring<Segment> segments_;
+  Block* first_ = nullptr;
+  Block* last_ = nullptr;
+  Block* spare_ = nullptr;  // one emptied block, so that a steady flow allocates nothing
+  std::size_t queued_ = 0;
+  std::size_t handed_out_ = 0;  // segments at the front that a caller has seen: they may not grow
+};
+
+}  // namespace h2::detail

@@ -1,0 +1,528 @@
+// Input bytes become frames, and each type does its work. A frame that lies whole in the input is handled in place;
+// what its header decides (place, size, windows, content-length) is decided there, once for the whole frame.
+#include <h2core/detail/engine.h>
+
+namespace h2::detail {
+namespace {
+
+// What a frame costs that moves nothing forward. A reset costs a stream's set-up and tear-down, twice what the
+// request gave back, so that a burst of honest cancels passes and an endless one does not.
+constexpr std::uint32_t kFrameCost = 1, kResetCost = 4;
+
+bool starts_with(ByteView bytes, std::string_view text) {
+  return bytes.size() >= text.size() && std::memcmp(bytes.data(), text.data(), text.size()) == 0;
+}
+
+// Names the protocol of a first word that is not ours; "PRO" alone needs one byte more (PROXY or PROPFIND).
+Violation wrong_protocol(ByteView first) {
+  const auto head = static_cast<unsigned char>(first[0]);
+  if (head == 0x16) return Violation::preface_is_tls;
+  if (head == '\r') return Violation::preface_is_proxy;
+  if (starts_with(first, "PROX")) return Violation::preface_is_proxy;
+  if (head >= 'A' && head <= 'Z') return Violation::preface_is_http1;
+  return Violation::bad_preface;
+}
+
+}  // namespace
+
+std::optional<Event> Engine::receive(ByteView& input) noexcept {
+  Out out;
+  if (!input.empty()) last_received_ = now_;
+  while (!out) {
+    if (event_waits()) {
+      emit(out);
+    } else if (failed_ || lost_ || eof_ || finished_) {
+      input = {};  // nothing that comes now can matter (RFC 9113 5.4.1)
+      break;
+    } else if (reply_bytes_ > config_.max_queued_output || !advance(input, out)) {
+      break;
+    }
+  }
+  publish();
+  return out;
+}
+
+bool Engine::advance(ByteView& input, Out& out) noexcept {
+  switch (stage_) {
+    case Stage::preface: return read_preface(input);
+    case Stage::header: return read_header(input, out);
+    case Stage::pad_length: {
+      if (input.empty()) return false;
+      const auto pad = static_cast<std::uint32_t>(input[0]);
+      input = input.subspan(1);
+      begin_data(pad + 1);
+      return true;
+    }
+    case Stage::data: return read_data(input, out);
+    case Stage::payload: return read_payload(input, out);
+    case Stage::skip: return read_skip(input);
+  }
+  return false;
+}
+
+// RFC 9113 3.4. Bytes that differ are judged as soon as they name their protocol, at the same byte in any split.
+bool Engine::read_preface(ByteView& input) noexcept {
+  while (!input.empty()) {
+    const std::byte next = input[0];
+    input = input.subspan(1);
+    const bool differs_before = preface_have_ >= kFrameHeaderBytes + 1;
+    if (!differs_before && preface_have_ < kFrameHeaderBytes) head_[preface_have_] = next;
+    const bool pending_proxy = preface_have_ == 3 && head_[2] == std::byte{'O'};
+    if (pending_proxy || next != static_cast<std::byte>(kClientPreface[preface_have_])) {
+      if (preface_have_ == 2 && next == std::byte{'O'} && head_[1] == std::byte{'R'}) {
+        ++preface_have_;
+        continue;
+      }
+      const std::size_t seen = std::min<std::size_t>(preface_have_ + 1, kFrameHeaderBytes);
+      const bool ours = preface_have_ > 3;  // "PRI " is nobody's but HTTP/2's
+      fail(ours ? Violation::bad_preface : wrong_protocol({head_, seen}));
+      return true;
+    }
+    if (++preface_have_ == kClientPreface.size()) {
+      stage_ = Stage::header;
+      return true;
+    }
+  }
+  return false;
+}
+
+bool Engine::read_header(ByteView& input, Out& out) noexcept {
+  if (head_have_ == 0 && input.size() >= kFrameHeaderBytes) {
+    frame_ = read_frame_header(input.data());
+    if (!settings_seen_) std::memcpy(head_, input.data(), kFrameHeaderBytes);
+    input = input.subspan(kFrameHeaderBytes);
+    return begin_frame(input, out);
+  }
+  const std::size_t step = std::min<std::size_t>(kFrameHeaderBytes - head_have_, input.size());
+  if (step == 0) return false;
+  std::memcpy(head_ + head_have_, input.data(), step);
+  head_have_ = static_cast<std::uint8_t>(head_have_ + step);
+  input = input.subspan(step);
+  if (head_have_ < kFrameHeaderBytes) return false;
+  head_have_ = 0;
+  frame_ = read_frame_header(head_);
+  return begin_frame(input, out);
+}
+
+// Everything that nine bytes decide.
+bool Engine::begin_frame(ByteView& input, Out& out) noexcept {
+  ++counters_.frames_received;
+  if (!settings_seen_) {
+    if (config_.role == Role::client && starts_with(head_, "HTTP/")) return fail(Violation::preface_is_http1), true;
+    if (frame_.type != FrameType::settings || frame_.has(flags::ack))
+      return fail(Violation::first_frame_not_settings), true;
+  }
+  if (open_block_.open && (frame_.type != FrameType::continuation || frame_.stream != open_block_.first.stream))
+    return fail(Violation::continuation_expected), true;
+  if (const Violation violation = check_frame_header(frame_, effective_.max_frame_size); violation != Violation::none) {
+    if (describe(violation).scope == Scope::connection) return fail(violation), true;
+    skip_left_ = frame_.length;
+    stage_ = Stage::skip;
+    if (frame_.type == FrameType::data) {
+      if (frame_.length > static_cast<std::int64_t>(recv_window_)) return fail(Violation::window_exceeded), true;
+      recv_window_ -= static_cast<std::int32_t>(frame_.length);
+      credit_connection(frame_.length);
+    }
+    stream_error(frame_.stream, violation);
+    return true;
+  }
+  if (frame_.type == FrameType::data) {
+    note(Direction::received, frame_, {}, {});
+    if (frame_.has(flags::padded)) {
+      if (frame_.length == 0) return fail(Violation::frame_length), true;
+      stage_ = Stage::pad_length;
+      return true;
+    }
+    begin_data(0);
+    return failed_ || read_data(input, out);
+  }
+  const bool known = frame_.type <= FrameType::continuation;
+  if (!known && !config_.deliver_unknown_frames) {  // RFC 9113 5.5: ignored
+    note(Direction::received, frame_, {}, {});
+    charge(Violation::work_budget_empty, kFrameCost);
+    skip_left_ = frame_.length;
+    stage_ = Stage::skip;
+    return read_skip(input);
+  }
+  if (input.size() >= frame_.length) {
+    const ByteView payload = input.first(frame_.length);
+    input = input.subspan(frame_.length);
+    on_frame(payload, out);
+    return true;
+  }
+  stash_.clear();
+  stage_ = Stage::payload;
+  return true;
+}
+
+// Bounded by MAX_FRAME_SIZE, which the header was held against.
+bool Engine::read_payload(ByteView& input, Out& out) noexcept {
+  const std::size_t step = std::min<std::size_t>(frame_.length - stash_.size(), input.size());
+  if (step == 0 && stash_.size() < frame_.length) return false;
+  if (!stash_.append(input.data(), step)) return fail(Violation::out_of_memory), true;
+  input = input.subspan(step);
+  if (stash_.size() < frame_.length) return false;
+  stage_ = Stage::header;
+  on_frame({stash_.data(), stash_.size()}, out);
+  return true;
+}
+
+bool Engine::read_skip(ByteView& input) noexcept {
+  const std::size_t step = std::min<std::size_t>(skip_left_, input.size());
+  skip_left_ -= static_cast<std::uint32_t>(step);
+  input = input.subspan(step);
+  if (skip_left_ > 0) return false;
+  stage_ = Stage::header;
+  return true;
+}
+
+// ---- DATA (RFC 9113 6.1, 6.9)
+
+// `pad_bytes` counts the pad length octet too. Windows, state and content-length are settled here for the whole frame.
+void Engine::begin_data(std::uint32_t pad_bytes) noexcept {
+  if (pad_bytes > frame_.length) return fail(Violation::padding_too_long);
+  const std::uint32_t content = frame_.length - pad_bytes;
+  stage_ = Stage::data;
+  data_left_ = content;
+  pad_left_ = pad_bytes > 0 ? pad_bytes - 1 : 0;
+  data_dropped_ = true;
+  if (frame_.length > static_cast<std::int64_t>(recv_window_)) return fail(Violation::window_exceeded);
+
+  const std::uint32_t slot = streams_.find(frame_.stream);
+  const State state = state_of(frame_.stream, slot);
+  const Step& next = step(state, Input::recv_data);
+  if (next.answer == Answer::violate && describe(next.violation).scope == Scope::connection)
+    return fail(next.violation);
+  recv_window_ -= static_cast<std::int32_t>(frame_.length);
+  if (next.answer != Answer::ok) {
+    credit_connection(frame_.length);
+    if (next.answer == Answer::violate) return stream_error(frame_.stream, next.violation);
+    return charge(Violation::frame_on_closed_stream, kFrameCost);
+  }
+
+  Stream& stream = streams_[slot];
+  const bool end = frame_.has(flags::end_stream);
+  Violation violation = Violation::none;
+  if (frame_.length > static_cast<std::int64_t>(stream.recv_window)) violation = Violation::stream_window_exceeded;
+  else if (!stream.recv_final) violation = Violation::data_before_response;
+  else if (content > 0 && stream.no_content_recv) violation = Violation::content_forbidden;
+  else if (stream.recv_content_left >= 0 &&
+           (content > stream.recv_content_left || (end && content < stream.recv_content_left)))
+    violation = Violation::content_length_mismatch;
+  if (violation != Violation::none) {
+    credit_connection(frame_.length);
+    return stream_error(frame_.stream, violation);
+  }
+  data_dropped_ = false;
+  stream.recv_window -= static_cast<std::int32_t>(frame_.length);
+  if (stream.recv_content_left >= 0) stream.recv_content_left -= content;
+  if (content == 0 && !end)
+    charge(Violation::work_budget_empty, kFrameCost);
+  else
+    reward(1);
+  if (pad_bytes > 0) {  // nobody is to read it (RFC 9113 6.9.1)
+    credit_connection(pad_bytes);
+    stream.recv_owed += static_cast<std::int32_t>(pad_bytes);
+    update_stream_window(stream);
+  }
+}
+
+// False when the input is used up.
+bool Engine::read_data(ByteView& input, Out& out) noexcept {
+  if (failed_) return true;
+  if (!data_dropped_) {
+    const std::uint32_t slot = streams_.find(frame_.stream);
+    if (slot == kNoSlot || is_closed(streams_[slot].state)) drop_data();  // reset between two pieces
+    else {
+      const std::size_t bytes = std::min<std::size_t>(data_left_, input.size());
+      if (bytes < 1 && data_left_ > 0) return false;
+      const ByteView piece = input.first(bytes);
+      input = input.subspan(bytes);
+      data_left_ -= static_cast<std::uint32_t>(bytes);
+      const bool end = data_left_ == 0 && frame_.has(flags::end_stream);
+      if (data_left_ == 0) {
+        skip_left_ = pad_left_;
+        stage_ = pad_left_ > 0 ? Stage::skip : Stage::header;
+      }
+      Stream& stream = streams_[slot];
+      counters_.data_bytes_received += bytes;
+      if (bytes > 0 || end) {
+        out.emplace(DataReceived{stream.id, stream.user, piece, end ? EndStream::yes : EndStream::no});
+        if (config_.credit == Credit::automatic) {
+          stream.recv_owed += static_cast<std::int32_t>(bytes);
+          if (!end) update_stream_window(stream);
+          credit_connection(bytes);
+        } else {
+          stream.unconsumed += static_cast<std::uint32_t>(bytes);
+          stream.connection_unconsumed += static_cast<std::uint32_t>(bytes);
+          unconsumed_ += bytes;
+        }
+      }
+      if (end) recv_end(slot);
+      return true;
+    }
+  }
+  skip_left_ = data_left_ + pad_left_;
+  stage_ = Stage::skip;
+  return read_skip(input);
+}
+
+void Engine::drop_data() noexcept {
+  credit_connection(data_left_);
+  data_dropped_ = true;
+}
+
+// ---- frames by type
+
+void Engine::on_frame(ByteView payload, Out& out) noexcept {
+  switch (frame_.type) {
+    case FrameType::headers: return on_headers(payload, out);
+    case FrameType::push_promise: return on_push_promise(payload, out);
+    case FrameType::continuation: return on_continuation(payload, out);
+    default: break;
+  }
+  note(Direction::received, frame_, payload, {});
+  switch (frame_.type) {
+    case FrameType::priority: return charge(Violation::work_budget_empty, kFrameCost);  // RFC 9113 5.3.2: no more
+    case FrameType::rst_stream: return on_rst_stream(payload);
+    case FrameType::settings: return on_settings(payload, out);
+    case FrameType::ping: return on_ping(payload, out);
+    case FrameType::goaway: return on_goaway(payload, out);
+    case FrameType::window_update: return on_window_update(payload);
+    default: break;
+  }
+  charge(Violation::work_budget_empty, kFrameCost);
+  if (config_.deliver_unknown_frames)
+    out.emplace(UnknownFrameReceived{static_cast<std::uint8_t>(frame_.type), frame_.flags, frame_.stream, payload});
+}
+
+void Engine::on_rst_stream(ByteView payload) noexcept {
+  const std::uint32_t slot = streams_.find(frame_.stream);
+  const Step& next = step(state_of(frame_.stream, slot), Input::recv_rst_stream);
+  if (next.answer == Answer::violate) return fail(next.violation);
+  charge(Violation::work_budget_empty, kResetCost);
+  if (failed_ || next.answer != Answer::ok) return;
+  ++counters_.streams_reset_by_peer;
+  close_stream(slot, State::reset_by_peer, static_cast<ErrorCode>(read_u32(payload.data())), Violation::none, true);
+}
+
+void Engine::on_settings(ByteView payload, Out& out) noexcept {
+  if (frame_.has(flags::ack)) return on_settings_ack(out);
+  const std::size_t count = payload.size() / 6;
+  if (count > config_.max_settings_entries) return fail(Violation::settings_flood);
+  charge(Violation::settings_flood, kFrameCost);
+  for (std::size_t i = 0; i < count && !failed_; ++i) {
+    const std::byte* at = payload.data() + i * 6;
+    const auto id = static_cast<SettingId>(static_cast<unsigned>(at[0]) << 8 | static_cast<unsigned>(at[1]));
+    if (const Violation violation = apply({id, read_u32(at + 2)}); violation != Violation::none) return fail(violation);
+  }
+  if (failed_) return;
+  settings_seen_ = peer_settings_known_ = true;
+  if (std::byte* ack = reply(kFrameHeaderBytes)) {
+    write::settings_ack(ack);
+    reply_sent(kFrameHeaderBytes, {0, FrameType::settings, flags::ack, kConnection});
+  }
+  out.emplace(SettingsReceived{peer_});
+  start_waiting();
+}
+
+Violation Engine::apply(const Setting& setting) noexcept {
+  switch (setting.id) {
+    case SettingId::header_table_size:
+      peer_.header_table_size = setting.value;
+      encoder_.set_peer_table_size(setting.value);
+      break;
+    case SettingId::enable_push:
+      if (setting.value > (config_.role == Role::client ? 0U : 1U)) return Violation::setting_enable_push;
+      peer_.enable_push = setting.value;
+      break;
+    case SettingId::max_concurrent_streams: peer_.max_concurrent_streams = setting.value; break;
+    case SettingId::initial_window_size: return apply_initial_window(setting.value);
+    case SettingId::max_frame_size:
+      if (setting.value < 16384 || setting.value > 0xffffff) return Violation::setting_frame_size;
+      peer_.max_frame_size = setting.value;
+      break;
+    case SettingId::max_header_list_size: peer_.max_header_list_size = setting.value; break;
+    case SettingId::enable_connect_protocol:
+      if (setting.value > 1 || setting.value < peer_.enable_connect_protocol) return Violation::setting_connect_protocol;
+      peer_.enable_connect_protocol = setting.value;
+      break;
+    case SettingId::no_rfc7540_priorities:
+      if (setting.value > 1 || (peer_settings_known_ && setting.value != peer_.no_rfc7540_priorities))
+        return Violation::setting_no_priorities;
+      peer_.no_rfc7540_priorities = setting.value;
+      break;
+  }
+  return Violation::none;  // unknown ones mean nothing (RFC 9113 6.5.2)
+}
+
+// RFC 9113 6.9.2: every stream's window moves, and may become negative.
+Violation Engine::apply_initial_window(std::uint32_t value) noexcept {
+  if (value > kMaxWindow) return Violation::setting_window_size;
+  const std::int64_t shift = static_cast<std::int64_t>(value) - static_cast<std::int64_t>(peer_.initial_window_size);
+  bool overflow = false;
+  streams_.each([&](std::uint32_t slot) {
+    if (is_closed(streams_[slot].state)) return;
+    overflow = overflow || streams_[slot].send_window + shift > static_cast<std::int64_t>(kMaxWindow);
+  });
+  if (overflow) return Violation::initial_window_overflow;
+  peer_.initial_window_size = value;
+  streams_.each([&](std::uint32_t slot) {
+    Stream& stream = streams_[slot];
+    if (is_closed(stream.state)) return;
+    stream.send_window = static_cast<std::int32_t>(stream.send_window + shift);
+    if (shift > 0) make_ready(slot);
+  });
+  return Violation::none;
+}
+
+void Engine::on_settings_ack(Out& out) noexcept {
+  if (settings_in_flight_.empty()) return fail(Violation::settings_ack_unexpected);
+  acknowledged_ = settings_in_flight_.front().settings;
+  settings_in_flight_.pop();
+  refresh_effective(true);
+  out.emplace(SettingsAcknowledged{acknowledged_});
+}
+
+void Engine::on_ping(ByteView payload, Out& out) noexcept {
+  const std::uint64_t opaque =
+      static_cast<std::uint64_t>(read_u32(payload.data())) << 32 | read_u32(payload.data() + 4);
+  if (!frame_.has(flags::ack)) {
+    charge(Violation::work_budget_empty, kFrameCost);
+    if (failed_) return;
+    if (std::byte* ack = reply(write::kPingBytes)) {
+      write::ping(ack, opaque, true);
+      reply_sent(write::kPingBytes, {8, FrameType::ping, flags::ack, kConnection});
+    }
+    return;
+  }
+  std::size_t at = 0;
+  while (at < pings_.size() && pings_[at].opaque != opaque) ++at;
+  if (at == pings_.size()) return charge(Violation::work_budget_empty, kFrameCost);  // nobody asked
+  const PendingPing ping = pings_[at];
+  for (; at > 0; --at) pings_[at] = pings_[at - 1];
+  pings_.pop();
+  if (ping.owner == PingOwner::shutdown && !goaway_final_) finish_goaway();
+  if (ping.owner == PingOwner::caller) out.emplace(PingAnswered{ping.token, now_ - ping.sent_at});
+}
+
+void Engine::on_goaway(ByteView payload, Out& out) noexcept {
+  const StreamId last{read_u32(payload.data()) & kMaxStreamId};
+  const auto code = static_cast<ErrorCode>(read_u32(payload.data() + 4));
+  if (goaway_received_ && last > goaway_last_received_) return fail(Violation::goaway_raised);
+  charge(Violation::work_budget_empty, kFrameCost);
+  if (failed_) return;
+  goaway_received_ = true;
+  goaway_last_received_ = last;
+  const std::size_t kept = std::min(payload.size() - 8, kGoawayDebug);
+  std::memcpy(goaway_debug_, payload.data() + 8, kept);
+  waiting_.clear();
+  streams_.each([this, last](std::uint32_t slot) {
+    const Stream& stream = streams_[slot];
+    if (is_closed(stream.state) || !is_ours(stream.id)) return;
+    if (stream.waiting || stream.id > last)
+      close_stream(slot, State::reset_by_peer, ErrorCode::refused_stream, Violation::none, true);
+  });
+  out.emplace(GoawayReceived{last, code, {goaway_debug_, kept}});
+}
+
+void Engine::on_window_update(ByteView payload) noexcept {
+  const std::uint32_t increment = read_u32(payload.data()) & kMaxWindow;
+  if (frame_.stream == kConnection) {
+    if (increment == 0) return fail(Violation::window_increment_zero);
+    if (increment > static_cast<std::int64_t>(kMaxWindow) - send_window_) return fail(Violation::window_overflow);
+    send_window_ = static_cast<std::int32_t>(send_window_ + static_cast<std::int64_t>(increment));
+    return charge(Violation::work_budget_empty, kFrameCost);
+  }
+  const std::uint32_t slot = streams_.find(frame_.stream);
+  const Step& next = step(state_of(frame_.stream, slot), Input::recv_window_update);
+  if (next.answer == Answer::violate) return refuse_frame(frame_.stream, next.violation);
+  charge(Violation::work_budget_empty, kFrameCost);
+  if (failed_ || next.answer != Answer::ok) return;
+  Stream& stream = streams_[slot];
+  if (increment == 0) return stream_error(stream.id, Violation::stream_increment_zero);
+  if (increment > static_cast<std::int64_t>(kMaxWindow) - stream.send_window)
+    return stream_error(stream.id, Violation::stream_window_overflow);
+  stream.send_window = static_cast<std::int32_t>(stream.send_window + static_cast<std::int64_t>(increment));
+  make_ready(slot);
+}
+
+// ---- what all of them share
+
+// RFC 9113 5.1.1: idle is every id above the highest of its side.
+bool Engine::is_idle(StreamId id) const noexcept {
+  return is_ours(id) ? id.value >= next_id_ : id > last_peer_id_;
+}
+
+State Engine::state_of(StreamId id, std::uint32_t slot) const noexcept {
+  if (slot != kNoSlot) {
+    const Stream& stream = streams_[slot];
+    return stream.waiting ? State::idle : stream.state;
+  }
+  return is_idle(id) ? State::idle : streams_.how_closed(id);
+}
+
+void Engine::recv_end(std::uint32_t slot) noexcept {
+  Stream& stream = streams_[slot];
+  stream.ended_by_peer = true;
+  const Step& next = step(stream.state, Input::recv_end_stream);
+  if (next.answer != Answer::ok) return;
+  stream.state = next.next;
+  if (stream.state == State::ended) {
+    uncount(stream);
+    stream.verdict = Verdict::processed;
+    finish_if_done(slot);
+  }
+}
+
+void Engine::refuse_frame(StreamId id, Violation violation) noexcept {
+  if (describe(violation).scope == Scope::connection) return fail(violation);
+  stream_error(id, violation);
+}
+
+// A stream error on an idle stream cannot be one (RFC 9113 5.1): RST_STREAM may not be sent there.
+void Engine::stream_error(StreamId id, Violation violation) noexcept {
+  if (failed_) return;
+  const std::uint32_t slot = streams_.find(id);
+  const ErrorCode code = describe(violation).code;
+  const State state = state_of(id, slot);
+  if (state == State::idle) {
+    failure_ = violation;
+    write_goaway(last_peer_id_ < goaway_last_sent_ ? last_peer_id_ : goaway_last_sent_, code,
+                 describe(violation).sentence);
+    return over(code);
+  }
+  charge(violation, kResetCost);
+  if (failed_ || state == State::reset_by_us) return;
+  write_rst_stream(id, code);
+  if (slot != kNoSlot && !is_closed(state))
+    close_stream(slot, State::reset_by_us, code, violation, true);
+  else
+    streams_.remember(id, State::reset_by_us);
+}
+
+void Engine::write_rst_stream(StreamId id, ErrorCode code) noexcept {
+  if (std::byte* out = reply(write::kRstStreamBytes)) {
+    write::rst_stream(out, id, code);
+    ++counters_.streams_reset_by_us;
+    reply_sent(write::kRstStreamBytes, {4, FrameType::rst_stream, 0, id});
+  }
+}
+
+std::byte* Engine::reply(std::size_t bytes) noexcept {
+  std::byte* out = output_.reserve(bytes);
+  if (out == nullptr) fail(Violation::out_of_memory);
+  return out;
+}
+
+void Engine::reply_sent(std::size_t bytes, const FrameHeader& header) noexcept {
+  if (config_.observer.on_frame != nullptr) {
+    const std::byte* frame = output_.reserve(bytes);
+    note(Direction::sent, header, {frame + kFrameHeaderBytes, bytes - kFrameHeaderBytes}, {});
+  }
+  output_.commit(bytes);
+  reply_bytes_ += bytes;
+  ++counters_.frames_sent;
+}
+
+}  // namespace h2::detail

@@ -1,0 +1,145 @@
+// Output: DATA is framed here, when it is polled, so that windows and turns apply as late as possible; and lent memory
+// comes back here, when the transport has taken it.
+#include <h2core/detail/engine.h>
+
+namespace h2::detail {
+
+std::size_t Engine::poll_output(std::span<ByteView> slices, std::size_t max_bytes) noexcept {
+  while (ready_head_ != kNoSlot && send_window_ > 0 && output_.queued_bytes() < max_bytes &&
+         output_.segments() < slices.size()) {
+    if (!frame_data(ready_head_, max_bytes - output_.queued_bytes())) break;
+  }
+  publish();
+  return output_.poll(slices, max_bytes);
+}
+
+void Engine::consume_output(std::size_t bytes) noexcept {
+  reply_bytes_ -= std::min(reply_bytes_, bytes);
+  output_.consume(bytes, [this](std::uint32_t chunk, std::size_t taken) { chunk_taken(chunk, taken); });
+  publish();
+}
+
+// ---- turns: one frame each, round and round
+
+// Ready is who has content and an open window of its own; the connection's is asked when output is polled.
+void Engine::make_ready(std::uint32_t slot) noexcept {
+  Stream& stream = streams_[slot];
+  if (stream.ready || stream.waiting || stream.queued_bytes == 0 || stream.send_window <= 0 || is_closed(stream.state))
+    return;
+  stream.ready = true;
+  stream.ready_prev = ready_tail_;
+  stream.ready_next = kNoSlot;
+  (ready_tail_ == kNoSlot ? ready_head_ : streams_[ready_tail_].ready_next) = slot;
+  ready_tail_ = slot;
+}
+
+void Engine::unready(std::uint32_t slot) noexcept {
+  Stream& stream = streams_[slot];
+  if (!stream.ready) return;
+  stream.ready = false;
+  (stream.ready_prev == kNoSlot ? ready_head_ : streams_[stream.ready_prev].ready_next) = stream.ready_next;
+  (stream.ready_next == kNoSlot ? ready_tail_ : streams_[stream.ready_next].ready_prev) = stream.ready_prev;
+}
+
+// False when nothing could be framed: no room, or no memory (then the connection has failed).
+bool Engine::frame_data(std::uint32_t slot, std::size_t room) noexcept {
+  Stream& stream = streams_[slot];
+  std::size_t bytes = std::min<std::size_t>(peer_.max_frame_size, stream.queued_bytes);
+  bytes = std::min<std::size_t>(bytes, static_cast<std::size_t>(send_window_));
+  bytes = std::min<std::size_t>(bytes, static_cast<std::size_t>(stream.send_window));
+  if (room < kFrameHeaderBytes + bytes) {
+    if (!output_.empty() && room < kFrameHeaderBytes + bytes / 2 + 1) return false;  // better a whole frame next time
+    bytes = room > kFrameHeaderBytes ? room - kFrameHeaderBytes : 1;
+  }
+  std::size_t pieces = 1, reach = 0;
+  for (std::uint32_t i = stream.chunk_head; i != kNoSlot && reach < bytes; i = chunks_[i].next, ++pieces)
+    reach += chunks_[i].bytes - chunks_[i].framed;
+  std::byte* frame = output_.reserve_segments(pieces) ? output_.reserve(kFrameHeaderBytes) : nullptr;
+  if (frame == nullptr) return fail(Violation::out_of_memory), false;
+
+  const bool last = bytes == stream.queued_bytes && stream.end_queued;
+  const bool end = last && stream.saved == nullptr;
+  const FrameHeader header{static_cast<std::uint32_t>(bytes), FrameType::data,
+                           end ? flags::end_stream : std::uint8_t{0}, stream.id};
+  write_frame_header(frame, header);
+  output_.commit(kFrameHeaderBytes);
+  note(Direction::sent, header, {}, {});
+  ++counters_.frames_sent;
+  counters_.data_bytes_sent += bytes;
+  send_window_ -= static_cast<std::int32_t>(bytes);
+  stream.send_window -= static_cast<std::int32_t>(bytes);
+  gather(stream, bytes);
+  reward(1);
+  unready(slot);
+  if (!last) {
+    make_ready(slot);
+    return true;
+  }
+  if (SavedFields* trailers = stream.saved) {
+    if (!write_block(FrameType::headers, stream.id, EndStream::yes, kConnection, {},
+                     {trailers->fields(), trailers->count}))
+      return fail(Violation::out_of_memory), false;
+    free_saved(stream);
+  }
+  send_end(slot);
+  return true;
+}
+
+// Commits `bytes` of the stream's content, and passes empty pieces that stand before or right behind them.
+void Engine::gather(Stream& stream, std::size_t bytes) noexcept {
+  stream.queued_bytes -= bytes;
+  while (stream.chunk_head != kNoSlot) {
+    const std::uint32_t index = stream.chunk_head;
+    Chunk& chunk = chunks_[index];
+    const std::size_t step_bytes = std::min(bytes, chunk.bytes - chunk.framed);
+    if (step_bytes == 0 && chunk.framed < chunk.bytes) return;
+    if (step_bytes > 0) output_.lend(chunk.data + chunk.framed, step_bytes, index);
+    chunk.framed += step_bytes;
+    chunk.committed += step_bytes;
+    bytes -= step_bytes;
+    if (chunk.framed < chunk.bytes) return;
+    dequeue_chunk(stream, index);
+  }
+}
+
+void Engine::dequeue_chunk(Stream& stream, std::uint32_t index) noexcept {
+  Chunk& chunk = chunks_[index];
+  stream.chunk_head = chunk.next;
+  if (stream.chunk_head == kNoSlot) stream.chunk_tail = kNoSlot;
+  chunk.dequeued = true;
+  if (chunk.committed == 0) chunk_done(index);
+}
+
+void Engine::drop_chunks(Stream& stream) noexcept {
+  stream.queued_bytes = 0;
+  while (stream.chunk_head != kNoSlot) {
+    chunks_[stream.chunk_head].dropped = true;
+    dequeue_chunk(stream, stream.chunk_head);
+  }
+}
+
+void Engine::chunk_taken(std::uint32_t index, std::size_t bytes) noexcept {
+  Chunk& chunk = chunks_[index];
+  chunk.committed -= bytes;
+  if (chunk.committed == 0 && chunk.dequeued) chunk_done(index);
+}
+
+// No byte of it is needed any more: lent memory goes back by an event, copied memory at once.
+void Engine::chunk_done(std::uint32_t index) noexcept {
+  Chunk& chunk = chunks_[index];
+  if (!chunk.copied) return append_event(kChunkRef | index);
+  const std::uint32_t slot = chunk.stream;
+  Stream& stream = streams_[slot];
+  if (chunk.bytes > 0)
+    config_.allocator.release(config_.allocator.context, const_cast<std::byte*>(chunk.data), chunk.bytes);
+  stream.copied_bytes -= static_cast<std::uint32_t>(chunk.bytes);
+  --stream.chunks_out;
+  chunks_.give_back(index);
+  if (stream.copy_refused && !is_closed(stream.state)) {
+    stream.copy_refused = false;
+    post_stream(slot, stream_event::writable);
+  }
+  finish_if_done(slot);
+}
+
+}  // namespace h2::detail

@@ -1,0 +1,221 @@
+// Header blocks in: whole blocks are decoded in place, always, for the peer's table counts on it (RFC 9113 4.3);
+// then the section is judged and becomes a request, a response, trailers or a promise.
+#include <h2core/detail/engine.h>
+
+namespace h2::detail {
+
+void Engine::on_headers(ByteView payload, Out& out) noexcept {
+  const Unpadded inner = strip_padding(frame_, payload);
+  if (inner.violation != Violation::none) return fail(inner.violation);
+  open_block(inner.content, kConnection, out);
+}
+
+void Engine::on_push_promise(ByteView payload, Out& out) noexcept {
+  if (config_.role == Role::server) return fail(Violation::push_to_server);
+  if (effective_.enable_push == 0) return fail(Violation::push_disabled);
+  const Unpadded inner = strip_padding(frame_, payload);
+  if (inner.violation != Violation::none) return fail(inner.violation);
+  if (inner.content.size() < 4) return fail(Violation::frame_length);
+  const StreamId promised{read_u32(inner.content.data()) & kMaxStreamId};
+  open_block(inner.content.subspan(4), promised, out);
+}
+
+void Engine::open_block(ByteView content, StreamId promised, Out& out) noexcept {
+  open_block_ = {.open = false, .first = frame_, .promised = promised, .continuations = 0};
+  if (frame_.has(flags::end_headers)) return on_block(content, out);
+  block_.clear();
+  open_block_.open = true;
+  static_cast<void>(grow_block(content));
+}
+
+void Engine::on_continuation(ByteView payload, Out& out) noexcept {
+  note(Direction::received, frame_, {}, {});
+  if (!open_block_.open) return fail(Violation::continuation_unexpected);
+  if (++open_block_.continuations > config_.max_continuations) return fail(Violation::continuation_flood);
+  if (!grow_block(payload)) return;
+  if (!frame_.has(flags::end_headers)) return;
+  open_block_.open = false;
+  on_block({block_.data(), block_.size()}, out);
+}
+
+// A block is shorter than the list that it decodes to, but for size updates; a frame of slack covers these.
+bool Engine::grow_block(ByteView content) noexcept {
+  const std::size_t bound = std::min(effective_.max_header_list_size, kListBound) + std::size_t{16384};
+  if (block_.size() + content.size() > bound) return fail(Violation::header_block_too_large), false;
+  if (!block_.append(content.data(), content.size())) return fail(Violation::out_of_memory), false;
+  return true;
+}
+
+void Engine::on_block(ByteView block, Out& out) noexcept {
+  const Decoded decoded = decode(block);
+  if (decoded == Decoded::failed) return;
+  const FrameHeader& first = open_block_.first;
+  note(Direction::received, first, {}, {fields_.data(), fields_.size()});
+  if (first.type == FrameType::push_promise) return on_promise(decoded, out);
+
+  const std::uint32_t slot = streams_.find(first.stream);
+  const State state = state_of(first.stream, slot);
+  if (state == State::idle) {
+    if (is_ours(first.stream))
+      return fail(config_.role == Role::server ? Violation::stream_id_parity : Violation::frame_on_idle_stream);
+    if (config_.role == Role::client) return fail(Violation::server_opened_stream);
+    return on_new_stream(decoded, out);
+  }
+  const Step& next = step(state, Input::recv_headers);
+  if (next.answer == Answer::violate) return refuse_frame(first.stream, next.violation);
+  if (next.answer == Answer::ignore) return charge(Violation::frame_on_closed_stream, 1);
+  on_section(slot, decoded, out);
+}
+
+// The limit holds while decoding, 32 bytes a field (RFC 9113 6.5.2); past it nothing is kept.
+Engine::Decoded Engine::decode(ByteView block) noexcept {
+  const std::size_t limit = std::min(effective_.max_header_list_size, kListBound);
+  std::size_t bytes = 0, count = 0;
+  bool over_limit = false;
+  fields_.clear();
+  decoder_.begin(block);
+  Field field;
+  hpack::Decoder::Step step;
+  while ((step = decoder_.next(field)) == hpack::Decoder::Step::field) {
+    if (over_limit) continue;
+    bytes += field.name.size() + field.value.size() + 32;
+    if (bytes > limit || ++count > config_.max_fields) {
+      over_limit = true;
+      fields_.clear();
+      decoder_.drop_views();
+    } else if (!fields_.push(field)) {
+      fail(Violation::out_of_memory);
+      return Decoded::failed;
+    }
+  }
+  if (step == hpack::Decoder::Step::error) {
+    fail(decoder_.error() == hpack::DecodeError::out_of_memory ? Violation::out_of_memory
+                                                               : Violation::header_block_invalid);
+    return Decoded::failed;
+  }
+  return over_limit ? Decoded::too_large : Decoded::ok;
+}
+
+// A client opens a stream (RFC 9113 5.1.1). What is refused here was never heard of by the caller.
+void Engine::on_new_stream(Decoded decoded, Out& out) noexcept {
+  const FrameHeader& first = open_block_.first;
+  const StreamId id = first.stream;
+  if (goaway_final_ && id > goaway_last_sent_) return charge(Violation::frame_on_closed_stream, 1);
+  const std::uint32_t expected = last_peer_id_ == kConnection ? 1 : last_peer_id_.value + 2;
+  if (id.value > expected) streams_.passed_over(last_peer_id_, id);
+  last_peer_id_ = id;
+
+  Head head;
+  Violation violation = Violation::none;
+  if (peer_active_ >= effective_.max_concurrent_streams) violation = Violation::stream_refused;
+  else if (decoded == Decoded::too_large) violation = Violation::field_section_too_large;
+  else violation = check_request({fields_.data(), fields_.size()}, effective_.enable_connect_protocol != 0, head);
+  const bool end = first.has(flags::end_stream);
+  if (violation == Violation::none && end && head.content_length > 0) violation = Violation::content_length_mismatch;
+  if (violation != Violation::none) {
+    if (violation == Violation::stream_refused) ++counters_.streams_refused;
+    return stream_error(id, violation);
+  }
+
+  const std::uint32_t slot = streams_.add(id);
+  if (slot == kNoSlot) return fail(Violation::out_of_memory);
+  Stream& stream = streams_[slot];
+  stream.state = step(State::idle, Input::recv_headers).next;
+  stream.known = stream.recv_final = true;
+  stream.head_request = head.method == "HEAD";
+  stream.connect_request = head.method == "CONNECT";
+  stream.no_content_send = stream.head_request;
+  stream.send_window = static_cast<std::int32_t>(peer_.initial_window_size);
+  stream.recv_window = stream.recv_target = static_cast<std::int32_t>(effective_.initial_window_size);
+  stream.recv_content_left = stream.connect_request ? -1 : head.content_length;
+  count(stream);
+  ++live_streams_;
+  ++counters_.streams_opened;
+  reward(2);
+  if (end) recv_end(slot);
+  out.emplace(RequestReceived{id, head.method, head.scheme, head.authority, head.path, head.protocol, head.regular,
+                              end ? EndStream::yes : EndStream::no});
+}
+
+void Engine::on_section(std::uint32_t slot, Decoded decoded, Out& out) noexcept {
+  Stream& stream = streams_[slot];
+  const EndStream end = open_block_.first.has(flags::end_stream) ? EndStream::yes : EndStream::no;
+  if (decoded == Decoded::too_large) return stream_error(stream.id, Violation::field_section_too_large);
+  if (stream.recv_final) {
+    if (end == EndStream::no) return stream_error(stream.id, Violation::trailers_without_end);
+    return on_trailers(slot, out);
+  }
+  on_response(slot, end, out);
+}
+
+void Engine::on_response(std::uint32_t slot, EndStream end, Out& out) noexcept {
+  Stream& stream = streams_[slot];
+  Head head;
+  const Violation violation = check_response({fields_.data(), fields_.size()}, head);
+  if (violation != Violation::none) return stream_error(stream.id, violation);
+  if (head.status < 200) {
+    if (end == EndStream::yes || head.status == 101) return stream_error(stream.id, Violation::interim_response_invalid);
+    if (++stream.interim_responses > config_.max_interim_responses)
+      return stream_error(stream.id, Violation::interim_response_flood);
+    out.emplace(InformationalReceived{stream.id, stream.user, head.status, head.regular});
+    return;
+  }
+  const bool tunnel = stream.connect_request && head.status < 300;
+  const bool empty = stream.head_request || head.status == 204 || head.status == 304;
+  if (!empty && !tunnel && end == EndStream::yes && head.content_length > 0)
+    return stream_error(stream.id, Violation::content_length_mismatch);
+  if (stream.state == State::reserved_remote) {
+    stream.state = step(stream.state, Input::recv_headers).next;
+    --reserved_;
+    count(stream);
+  }
+  stream.recv_final = true;
+  stream.no_content_recv = empty;
+  stream.recv_content_left = empty || tunnel ? -1 : head.content_length;
+  reward(2);
+  out.emplace(ResponseReceived{stream.id, stream.user, head.status, head.regular, end});
+  if (end == EndStream::yes) recv_end(slot);
+}
+
+void Engine::on_trailers(std::uint32_t slot, Out& out) noexcept {
+  Stream& stream = streams_[slot];
+  Violation violation = check_trailers({fields_.data(), fields_.size()});
+  if (violation == Violation::none && stream.recv_content_left > 0) violation = Violation::content_length_mismatch;
+  if (violation != Violation::none) return stream_error(stream.id, violation);
+  out.emplace(TrailersReceived{stream.id, stream.user, {fields_.data(), fields_.size()}});
+  recv_end(slot);
+}
+
+// RFC 9113 8.4. The promised stream is reserved, or refused by its own RST_STREAM.
+void Engine::on_promise(Decoded decoded, Out& out) noexcept {
+  const StreamId parent = open_block_.first.stream, id = open_block_.promised;
+  const std::uint32_t parent_slot = streams_.find(parent);
+  const Step& next = step(state_of(parent, parent_slot), Input::recv_push_promise);
+  if (next.answer == Answer::violate || !is_ours(parent)) return fail(Violation::push_stream_state);
+  if (id == kConnection || is_ours(id) || id <= last_peer_id_) return fail(Violation::push_id_invalid);
+  last_peer_id_ = id;
+  if (goaway_final_ && id > goaway_last_sent_) return charge(Violation::frame_on_closed_stream, 1);
+  Head head;
+  Violation violation = Violation::none;
+  if (next.answer == Answer::ignore || reserved_ + peer_active_ >= effective_.max_concurrent_streams)
+    violation = Violation::stream_refused;
+  else if (decoded == Decoded::too_large) violation = Violation::field_section_too_large;
+  else violation = check_request({fields_.data(), fields_.size()}, false, head);
+  if (violation == Violation::none && ((head.method != "GET" && head.method != "HEAD") || head.content_length > 0))
+    violation = Violation::push_request_invalid;
+  if (violation != Violation::none) return stream_error(id, violation);
+
+  const std::uint32_t slot = streams_.add(id);
+  if (slot == kNoSlot) return fail(Violation::out_of_memory);
+  Stream& stream = streams_[slot];
+  stream.state = State::reserved_remote;
+  stream.known = true;
+  stream.head_request = head.method == "HEAD";
+  stream.recv_window = stream.recv_target = static_cast<std::int32_t>(effective_.initial_window_size);
+  ++reserved_;
+  ++live_streams_;
+  out.emplace(PushReceived{parent, streams_[parent_slot].user, id, head.method, head.scheme, head.authority, head.path,
+                           head.regular});
+}
+
+}  // namespace h2::detail

@@ -1,0 +1,598 @@
+// The caller's calls. Every refusal stands above the first change; what was accepted will be sent or come back.
+#include <h2core/detail/engine.h>
+
+namespace h2::detail {
+namespace {
+
+// The pseudo-fields of a request in the order that peers index best, as the RFC's examples have them.
+struct RequestFields {
+  Field fields[5];
+  std::size_t count = 0;
+  explicit RequestFields(const Request& request) {
+    const auto add = [this](std::string_view name, std::string_view value) {
+      if (!value.empty()) fields[count++] = Field{name, value};
+    };
+    add(":method", request.method);
+    add(":protocol", request.protocol);
+    add(":scheme", request.scheme);
+    add(":authority", request.authority);
+    add(":path", request.path);
+  }
+  std::span<const Field> span() const { return {fields, count}; }
+};
+
+struct StatusField {
+  char digits[3];
+  Field field;
+  explicit StatusField(std::uint16_t status)
+      : digits{static_cast<char>('0' + status / 100 % 10), static_cast<char>('0' + status / 10 % 10),
+               static_cast<char>('0' + status % 10)},
+        field{":status", std::string_view(digits, 3)} {}
+  std::span<const Field> span() const { return {&field, 1}; }
+};
+
+std::size_t list_bytes(std::span<const Field> fields) {
+  std::size_t bytes = 0;
+  for (const Field& field : fields) bytes += field.name.size() + field.value.size() + 32;
+  return bytes;
+}
+
+std::size_t block_bound(std::span<const Field> fields) {
+  std::size_t bytes = 0;
+  for (const Field& field : fields) bytes += hpack::Encoder::field_bound(field);
+  return bytes;
+}
+
+}  // namespace
+
+// ---- messages
+
+Result<StreamId> Engine::send_request(const Request& request, EndStream end, void* user) noexcept {
+  if (config_.role != Role::client) return Misuse::wrong_role;
+  if (failed_ || lost_ || finished_ || eof_) return Misuse::connection_over;
+  if (shutting_down_ || goaway_received_) return Misuse::shutting_down;
+  if (next_id_ > kMaxStreamId) return Misuse::stream_ids_exhausted;
+  std::int64_t content_length = -1;
+  if (config_.validate_outgoing) {
+    const bool extended = peer_.enable_connect_protocol != 0;
+    if (check_sent_request(request, extended, content_length) != Violation::none) return Misuse::malformed_fields;
+    if (end == EndStream::yes && content_length > 0) return Misuse::content_length_broken;
+  }
+  const RequestFields pseudo(request);
+  if (const Misuse misuse = section_fits(pseudo.span(), request.fields); misuse != Misuse::none) return misuse;
+  const bool waits = !waiting_.empty() || our_active_ >= initial_streams_allowed();
+  SavedFields* saved = nullptr;
+  if (waits) {
+    saved = save(pseudo.span(), request.fields);
+    if (saved == nullptr || !waiting_.reserve(waiting_.size() + 1)) {
+      if (saved != nullptr) config_.allocator.release(config_.allocator.context, saved, saved->allocation_bytes);
+      return Misuse::out_of_memory;
+    }
+  }
+  const StreamId id{next_id_};
+  const std::uint32_t slot = streams_.add(id);
+  if (slot == kNoSlot) {
+    if (saved != nullptr) config_.allocator.release(config_.allocator.context, saved, saved->allocation_bytes);
+    return Misuse::out_of_memory;
+  }
+  Stream& stream = streams_[slot];
+  stream.known = true;
+  stream.user = user;
+  stream.saved = saved;
+  stream.waiting = waits;
+  stream.head_request = request.method == "HEAD";
+  stream.connect_request = request.method == "CONNECT";
+  stream.send_content_left = stream.connect_request ? -1 : content_length;
+  stream.end_queued = end == EndStream::yes;
+  if (waits) {
+    static_cast<void>(waiting_.push(id));
+  } else if (!start_request(slot, pseudo.span(), request.fields)) {
+    streams_.remove(slot);
+    return Misuse::out_of_memory;
+  }
+  next_id_ += 2;
+  ++live_streams_;
+  publish();
+  return id;
+}
+
+std::size_t Engine::initial_streams_allowed() const noexcept {
+  if (!peer_settings_known_) return config_.assumed_peer_streams;
+  return peer_.max_concurrent_streams;
+}
+
+// From idle to open, on the wire. False leaves the stream as it was.
+bool Engine::start_request(std::uint32_t slot, std::span<const Field> pseudo, std::span<const Field> fields) noexcept {
+  Stream& stream = streams_[slot];
+  const bool end = stream.end_queued && stream.queued_bytes == 0;
+  if (!write_block(FrameType::headers, stream.id, end ? EndStream::yes : EndStream::no, kConnection, pseudo, fields))
+    return false;
+  stream.state = step(State::idle, Input::send_headers).next;
+  stream.waiting = false;
+  stream.sent_final = true;
+  stream.send_window = static_cast<std::int32_t>(peer_.initial_window_size);
+  stream.recv_window = stream.recv_target = static_cast<std::int32_t>(effective_.initial_window_size);
+  count(stream);
+  ++counters_.streams_opened;
+  if (stream.queued_bytes == 0) gather(stream, 0);
+  if (end)
+    send_end(slot);
+  else
+    make_ready(slot);
+  return true;
+}
+
+// Strictly first in, first out, as the peer's limit allows (RFC 9113 5.1.2).
+void Engine::start_waiting() noexcept {
+  while (!waiting_.empty() && !failed_ && our_active_ < initial_streams_allowed()) {
+    const std::uint32_t slot = streams_.find(waiting_.front());
+    if (slot != kNoSlot && streams_[slot].waiting) {
+      Stream& stream = streams_[slot];
+      SavedFields* head = stream.saved;
+      stream.saved = nullptr;
+      std::size_t pseudo = 0;
+      while (pseudo < head->count && head->fields()[pseudo].name.starts_with(':')) ++pseudo;
+      const std::span<const Field> all(head->fields(), head->count);
+      const bool started = start_request(slot, all.first(pseudo), all.subspan(pseudo));
+      config_.allocator.release(config_.allocator.context, head, head->allocation_bytes);
+      if (!started) return fail(Violation::out_of_memory);
+    }
+    waiting_.pop();
+  }
+}
+
+Result<void> Engine::send_response(StreamId id, std::uint16_t status, std::span<const Field> fields,
+                                   EndStream end) noexcept {
+  if (config_.role != Role::server) return Misuse::wrong_role;
+  const std::uint32_t slot = streams_.find(id);
+  if (const Misuse misuse = may_send(slot, id, Input::send_headers); misuse != Misuse::none) return misuse;
+  Stream& stream = streams_[slot];
+  if (stream.sent_final) return Misuse::wrong_state;
+  if (status < 200 || status > 999) return Misuse::malformed_fields;
+  const bool tunnel = stream.connect_request && status < 300;
+  const bool empty = stream.head_request || status == 204 || status == 304;
+  std::int64_t content_length = -1;
+  if (config_.validate_outgoing) {
+    if (check_sent_response(status, fields, content_length) != Violation::none) return Misuse::malformed_fields;
+    if (!empty && !tunnel && end == EndStream::yes && content_length > 0) return Misuse::content_length_broken;
+  }
+  const StatusField pseudo(status);
+  if (const Misuse misuse = section_fits(pseudo.span(), fields); misuse != Misuse::none) return misuse;
+  if (!write_block(FrameType::headers, id, end, kConnection, pseudo.span(), fields)) return Misuse::out_of_memory;
+  stream.sent_final = true;
+  stream.no_content_send = empty;
+  stream.send_content_left = empty || tunnel ? -1 : content_length;
+  if (stream.state == State::reserved_local) {
+    --reserved_;
+    stream.send_window = static_cast<std::int32_t>(peer_.initial_window_size);
+  }
+  stream.state = step(stream.state, Input::send_headers).next;
+  count(stream);
+  if (end == EndStream::yes) send_end(slot);
+  publish();
+  return {};
+}
+
+Result<void> Engine::send_informational(StreamId id, std::uint16_t status, std::span<const Field> fields) noexcept {
+  if (config_.role != Role::server) return Misuse::wrong_role;
+  const std::uint32_t slot = streams_.find(id);
+  if (const Misuse misuse = may_send(slot, id, Input::send_headers); misuse != Misuse::none) return misuse;
+  if (streams_[slot].sent_final || streams_[slot].state == State::reserved_local) return Misuse::wrong_state;
+  std::int64_t content_length = -1;
+  if (status < 100 || status > 199 || status == 101) return Misuse::malformed_fields;
+  if (config_.validate_outgoing && (check_sent_response(status, fields, content_length) != Violation::none ||
+                                    content_length >= 0))
+    return Misuse::malformed_fields;
+  const StatusField pseudo(status);
+  if (const Misuse misuse = section_fits(pseudo.span(), fields); misuse != Misuse::none) return misuse;
+  if (!write_block(FrameType::headers, id, EndStream::no, kConnection, pseudo.span(), fields))
+    return Misuse::out_of_memory;
+  publish();
+  return {};
+}
+
+Result<void> Engine::send_trailers(StreamId id, std::span<const Field> fields) noexcept {
+  const std::uint32_t slot = streams_.find(id);
+  if (const Misuse misuse = may_send(slot, id, Input::send_data); misuse != Misuse::none) return misuse;
+  Stream& stream = streams_[slot];
+  if (!stream.sent_final && !stream.waiting) return Misuse::wrong_state;
+  if (stream.waiting || stream.connect_request) return Misuse::wrong_state;
+  if (const Misuse misuse = check_content(stream, 0, EndStream::yes); misuse != Misuse::none) return misuse;
+  if (config_.validate_outgoing && check_sent_trailers(fields) != Violation::none) return Misuse::malformed_fields;
+  if (const Misuse misuse = section_fits({}, fields); misuse != Misuse::none) return misuse;
+  if (stream.chunk_head != kNoSlot) {
+    SavedFields* saved = save({}, fields);
+    if (saved == nullptr) return Misuse::out_of_memory;
+    stream.saved = saved;
+    stream.end_queued = true;
+  } else {
+    if (!write_block(FrameType::headers, id, EndStream::yes, kConnection, {}, fields)) return Misuse::out_of_memory;
+    send_end(slot);
+  }
+  publish();
+  return {};
+}
+
+Result<StreamId> Engine::push(StreamId parent, const Request& request, void* user) noexcept {
+  if (config_.role != Role::server) return Misuse::wrong_role;
+  const std::uint32_t parent_slot = streams_.find(parent);
+  if (const Misuse misuse = may_send(parent_slot, parent, Input::send_headers); misuse != Misuse::none) return misuse;
+  if (!is_ours(parent) && peer_.enable_push == 0) return Misuse::push_disabled;
+  if (is_ours(parent)) return Misuse::wrong_state;
+  if (shutting_down_ || goaway_received_) return Misuse::shutting_down;
+  if (reserved_ + our_active_ >= initial_streams_allowed()) return Misuse::push_disabled;
+  if (next_id_ > kMaxStreamId) return Misuse::stream_ids_exhausted;
+  std::int64_t content_length = -1;
+  if (check_sent_request(request, false, content_length) != Violation::none || content_length > 0 ||
+      (request.method != "GET" && request.method != "HEAD"))
+    return Misuse::malformed_fields;
+  const RequestFields pseudo(request);
+  if (const Misuse misuse = section_fits(pseudo.span(), request.fields); misuse != Misuse::none) return misuse;
+  const StreamId id{next_id_};
+  const std::uint32_t slot = streams_.add(id);
+  if (slot == kNoSlot) return Misuse::out_of_memory;
+  if (!write_block(FrameType::push_promise, parent, EndStream::no, id, pseudo.span(), request.fields)) {
+    streams_.remove(slot);
+    return Misuse::out_of_memory;
+  }
+  next_id_ += 2;
+  Stream& stream = streams_[slot];
+  stream.state = State::reserved_local;
+  stream.known = stream.ended_by_peer = true;
+  stream.user = user;
+  stream.head_request = stream.no_content_send = request.method == "HEAD";
+  ++reserved_;
+  ++live_streams_;
+  publish();
+  return id;
+}
+
+Result<void> Engine::reset(StreamId id, ErrorCode code) noexcept {
+  const std::uint32_t slot = streams_.find(id);
+  if (slot == kNoSlot) return is_idle(id) ? Misuse::unknown_stream : Misuse::stream_gone;
+  Stream& stream = streams_[slot];
+  if (is_closed(stream.state)) return Misuse::stream_gone;
+  if (!stream.waiting) {
+    write_rst_stream(id, code);
+    if (failed_) return Misuse::out_of_memory;
+  }
+  close_stream(slot, State::reset_by_us, code, Violation::none, false);
+  publish();
+  return {};
+}
+
+Misuse Engine::may_send(std::uint32_t slot, StreamId id, Input input) const noexcept {
+  if (failed_ || lost_ || finished_) return slot == kNoSlot ? Misuse::connection_over : Misuse::stream_gone;
+  if (slot == kNoSlot) return is_idle(id) ? Misuse::unknown_stream : Misuse::stream_gone;
+  const Stream& stream = streams_[slot];
+  if (is_closed(stream.state)) return Misuse::stream_gone;
+  if (stream.end_queued) return Misuse::already_ended;
+  if (stream.waiting) return Misuse::none;  // it will be open when its turn comes
+  const Step& next = step(stream.state, input);
+  return next.answer == Answer::misuse ? next.misuse : Misuse::none;
+}
+
+Misuse Engine::section_fits(std::span<const Field> pseudo, std::span<const Field> fields) const noexcept {
+  const std::size_t bytes = list_bytes(pseudo) + list_bytes(fields);
+  return bytes > peer_.max_header_list_size || bytes > kListBound ? Misuse::field_section_too_large : Misuse::none;
+}
+
+// Encodes into the output, in one piece: from here on the block's place on the wire is fixed.
+bool Engine::write_block(FrameType type, StreamId id, EndStream end, StreamId promised, std::span<const Field> pseudo,
+                         std::span<const Field> fields) noexcept {
+  const std::size_t extra = type == FrameType::push_promise ? 4 : 0;
+  const std::size_t bound = block_bound(pseudo) + block_bound(fields) + hpack::Encoder::kMaxPrefix + extra;
+  std::byte* const frame = output_.reserve(bound + (bound / peer_.max_frame_size + 1) * kFrameHeaderBytes);
+  if (frame == nullptr) return false;
+  std::byte* const block = frame + kFrameHeaderBytes + extra;
+  std::byte* at = encoder_.begin_block(block);
+  for (const Field& field : pseudo) at = encoder_.field(field, at);
+  for (const Field& field : fields) at = encoder_.field(field, at);
+  if (extra > 0) {
+    for (int i = 0; i < 4; ++i) block[i - 4] = static_cast<std::byte>(promised.value >> (24 - 8 * i));
+  }
+  const std::uint8_t end_flag = end == EndStream::yes ? flags::end_stream : std::uint8_t{0};
+  const FrameHeader header{static_cast<std::uint32_t>(extra + static_cast<std::size_t>(at - block)), type,
+                           static_cast<std::uint8_t>(end_flag | flags::end_headers), id};
+  std::size_t bytes = kFrameHeaderBytes + header.length;
+  if (header.length <= peer_.max_frame_size) {
+    write_frame_header(frame, header);
+    ++counters_.frames_sent;
+  } else {
+    bytes = split_block(frame, header.length, header);
+  }
+  output_.commit(bytes);
+  if (config_.observer.on_frame != nullptr) {
+    note_fields_.clear();
+    if (note_fields_.append(pseudo.data(), pseudo.size()) && note_fields_.append(fields.data(), fields.size()))
+      note(Direction::sent, header, {}, {note_fields_.data(), note_fields_.size()});
+  }
+  return true;
+}
+
+// Moves the pieces of a long block apart, last first, and writes a header before each (RFC 9113 6.10).
+std::size_t Engine::split_block(std::byte* frame, std::size_t payload_bytes, FrameHeader header) noexcept {
+  const std::size_t piece = peer_.max_frame_size;
+  const std::size_t pieces = (payload_bytes + piece - 1) / piece;
+  for (std::size_t i = pieces; i-- > 0;) {
+    const std::size_t bytes = i + 1 == pieces ? payload_bytes - i * piece : piece;
+    std::byte* const to = frame + i * (piece + kFrameHeaderBytes);
+    std::memmove(to + kFrameHeaderBytes, frame + kFrameHeaderBytes + i * piece, bytes);
+    const bool last = i + 1 == pieces;
+    const std::uint8_t own = i == 0 ? static_cast<std::uint8_t>(header.flags & flags::end_stream) : std::uint8_t{0};
+    write_frame_header(to, {static_cast<std::uint32_t>(bytes), i == 0 ? header.type : FrameType::continuation,
+                            static_cast<std::uint8_t>(own | (last ? flags::end_headers : 0)), header.stream});
+  }
+  counters_.frames_sent += pieces;
+  return payload_bytes + pieces * kFrameHeaderBytes;
+}
+
+SavedFields* Engine::save(std::span<const Field> pseudo, std::span<const Field> fields) noexcept {
+  const std::size_t count = pseudo.size() + fields.size();
+  std::size_t bytes = sizeof(SavedFields) + count * sizeof(Field);
+  for (const auto& part : {pseudo, fields})
+    for (const Field& field : part) bytes += field.name.size() + field.value.size();
+  void* memory = config_.allocator.allocate(config_.allocator.context, bytes);
+  if (memory == nullptr) return nullptr;
+  SavedFields* saved = ::new (memory) SavedFields{bytes, static_cast<std::uint32_t>(count)};
+  char* text = reinterpret_cast<char*>(saved->fields() + count);
+  const auto copy = [&text](std::string_view from) {
+    if (!from.empty()) std::memcpy(text, from.data(), from.size());
+    const std::string_view to(text, from.size());
+    text += from.size();
+    return to;
+  };
+  Field* to = saved->fields();
+  for (const auto& part : {pseudo, fields})
+    for (const Field& field : part) ::new (static_cast<void*>(to++)) Field{copy(field.name), copy(field.value), field.indexing};
+  return saved;
+}
+
+void Engine::free_saved(Stream& stream) noexcept {
+  if (stream.saved == nullptr) return;
+  config_.allocator.release(config_.allocator.context, stream.saved, stream.saved->allocation_bytes);
+  stream.saved = nullptr;
+}
+
+// ---- content
+
+Result<void> Engine::send_data(StreamId id, ByteView data, Token token, EndStream end) noexcept {
+  const std::uint32_t slot = streams_.find(id);
+  if (const Misuse misuse = may_send(slot, id, Input::send_data); misuse != Misuse::none) return misuse;
+  if (const Misuse misuse = check_content(streams_[slot], data.size(), end); misuse != Misuse::none) return misuse;
+  if (const Misuse misuse = queue_chunk(slot, data, token, false, end); misuse != Misuse::none) return misuse;
+  publish();
+  return {};
+}
+
+Result<std::size_t> Engine::send_copy(StreamId id, ByteView data, EndStream end) noexcept {
+  const std::uint32_t slot = streams_.find(id);
+  if (const Misuse misuse = may_send(slot, id, Input::send_data); misuse != Misuse::none) return misuse;
+  Stream& stream = streams_[slot];
+  if (const Misuse misuse = check_content(stream, data.size(), end); misuse != Misuse::none) return misuse;
+  const std::size_t room = config_.copy_bound > stream.copied_bytes ? config_.copy_bound - stream.copied_bytes : 0;
+  const std::size_t bytes = std::min(room, data.size());
+  const bool all = bytes == data.size();
+  if (bytes > 0 || (all && end == EndStream::yes)) {
+    std::byte* memory = nullptr;
+    if (bytes > 0) {
+      memory = static_cast<std::byte*>(config_.allocator.allocate(config_.allocator.context, bytes));
+      if (memory == nullptr) return Misuse::out_of_memory;
+      std::memcpy(memory, data.data(), bytes);
+    }
+    const Misuse misuse = queue_chunk(slot, {memory, bytes}, Token{}, true, all ? end : EndStream::no);
+    if (misuse != Misuse::none) {
+      if (memory != nullptr) config_.allocator.release(config_.allocator.context, memory, bytes);
+      return misuse;
+    }
+    stream.copied_bytes += static_cast<std::uint32_t>(bytes);
+  }
+  stream.copy_refused = !all;
+  publish();
+  return bytes;
+}
+
+Misuse Engine::check_content(const Stream& stream, std::size_t bytes, EndStream end) const noexcept {
+  if (!stream.sent_final && !stream.waiting) return Misuse::wrong_state;
+  if (!config_.validate_outgoing) return Misuse::none;
+  if (stream.no_content_send && bytes > 0) return Misuse::content_length_broken;
+  if (stream.send_content_left < 0) return Misuse::none;
+  const auto left = static_cast<std::uint64_t>(stream.send_content_left);
+  const bool broken = bytes > left || (end == EndStream::yes && bytes != left);
+  return broken ? Misuse::content_length_broken : Misuse::none;
+}
+
+Misuse Engine::queue_chunk(std::uint32_t slot, ByteView data, Token token, bool copied, EndStream end) noexcept {
+  Stream& stream = streams_[slot];
+  const bool bare_end = data.empty() && end == EndStream::yes && stream.chunk_head == kNoSlot && !stream.waiting;
+  std::uint32_t index = kNoSlot;
+  if (!copied || !data.empty()) {
+    index = chunks_.take();
+    if (index == kNoSlot) return Misuse::out_of_memory;
+    chunks_[index] = {.data = data.data(), .bytes = data.size(), .framed = 0, .committed = 0, .token = token,
+                      .stream = slot, .next = kNoSlot, .next_event = kNoSlot, .copied = copied, .dropped = false,
+                      .dequeued = false};
+  }
+  if (bare_end) {  // END_STREAM alone needs no window (RFC 9113 6.9.1)
+    std::byte* frame = output_.reserve(kFrameHeaderBytes);
+    if (frame == nullptr) {
+      if (index != kNoSlot) chunks_.give_back(index);
+      return Misuse::out_of_memory;
+    }
+    const FrameHeader header{0, FrameType::data, flags::end_stream, stream.id};
+    write_frame_header(frame, header);
+    output_.commit(kFrameHeaderBytes);
+    ++counters_.frames_sent;
+    note(Direction::sent, header, {}, {});
+  }
+  if (index != kNoSlot) {
+    ++stream.chunks_out;
+    if (stream.chunk_tail == kNoSlot)
+      stream.chunk_head = index;
+    else
+      chunks_[stream.chunk_tail].next = index;
+    stream.chunk_tail = index;
+    stream.queued_bytes += data.size();
+  }
+  if (stream.send_content_left >= 0) stream.send_content_left -= static_cast<std::int64_t>(data.size());
+  if (end == EndStream::yes) stream.end_queued = true;
+  if (!stream.waiting && stream.queued_bytes == 0) gather(stream, 0);  // empty pieces wait for nothing
+  if (bare_end)
+    send_end(slot);
+  else
+    make_ready(slot);
+  return Misuse::none;
+}
+
+void Engine::send_end(std::uint32_t slot) noexcept {
+  Stream& stream = streams_[slot];
+  stream.end_queued = true;
+  const Step& next = step(stream.state, Input::send_end_stream);
+  if (next.answer != Answer::ok) return;
+  stream.state = next.next;
+  if (stream.state == State::ended) {
+    uncount(stream);
+    stream.verdict = Verdict::processed;
+    finish_if_done(slot);
+  }
+}
+
+// ---- ends of streams
+
+void Engine::close_stream(std::uint32_t slot, State how, ErrorCode code, Violation violation, bool tell_reset) noexcept {
+  Stream& stream = streams_[slot];
+  if (is_closed(stream.state)) return;
+  stream.verdict = verdict_of(stream, code);
+  if (stream.state == State::reserved_local || stream.state == State::reserved_remote) --reserved_;
+  stream.state = how;
+  stream.code = code;
+  stream.violation = violation;
+  stream.waiting = false;
+  unready(slot);
+  free_saved(stream);
+  if (tell_reset) post_stream(slot, stream_event::reset);
+  drop_chunks(stream);
+  finish_if_done(slot);
+  uncount(stream);
+}
+
+// RFC 9113 8.7: what a client may repeat.
+Verdict Engine::verdict_of(const Stream& stream, ErrorCode code) const noexcept {
+  if (stream.waiting) return Verdict::never_sent;
+  if (!is_ours(stream.id)) return stream.sent_final ? Verdict::processed : Verdict::maybe_processed;
+  if (stream.recv_final) return Verdict::processed;
+  if (goaway_received_ && stream.id > goaway_last_received_) return Verdict::not_processed;
+  return code == ErrorCode::refused_stream ? Verdict::not_processed : Verdict::maybe_processed;
+}
+
+void Engine::finish_if_done(std::uint32_t slot) noexcept {
+  Stream& stream = streams_[slot];
+  if (!is_closed(stream.state) || stream.chunks_out > 0 || stream.released) return;
+  if ((stream.events & stream_event::closed) == 0) post_stream(slot, stream_event::closed);
+}
+
+// The record goes when its last event is out and no received byte is owed any more.
+void Engine::remove_if_settled(std::uint32_t slot) noexcept {
+  const Stream& stream = streams_[slot];
+  if (stream.released && stream.connection_unconsumed == 0) streams_.remove(slot);
+}
+
+void Engine::count(Stream& stream) noexcept {
+  if (stream.counted) return;
+  stream.counted = true;
+  ++(is_ours(stream.id) ? our_active_ : peer_active_);
+}
+
+void Engine::uncount(Stream& stream) noexcept {
+  if (!stream.counted) return;
+  stream.counted = false;
+  if (!is_ours(stream.id)) {
+    --peer_active_;
+    return;
+  }
+  --our_active_;
+  if (!waiting_.empty()) start_waiting();
+}
+
+// ---- credit (RFC 9113 6.9)
+
+void Engine::consume_stream(StreamId id, std::size_t bytes) noexcept {
+  const std::uint32_t slot = streams_.find(id);
+  if (slot == kNoSlot) return;
+  Stream& stream = streams_[slot];
+  const std::size_t step_bytes = std::min<std::size_t>(bytes, stream.unconsumed);
+  stream.unconsumed -= static_cast<std::uint32_t>(step_bytes);
+  stream.recv_owed = static_cast<std::int32_t>(stream.recv_owed + static_cast<std::int64_t>(step_bytes));
+  update_stream_window(stream);
+  publish();
+}
+
+void Engine::consume_connection(StreamId id, std::size_t bytes) noexcept {
+  const std::uint32_t slot = streams_.find(id);
+  if (slot == kNoSlot) return;
+  Stream& stream = streams_[slot];
+  const std::size_t step_bytes = std::min<std::size_t>(bytes, stream.connection_unconsumed);
+  stream.connection_unconsumed -= static_cast<std::uint32_t>(step_bytes);
+  unconsumed_ -= step_bytes;
+  credit_connection(step_bytes);
+  remove_if_settled(slot);
+  publish();
+}
+
+void Engine::release(StreamId id) noexcept {
+  consume_stream(id, kMaxWindow);
+  consume_connection(id, kMaxWindow);
+}
+
+// Announced when half of what is not held back is due, so that a reader who keeps much is still sent more.
+void Engine::update_stream_window(Stream& stream) noexcept {
+  if (stream.recv_owed <= 0 || stream.ended_by_peer || is_closed(stream.state) || failed_ || eof_) return;
+  const std::int64_t due = static_cast<std::int64_t>(stream.recv_target) - stream.unconsumed;
+  if (stream.recv_owed * std::int64_t{2} < due) return;
+  const auto increment = static_cast<std::uint32_t>(stream.recv_owed);
+  stream.recv_owed = 0;
+  stream.recv_window = static_cast<std::int32_t>(stream.recv_window + static_cast<std::int64_t>(increment));
+  write_window_update(stream.id, increment);
+}
+
+void Engine::credit_connection(std::size_t bytes) noexcept {
+  recv_owed_ += static_cast<std::int64_t>(bytes);
+  if (recv_owed_ <= 0 || failed_ || eof_) return;
+  if (recv_owed_ * 2 < recv_target_ - static_cast<std::int64_t>(unconsumed_)) return;
+  const auto increment = static_cast<std::uint32_t>(recv_owed_);
+  recv_owed_ = 0;
+  recv_window_ = static_cast<std::int32_t>(recv_window_ + static_cast<std::int64_t>(increment));
+  write_window_update(kConnection, increment);
+}
+
+void Engine::write_window_update(StreamId id, std::uint32_t increment) noexcept {
+  if (std::byte* out = reply(write::kWindowUpdateBytes)) {
+    write::window_update(out, id, increment);
+    reply_sent(write::kWindowUpdateBytes, {4, FrameType::window_update, 0, id});
+  }
+}
+
+Result<void> Engine::set_window(StreamId id, std::uint32_t bytes) noexcept {
+  if (failed_ || lost_ || finished_) return Misuse::connection_over;
+  if (bytes > kMaxWindow) return Misuse::bad_setting;
+  if (id == kConnection) {
+    if (bytes < 65535) return Misuse::bad_setting;
+    const std::int64_t growth = static_cast<std::int64_t>(bytes) - recv_target_;
+    recv_target_ = bytes;
+    recv_owed_ += growth;
+    credit_connection(0);
+    publish();
+    return {};
+  }
+  const std::uint32_t slot = streams_.find(id);
+  if (slot == kNoSlot) return is_idle(id) ? Misuse::unknown_stream : Misuse::stream_gone;
+  Stream& stream = streams_[slot];
+  const std::int64_t growth = static_cast<std::int64_t>(bytes) - stream.recv_target;
+  stream.recv_target = static_cast<std::int32_t>(bytes);
+  stream.recv_owed = static_cast<std::int32_t>(stream.recv_owed + growth);
+  update_stream_window(stream);
+  publish();
+  return {};
+}
+
+}  // namespace h2::detail

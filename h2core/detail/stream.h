@@ -1,0 +1,148 @@
+// A stream's record and RFC 9113 5.1 as one table.
+//
+//                              +--------+
+//                      send PP |        | recv PP
+//                     ,--------+  idle  +--------.
+//                    /         |        |         |
+//                   v          +--------+          v
+//            +----------+          |           +----------+
+//            | reserved |          | send H /  | reserved |
+//     ,------+ (local)  |          | recv H    | (remote) +------.
+//     |      +---+------+          v           +------+---+      |
+//     |          | send H      +--------+      recv H |          |
+//     |          |       recv ES| open  |send ES      |          |
+//     |          v        ,-----+       +-----.       v          |
+//     |      +----------+ |    +---+----+      | +----------+    |
+//     |      |   half   |<'        | send R /   '>|   half   |    |
+//     |      |  closed  |          | recv R       |  closed  |    |
+//     |      | (remote) |          |              | (local)  |    |
+//     |      +---+------+          v              +------+---+    |
+//     |          | send ES / R  +--------+  recv ES / R  |        |
+//     '----------+------------->| closed |<--------------+--------'
+//                               +--------+
+// Closed is five rows here, for what may still arrive depends on how it came to be.
+#pragma once
+
+#include <h2core/error.h>
+#include <h2core/types.h>
+
+namespace h2::detail {
+
+enum class State : std::uint8_t {
+  idle,
+  reserved_local,
+  reserved_remote,
+  open,
+  half_closed_local,
+  half_closed_remote,
+  ended,          // both sides said END_STREAM
+  reset_by_us,
+  reset_by_peer,
+  never_used,     // its id was passed over by a later one
+  forgotten,      // closed, and longer ago than we remember
+};
+inline constexpr std::size_t kStates = 11;
+constexpr bool is_closed(State state) { return state >= State::ended; }
+
+enum class Input : std::uint8_t {
+  recv_headers,
+  recv_data,
+  recv_rst_stream,
+  recv_window_update,
+  recv_push_promise,  // on this stream; the promised one becomes reserved
+  recv_end_stream,
+  send_headers,
+  send_data,
+  send_end_stream,
+  send_rst_stream,
+};
+inline constexpr std::size_t kInputs = 10;
+
+enum class Answer : std::uint8_t {
+  ok,
+  ignore,   // minimal processing: decode the block, credit the DATA, drop (RFC 9113 5.1 "closed")
+  violate,  // the peer's fault, as the row says
+  misuse,   // the caller's fault, or nobody's
+};
+struct Step {
+  Answer answer;
+  State next;
+  Violation violation;
+  Misuse misuse;
+};
+
+extern const Step kSteps[kStates][kInputs];
+
+inline const Step& step(State state, Input input) {
+  return kSteps[static_cast<std::size_t>(state)][static_cast<std::size_t>(input)];
+}
+
+inline constexpr std::uint32_t kNoSlot = 0xffffffff;
+
+/// Content that waits to be framed, or whose bytes are committed and not yet consumed; then, the DataSent event.
+struct Chunk {
+  const std::byte* data;
+  std::size_t bytes;
+  std::size_t framed;
+  std::size_t committed;  // framed and not yet consumed by the transport
+  Token token;
+  std::uint32_t stream;   // slot
+  std::uint32_t next;     // in the stream's queue
+  std::uint32_t next_event;
+  bool copied;            // memory of ours, freed instead of handed back
+  bool dropped;
+  bool dequeued;          // left the stream's queue
+};
+
+/// Fields and pseudo-fields copied because their place on the wire is not fixed yet.
+struct SavedFields {
+  std::size_t allocation_bytes;
+  std::uint32_t count;
+  Field* fields() noexcept { return reinterpret_cast<Field*>(this + 1); }
+};
+
+namespace stream_event {
+inline constexpr std::uint8_t reset = 1, writable = 2, closed = 4, queued = 128;
+}
+
+struct Stream {
+  StreamId id;
+  State state = State::idle;
+  std::uint8_t events = 0;          // stream_event bits
+  bool known : 1 = false;           // the caller has heard of it: events are owed
+  bool waiting : 1 = false;         // a request over the peer's stream limit
+  bool ready : 1 = false;           // in the ready list
+  bool end_queued : 1 = false;      // END_STREAM follows the last queued byte
+  bool sent_final : 1 = false;      // our message head is out
+  bool recv_final : 1 = false;      // the peer's message head is in
+  bool head_request : 1 = false;
+  bool connect_request : 1 = false;
+  bool no_content_recv : 1 = false; // DATA may carry nothing (HEAD, 204, 304)
+  bool no_content_send : 1 = false;
+  bool copy_refused : 1 = false;    // send_copy took less than it was given
+  bool counted : 1 = false;         // in the count of active streams
+  bool ended_by_peer : 1 = false;   // END_STREAM was received
+  bool released : 1 = false;        // StreamClosed was delivered
+  std::uint8_t interim_responses = 0;
+  Verdict verdict = Verdict::maybe_processed;
+  Violation violation = Violation::none;
+  ErrorCode code = ErrorCode::no_error;
+  std::int32_t send_window = 0;
+  std::int32_t recv_window = 0;
+  std::int32_t recv_owed = 0;       // consumed, not announced; negative after a shrink
+  std::int32_t recv_target = 0;
+  std::uint32_t unconsumed = 0;             // on the stream's window
+  std::uint32_t connection_unconsumed = 0;  // on the connection's
+  std::uint32_t copied_bytes = 0;
+  std::uint32_t ready_prev = kNoSlot, ready_next = kNoSlot;
+  std::uint32_t chunk_head = kNoSlot, chunk_tail = kNoSlot;
+  std::uint32_t chunks_out = 0;     // chunks whose memory is not back
+  std::uint32_t next_event = kNoSlot;
+  std::int64_t recv_content_left = -1;
+  std::int64_t send_content_left = -1;
+  std::uint64_t queued_bytes = 0;   // of content, not framed
+  void* user = nullptr;
+  SavedFields* saved = nullptr;     // a waiting request's head, or trailers behind content
+};
+
+}  // namespace h2::detail

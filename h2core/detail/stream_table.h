@@ -1,0 +1,82 @@
+// All streams that have a record, by id; and what is still remembered of those that have none.
+#pragma once
+
+#include <h2core/detail/memory.h>
+#include <h2core/detail/stream.h>
+
+namespace h2::detail {
+
+class StreamTable {
+ public:
+  StreamTable(const Allocator& allocator, std::uint64_t seed) noexcept
+      : slab_(allocator), map_(allocator), multiplier_(static_cast<std::uint32_t>(seed * 2 + 0x9e3779b1U) | 1U) {}
+
+  /// Slot of a stream, or kNoSlot. The last one found is remembered: frames come in runs.
+  std::uint32_t find(StreamId id) noexcept {
+    if (id == last_id_) return last_slot_;
+    const std::uint32_t slot = look_up(id);
+    if (slot != kNoSlot) {
+      last_id_ = id;
+      last_slot_ = slot;
+    }
+    return slot;
+  }
+  std::uint32_t find(StreamId id) const noexcept { return look_up(id); }
+
+  std::uint32_t add(StreamId id) noexcept;
+  /// Removes the record and remembers how it ended.
+  void remove(std::uint32_t slot) noexcept;
+
+  Stream& operator[](std::uint32_t slot) noexcept { return slab_[slot]; }
+  const Stream& operator[](std::uint32_t slot) const noexcept { return slab_[slot]; }
+  std::uint32_t size() const noexcept { return slab_.used(); }
+
+  template <class Visit>
+  void each(Visit&& visit) noexcept {
+    for (std::size_t i = 0; i < map_.size(); ++i)
+      if (map_[i].id != 0) visit(map_[i].slot);
+  }
+
+  /// Ids from `after` (exclusive) up to `before` (exclusive) of one parity were passed over.
+  void passed_over(StreamId after, StreamId before) noexcept;
+  void remember(StreamId id, State how) noexcept;
+  /// How a stream ended that has no record and is not idle.
+  State how_closed(StreamId id) const noexcept;
+
+  void trim() noexcept;
+
+ private:
+  struct Place {
+    std::uint32_t id;  // 0: free
+    std::uint32_t slot;
+  };
+  struct Closed {
+    std::uint32_t id;
+    State how;
+  };
+  struct Gap {
+    std::uint32_t after, before;
+  };
+  // Bounds of our memory of the past, ours to choose: what one flight of frames may still name.
+  static constexpr std::size_t kClosed = 32, kGaps = 4;
+
+  std::size_t home(std::uint32_t id) const noexcept {
+    return (static_cast<std::uint32_t>(id * multiplier_) >> shift_) & (map_.size() - 1);
+  }
+  std::uint32_t look_up(StreamId id) const noexcept;
+  bool grow() noexcept;
+  void place(std::uint32_t id, std::uint32_t slot) noexcept;
+
+  Slab<Stream> slab_;
+  Array<Place> map_;
+  std::uint32_t multiplier_;
+  unsigned shift_ = 32;
+  StreamId last_id_;
+  std::uint32_t last_slot_ = kNoSlot;
+  Closed closed_[kClosed] = {};
+  std::size_t closed_next_ = 0;
+  Gap gaps_[kGaps] = {};
+  std::size_t gaps_next_ = 0;
+};
+
+}  // namespace h2::detail
