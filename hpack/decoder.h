@@ -1,0 +1,122 @@
+// RFC 7541 decoder: header blocks in, fields out as views.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <string_view>
+
+#include <hpack/allocator.h>
+#include <hpack/bytes.h>
+#include <hpack/detail/table.h>
+#include <hpack/export.h>
+#include <hpack/field.h>
+
+namespace hpack {
+
+/// Why a block cannot be decoded. All but `out_of_memory` are the peer's doing and, in HTTP/2, a connection error
+/// COMPRESSION_ERROR (RFC 9113 4.3).
+enum class DecodeError : std::uint8_t {
+  none,
+  truncated,              ///< the block ends inside a representation
+  integer_overflow,       ///< an integer above 2^32-1 or of endless octets (5.1)
+  bad_index,              ///< index 0 or past both tables (2.3.3, 6.1)
+  bad_huffman,            ///< wrong padding, or EOS in a string (5.2)
+  size_update_too_large,  ///< above the maximum that we announced (6.3)
+  size_update_misplaced,  ///< behind the first field of a block (4.2)
+  size_update_missing,    ///< the peer acknowledged a smaller maximum and did not say so in its next block (4.2)
+  out_of_memory,
+};
+
+/// The error as a sentence for a log.
+H2CORE_API const char* describe(DecodeError error) noexcept;
+
+/// Judges a field once, when it comes as a literal; the answer is the field's `mark`, and is stored with the entry
+/// when the field enters the dynamic table, so that indexed fields cost no second look. `name_mark` is the mark of
+/// the entry whose name was referenced, 0 if the name came as a literal.
+using Classify = std::uint32_t (*)(std::string_view name, std::string_view value, std::uint32_t name_mark) noexcept;
+
+/// Decodes the blocks of one direction of one connection, all of them and in order (RFC 7541 2.2).
+///
+///     decoder.begin(block);
+///     for (Field field; decoder.next(field) == Decoder::Step::field;) use(field);
+///     if (decoder.error() != DecodeError::none) ...
+///
+/// Views of a block's fields stay valid until the next begin() or trim(), even where a later field of the block
+/// evicts their entry; some of them show the block itself, so it must stay put as long. Memory: what the live
+/// entries need, times four at most, plus twice the decoded size of one block; the latter is for the caller to bound with
+/// drop_views(). No heap call happens once blocks like those to come have been seen.
+class H2CORE_API Decoder {
+ public:
+  struct Config {
+    /// Both the table's first capacity and the announced maximum. HTTP/2 starts at 4096 (RFC 9113 6.5.2).
+    std::uint32_t table_size = 4096;
+    Classify classify = nullptr;                  ///< without it literals have mark 0
+    const std::uint32_t* static_marks = nullptr;  ///< 62 marks by static index, [0] unused; outlives the decoder
+    Allocator allocator = {};
+  };
+
+  enum class Step : std::uint8_t { field, end, error };
+
+  explicit Decoder(const Config& config) noexcept;
+  ~Decoder();
+  Decoder(const Decoder&) = delete;
+  Decoder& operator=(const Decoder&) = delete;
+
+  /// Starts a block, which is given whole. Views of the block before end here, whether or not it was read to its end;
+  /// what is left of it is not decoded, so read on to `end` to keep the table in step.
+  void begin(ByteView block) noexcept;
+
+  /// Decodes the next field. An error is final: the table no longer matches the peer's, and all blocks to come fail too.
+  Step next(Field& out) noexcept;
+
+  DecodeError error() const noexcept { return error_; }
+
+  /// Gives up all views of this block so far, and those of each later field of it with the next next(). From here on
+  /// memory does not grow with the rest of the block, only with its longest field: for a block that
+  /// went over its limit and is read on to keep the table in step.
+  void drop_views() noexcept { table_.unpin(); }
+
+  /// We announced this maximum: size updates up to it are right from now on.
+  void allow_table_size(std::uint32_t bytes) noexcept {
+    if (bytes > maximum_) maximum_ = bytes;
+  }
+
+  /// The peer acknowledged this maximum: it holds from now on. If the table is larger, the next block must begin
+  /// with a size update to no more than this, or than the smallest value given since the last block (RFC 7541 4.2).
+  void require_table_size(std::uint32_t bytes) noexcept;
+
+  /// Gives memory back as far as live entries permit. Between blocks only; ends all views.
+  void trim() noexcept { table_.trim(); }
+
+  std::uint32_t table_size() const noexcept { return table_.size(); }          ///< as RFC 7541 4.1 counts
+  std::uint32_t table_capacity() const noexcept { return table_.capacity(); }  ///< as the peer last set it
+  std::uint32_t entry_count() const noexcept { return table_.count(); }
+  std::size_t heap_bytes() const noexcept { return table_.heap_bytes(); }
+
+  /// The i-th newest entry, i < entry_count(); index 62 + i on the wire. A view as long as a field's.
+  Field entry(std::uint32_t i) const noexcept;
+
+ private:
+  using Octet = unsigned char;
+  struct Text;
+
+  Step indexed(const Octet* at, unsigned octet, Field& out) noexcept;
+  Step literal(const Octet* at, unsigned octet, Field& out) noexcept;
+  const Octet* size_update(const Octet* at, unsigned octet) noexcept;
+  bool read_integer(const Octet*& at, std::uint32_t& value) noexcept;
+  bool read_text(const Octet*& at, Text& text) noexcept;
+  Step fail(DecodeError error) noexcept;
+
+  const Octet* at_ = nullptr;
+  const Octet* end_ = nullptr;
+  const std::uint32_t* static_marks_;
+  Classify classify_;
+  detail::Table table_;
+  std::uint32_t maximum_;
+  std::uint32_t owed_maximum_ = 0;  ///< what the owed size update may say at most
+  bool update_owed_ = false;
+  bool leading_ = false;  ///< nothing but size updates in this block so far
+  DecodeError error_ = DecodeError::none;
+};
+
+}  // namespace hpack

@@ -1,0 +1,141 @@
+// The dynamic table (RFC 7541 2.3.2, 4), shared by decoder and encoder. Only here because their objects contain it;
+// not for users.
+//
+// Entries stand in a ring; their octets in an arena that is only appended to. Eviction moves an entry counter and
+// nothing else, so what views show stays where it is until somebody allows the arena to be packed.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <string_view>
+
+#include <hpack/allocator.h>
+#include <hpack/export.h>
+
+namespace hpack::detail {
+
+/// Added to each entry's octets by RFC 7541 4.1.
+inline constexpr std::uint32_t kEntryOverhead = 32;
+
+struct Entry {
+  const char* name = nullptr;   ///< in the static table, or in the arena just before the value
+  const char* value = nullptr;  ///< in the arena
+  std::uint32_t name_size = 0;
+  std::uint32_t value_size = 0;
+  std::uint32_t mark = 0;        ///< the decoder's: what Classify said
+  std::uint32_t static_name = 0;  ///< static index that owns the name's octets, or 0
+
+  std::string_view name_view() const noexcept { return {name, name_size}; }
+  std::string_view value_view() const noexcept { return {value, value_size}; }
+  std::uint64_t size() const noexcept { return std::uint64_t{name_size} + value_size + kEntryOverhead; }
+};
+
+class H2CORE_API Table {
+ public:
+  Table(std::uint32_t capacity, const Allocator& allocator) noexcept : allocator_(allocator), capacity_(capacity) {}
+  ~Table();
+  Table(const Table&) = delete;
+  Table& operator=(const Table&) = delete;
+
+  std::uint32_t size() const noexcept { return size_; }
+  std::uint32_t capacity() const noexcept { return capacity_; }
+  std::uint32_t count() const noexcept { return newest_ - oldest_; }
+  std::size_t heap_bytes() const noexcept { return heap_bytes_; }
+
+  /// The i-th newest, i < count(): HPACK's index less 62.
+  const Entry& newest(std::uint32_t i) const noexcept { return ring_[(newest_ - 1 - i) & ring_mask_]; }
+
+  /// Entries are numbered from 0 in order of insertion, modulo 2^32; dead or alive is told by `age`.
+  std::uint32_t next_number() const noexcept { return newest_; }
+  std::uint32_t age(std::uint32_t number) const noexcept { return newest_ - 1 - number; }
+
+  std::uint32_t ring_slots() const noexcept { return ring_ == nullptr ? 0 : ring_mask_ + 1; }
+
+  /// Room for `octets` at the end of the arena, or null when memory is out. What is written there stays only
+  /// after commit(). `octets` is at least 1.
+  char* room(std::size_t octets) noexcept {
+    if (octets <= arena_bytes_ - used_) return octets_ + used_;
+    return make_room(octets);
+  }
+  void commit(const char* end) noexcept { used_ = static_cast<std::size_t>(end - octets_); }
+
+  /// Makes sure that the next push() finds a place in the ring. False when memory is out.
+  bool reserve_entry() noexcept { return count() < ring_slots() || grow_ring(); }
+
+  /// Evicts as RFC 7541 4.4 says and inserts. `entry.size() <= capacity()`, its octets are committed, and
+  /// reserve_entry() said yes.
+  void push(const Entry& entry) noexcept {
+    const auto size = static_cast<std::uint32_t>(entry.size());
+    while (size_ > capacity_ - size) evict();
+    ring_[newest_ & ring_mask_] = entry;
+    ++newest_;
+    size_ += size;
+    live_ += arena_octets(entry);
+  }
+
+  /// Evicts down to `capacity` (RFC 7541 4.3).
+  void set_capacity(std::uint32_t capacity) noexcept {
+    capacity_ = capacity;
+    while (size_ > capacity_) evict();
+  }
+  void clear() noexcept {
+    oldest_ = newest_;
+    size_ = 0;
+    live_ = 0;
+  }
+
+  /// From here on nothing in the arena moves or is reused, until unpin(): it grows instead.
+  void pin() noexcept {
+    unpin();
+    pinned_ = true;
+    reclaim();
+  }
+  void unpin() noexcept {
+    pinned_ = false;
+    if (retired_ != nullptr) release_retired();
+  }
+
+  /// Gives back what the live entries do not need. Moves them.
+  void trim() noexcept;
+
+ private:
+  struct Retired;
+
+  static std::size_t arena_octets(const Entry& entry) noexcept {
+    return std::size_t{entry.value_size} + (entry.static_name == 0 ? entry.name_size : 0);
+  }
+  void evict() noexcept {
+    const Entry& entry = ring_[oldest_ & ring_mask_];
+    size_ -= static_cast<std::uint32_t>(entry.size());
+    live_ -= arena_octets(entry);
+    ++oldest_;
+  }
+  void reclaim() noexcept;
+  char* make_room(std::size_t octets) noexcept;
+  bool replace_arena(std::size_t bytes) noexcept;
+  void pack(char* to) noexcept;
+  bool grow_ring() noexcept;
+  bool replace_ring(std::uint32_t slots) noexcept;
+  void release_arena() noexcept;
+  void release_ring() noexcept;
+  void release_retired() noexcept;
+  void* allocate(std::size_t bytes) noexcept;
+  void release(void* memory, std::size_t bytes) noexcept;
+
+  Allocator allocator_;
+  Entry* ring_ = nullptr;
+  char* octets_ = nullptr;  ///< the arena
+  std::size_t arena_bytes_ = 0;
+  std::size_t used_ = 0;
+  std::size_t live_ = 0;  ///< octets of the arena that belong to entries
+  std::size_t heap_bytes_ = 0;
+  Retired* retired_ = nullptr;  ///< outgrown arenas that views may still show
+  std::uint32_t ring_mask_ = 0;
+  std::uint32_t oldest_ = 0;
+  std::uint32_t newest_ = 0;
+  std::uint32_t size_ = 0;  ///< RFC 7541 4.1
+  std::uint32_t capacity_;
+  bool pinned_ = false;
+};
+
+}  // namespace hpack::detail

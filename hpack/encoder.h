@@ -1,0 +1,97 @@
+// RFC 7541 encoder: fields in, header blocks out.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+
+#include <hpack/allocator.h>
+#include <hpack/detail/table.h>
+#include <hpack/export.h>
+#include <hpack/field.h>
+#include <hpack/integer.h>
+
+namespace hpack {
+
+/// Encodes the blocks of one direction of one connection. What was encoded must be sent, whole and in order, for the
+/// peer's table follows it (RFC 7541 2.2).
+///
+/// `Indexing::automatic` puts a field into the dynamic table unless its name promises a value that does not come
+/// back (:path, etag, content-length, ...) or it would fill most of the table. authorization, proxy-authorization
+/// and a cookie of less than 20 octets become never-indexed literals, for they could be guessed piece
+/// by piece from the size of what we send (RFC 7541 7.1). Nothing fails: without memory a field is
+/// just not indexed. The work per field is bounded by its own length, whatever was encoded before.
+class H2CORE_API Encoder {
+ public:
+  struct Config {
+    std::uint32_t table_cap = 4096;  ///< never a larger table, even if the peer allows 4 GB
+    std::uint32_t seed = 0;          ///< differs per connection, so that nobody can aim at hash collisions
+    Allocator allocator = {};
+  };
+
+  /// Most octets that begin_block() writes.
+  static constexpr std::size_t kMaxPrefix = 2 * kMaxIntegerOctets;
+
+  explicit Encoder(const Config& config) noexcept;
+  ~Encoder();
+  Encoder(const Encoder&) = delete;
+  Encoder& operator=(const Encoder&) = delete;
+
+  /// The peer's SETTINGS_HEADER_TABLE_SIZE, to be applied in order and before our acknowledgement goes out; 4096 until
+  /// then. The next block begins with the size updates that are due: the smallest, then the last (RFC 7541 4.2).
+  void set_peer_table_size(std::uint32_t bytes) noexcept;
+
+  /// Most octets that encode() writes or scribbles on for these fields.
+  std::size_t bound(std::span<const Field> fields) const noexcept;
+
+  /// Encodes one whole block to `out`, which has at least bound(fields); returns its length.
+  std::size_t encode(std::span<const Field> fields, std::span<std::byte> out) noexcept;
+
+  /// The same in pieces, for a list that does not stand in one place: begin_block once, then each field. `out` has
+  /// kMaxPrefix and the sum of field_bound; each returns the end of what it wrote.
+  std::byte* begin_block(std::byte* out) noexcept;
+  std::byte* field(const Field& field, std::byte* out) noexcept;
+  static constexpr std::size_t field_bound(const Field& field) noexcept {
+    return field.name.size() + field.value.size() + kFieldOverhead;
+  }
+
+  /// Gives memory back as far as live entries permit.
+  void trim() noexcept;
+
+  std::uint32_t table_size() const noexcept { return table_.size(); }          ///< as RFC 7541 4.1 counts
+  std::uint32_t table_capacity() const noexcept { return table_.capacity(); }  ///< the smaller of the peer's and our cap
+  std::uint32_t entry_count() const noexcept { return table_.count(); }
+  std::size_t heap_bytes() const noexcept { return table_.heap_bytes() + slots_bytes(); }
+
+  /// The i-th newest entry, i < entry_count(); valid until the next call.
+  Field entry(std::uint32_t i) const noexcept;
+
+ private:
+  using Octet = unsigned char;
+  struct Slot;
+  struct Key;
+
+  // An index, two 64-bit lengths and what the Huffman coder may scribble.
+  static constexpr std::size_t kFieldOverhead = 40;
+
+  Key key_of(const Field& field, std::uint32_t static_name) const noexcept;
+  std::uint32_t find_entry(const Field& field, const Key& key) const noexcept;
+  std::uint32_t find_name(const Field& field, const Key& key) const noexcept;
+  bool prepare_insert(const Field& field, const Key& key) noexcept;
+  void insert(const Field& field, const Key& key) noexcept;
+  void remember(const Key& key, std::uint32_t number) noexcept;
+  bool replace_slots(std::uint32_t buckets) noexcept;
+  std::size_t slots_bytes() const noexcept;
+  void release_slots() noexcept;
+
+  detail::Table table_;
+  Allocator allocator_;
+  Slot* slots_ = nullptr;      ///< buckets for whole fields, then as many for names
+  std::uint32_t buckets_ = 0;  ///< a power of two
+  std::uint32_t cap_;
+  std::uint32_t announced_;  ///< the capacity that the peer's decoder knows of
+  std::uint32_t smallest_;   ///< lowest capacity since the last block
+  std::uint64_t seed_;
+};
+
+}  // namespace hpack

@@ -1,0 +1,157 @@
+// The slow side of the dynamic table: growing, packing, giving back.
+#include <hpack/detail/table.h>
+
+#include <bit>
+#include <cstring>
+#include <new>
+
+namespace hpack::detail {
+namespace {
+
+// First sizes, chosen so that a connection with a handful of fields stays near 1 KiB; doubling from there.
+constexpr std::size_t kFirstArena = 512;
+constexpr std::uint32_t kFirstRing = 16;
+
+// Beyond this a size computation might overflow; no allocator has that much.
+constexpr std::size_t kMostBytes = SIZE_MAX / 16;
+
+}  // namespace
+
+// Stands at the front of every arena block, so that keeping an outgrown one needs no memory.
+struct Table::Retired {
+  Retired* next;
+  std::size_t bytes;
+};
+
+Table::~Table() {
+  release_retired();
+  release_arena();
+  release_ring();
+}
+
+void Table::reclaim() noexcept {
+  if (count() == 0) {
+    used_ = 0;
+    return;
+  }
+  // What was decoded behind the newest entry without being inserted is free now.
+  const Entry& last = newest(0);
+  used_ = static_cast<std::size_t>(last.value + last.value_size - octets_);
+  // Packing costs as much as there is alive; a quarter of the arena won each time pays for it.
+  if (used_ - live_ >= arena_bytes_ / 4) pack(octets_);
+}
+
+char* Table::make_room(std::size_t octets) noexcept {
+  if (octets > kMostBytes) return nullptr;
+  const std::size_t need = live_ + octets;
+  if (!pinned_ && need <= arena_bytes_ / 2) {
+    pack(octets_);
+    return octets_ + used_;
+  }
+  std::size_t bytes = arena_bytes_ == 0 ? kFirstArena : 2 * arena_bytes_;
+  if (!pinned_) bytes = kFirstArena;
+  if (bytes < 2 * need) bytes = std::bit_ceil(2 * need);
+  if (!replace_arena(bytes)) return nullptr;
+  return octets_ + used_;
+}
+
+bool Table::replace_arena(std::size_t bytes) noexcept {
+  auto* const memory = static_cast<char*>(allocate(sizeof(Retired) + bytes));
+  if (memory == nullptr) return false;
+  auto* const old = octets_ == nullptr ? nullptr : reinterpret_cast<Retired*>(octets_ - sizeof(Retired));
+  ::new (memory) Retired{nullptr, sizeof(Retired) + bytes};
+  pack(memory + sizeof(Retired));
+  octets_ = memory + sizeof(Retired);
+  arena_bytes_ = bytes;
+  if (old == nullptr) return true;
+  if (pinned_) {
+    old->next = retired_;
+    retired_ = old;
+  } else {
+    release(old, old->bytes);
+  }
+  return true;
+}
+
+// Moves what is alive to the front of `to`, oldest first. In place that never overtakes what is still to move,
+// because entries were appended in the same order.
+void Table::pack(char* to) noexcept {
+  char* end = to;
+  for (std::uint32_t number = oldest_; number != newest_; ++number) {
+    Entry& entry = ring_[number & ring_mask_];
+    const std::size_t octets = arena_octets(entry);
+    const char* const from = entry.static_name == 0 ? entry.name : entry.value;
+    if (octets > 0 && from != end) std::memmove(end, from, octets);
+    if (entry.static_name == 0) entry.name = end;
+    entry.value = end + (octets - entry.value_size);
+    end += octets;
+  }
+  used_ = static_cast<std::size_t>(end - to);
+}
+
+bool Table::grow_ring() noexcept {
+  // An entry counts 32 octets at least, so the ring never outgrows the table by more than this doubling.
+  return replace_ring(ring_ == nullptr ? kFirstRing : 2 * (ring_mask_ + 1));
+}
+
+bool Table::replace_ring(std::uint32_t slots) noexcept {
+  auto* const memory = static_cast<Entry*>(allocate(slots * sizeof(Entry)));
+  if (memory == nullptr) return false;
+  for (std::uint32_t i = 0; i < slots; ++i) ::new (memory + i) Entry;
+  for (std::uint32_t number = oldest_; number != newest_; ++number) {
+    memory[number & (slots - 1)] = ring_[number & ring_mask_];
+  }
+  release_ring();
+  ring_ = memory;
+  ring_mask_ = slots - 1;
+  return true;
+}
+
+void Table::trim() noexcept {
+  unpin();
+  if (count() == 0) {
+    release_arena();
+    release_ring();
+    return;
+  }
+  const std::size_t bytes = std::bit_ceil(live_ < 64 ? std::size_t{64} : live_);
+  if (bytes >= arena_bytes_ || !replace_arena(bytes)) pack(octets_);
+  const std::uint32_t slots = std::bit_ceil(count());
+  if (slots < ring_slots()) replace_ring(slots);
+}
+
+void Table::release_arena() noexcept {
+  if (octets_ == nullptr) return;
+  release(octets_ - sizeof(Retired), sizeof(Retired) + arena_bytes_);
+  octets_ = nullptr;
+  arena_bytes_ = 0;
+  used_ = 0;
+}
+
+void Table::release_ring() noexcept {
+  if (ring_ == nullptr) return;
+  release(ring_, ring_slots() * sizeof(Entry));
+  ring_ = nullptr;
+  ring_mask_ = 0;
+}
+
+void Table::release_retired() noexcept {
+  while (retired_ != nullptr) {
+    Retired* const next = retired_->next;
+    release(retired_, retired_->bytes);
+    retired_ = next;
+  }
+}
+
+void* Table::allocate(std::size_t bytes) noexcept {
+  void* const memory = allocator_.allocate(allocator_.context, bytes);
+  if (memory != nullptr) heap_bytes_ += bytes;
+  return memory;
+}
+
+void Table::release(void* memory, std::size_t bytes) noexcept {
+  heap_bytes_ -= bytes;
+  allocator_.release(allocator_.context, memory, bytes);
+}
+
+}  // namespace hpack::detail
