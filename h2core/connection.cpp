@@ -69,6 +69,10 @@ std::optional<TimePoint> Connection::deadline() const noexcept {
   return engine_ != nullptr ? engine_->deadline() : std::nullopt;
 }
 
+Result<StreamId> Connection::begin_upgraded(const Request& request, ByteView http2_settings, void* user) noexcept {
+  if (engine_ == nullptr) return Misuse::connection_over;
+  return engine_->begin_upgraded(request, http2_settings, user);
+}
 Result<StreamId> Connection::send_request(const Request& request, EndStream end, void* user) noexcept {
   if (engine_ == nullptr) return Misuse::connection_over;
   return engine_->send_request(request, end, user);

@@ -80,6 +80,10 @@ class H2CORE_API Connection {
   /// When `advance_time()` wants to be called next, or null when no timer runs.
   std::optional<TimePoint> deadline() const noexcept;
 
+  /// Begins a connection that an HTTP/1.1 Upgrade to `h2c` led to (RFC 7540 3.2): stream 1 stands for the upgraded
+  /// `request`, which had no content left to send. A server gives the decoded octets of HTTP2-Settings and then answers
+  /// stream 1 as if RequestReceived had come; a client gives none and waits for the response. Only as the first call.
+  Result<StreamId> begin_upgraded(const Request& request, ByteView http2_settings, void* user = nullptr) noexcept;
   /// A client's: opens a stream. Over the peer's stream limit it waits, first in first out, its fields copied.
   Result<StreamId> send_request(const Request& request, EndStream end, void* user = nullptr) noexcept;
   /// A server's: the final response head.
@@ -128,9 +132,8 @@ class H2CORE_API Connection {
   const Counters& counters() const noexcept;
   /// Calls `visit(token)` for all lent memory that is still held, and forgets it. For use before destruction.
   template <class Visitor>
-  void abandon(Visitor&& visit) noexcept {
-    abandon_each([](void* context, Token token) noexcept { (*static_cast<Visitor*>(context))(token); },
-                 const_cast<void*>(static_cast<const void*>(&visit)));
+  void abandon(Visitor visit) noexcept {
+    abandon_each([](void* context, Token token) noexcept { (*static_cast<Visitor*>(context))(token); }, &visit);
   }
 
  private:

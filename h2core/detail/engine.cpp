@@ -121,7 +121,7 @@ Engine::~Engine() {
     free_saved(stream);
     drop_chunks(stream);
   });
-  output_.clear([this](std::uint32_t chunk, std::size_t bytes) { chunk_taken(chunk, bytes); });
+  drop_output();
 }
 
 // After every call: what waits, and whether the end has come.
@@ -273,8 +273,15 @@ void Engine::transport_lost() noexcept {
   if (cut) over(ErrorCode::internal_error);
   lost_ = eof_ = true;
   close_all(ErrorCode::internal_error);
-  output_.clear([this](std::uint32_t chunk, std::size_t bytes) { chunk_taken(chunk, bytes); });
+  drop_output();
   publish();
+}
+
+void Engine::drop_output() noexcept {
+  output_.clear([this](std::uint32_t chunk, std::size_t bytes) {
+    chunks_[chunk].dropped = true;
+    chunk_taken(chunk, bytes);
+  });
 }
 
 TransportWish Engine::transport_wish() const noexcept {
@@ -375,21 +382,23 @@ void Engine::check_timers() noexcept {
     shutdown(Shutdown::immediate, Duration{0}, ErrorCode::no_error);
     return;
   }
-  if (config_.keepalive_interval > Duration{0}) {
-    for (std::size_t i = 0; i < pings_.size(); ++i)
-      if (pings_[i].owner == PingOwner::keepalive) {
-        if (now_ >= pings_[i].sent_at + config_.keepalive_timeout) fail(Violation::ping_timeout);
-        return;
-      }
-    if (now_ >= last_received_ + config_.keepalive_interval)
-      static_cast<void>(write_ping(PingOwner::keepalive, Token{}));
-  }
-  if (live_streams_ > 0) return;
+  if (config_.keepalive_interval > Duration{0}) check_keepalive();
+  if (failed_ || live_streams_ > 0) return;
   if (config_.idle_timeout > Duration{0} && !shutting_down_ && now_ >= idle_since_ + config_.idle_timeout) {
     connection_events_ |= kIdle;
     shutdown(Shutdown::graceful, Duration{0}, ErrorCode::no_error);
   }
-  if (now_ >= idle_since_ + std::chrono::seconds(1) && output_.empty()) trim();
+  if (now_ >= idle_since_ + std::chrono::seconds(1)) trim_due_ = true;
+}
+
+void Engine::check_keepalive() noexcept {
+  for (std::size_t i = 0; i < pings_.size(); ++i) {
+    if (pings_[i].owner != PingOwner::keepalive) continue;
+    if (now_ >= pings_[i].sent_at + config_.keepalive_timeout) fail(Violation::ping_timeout);
+    return;
+  }
+  if (now_ >= last_received_ + config_.keepalive_interval)
+    static_cast<void>(write_ping(PingOwner::keepalive, Token{}));
 }
 
 std::optional<TimePoint> Engine::deadline() const noexcept {
@@ -420,6 +429,8 @@ std::optional<TimePoint> Engine::deadline() const noexcept {
 }
 
 void Engine::trim() noexcept {
+  trim_due_ = false;
+  if (live_streams_ > 0 || !output_.empty()) return;
   output_.trim();
   streams_.trim();
   if (chunks_.used() == 0) chunks_.release();
@@ -530,7 +541,7 @@ std::optional<WindowView> Engine::window(StreamId id) const noexcept {
 void Engine::abandon_each(void (*visit)(void*, Token) noexcept, void* context) noexcept {
   over(ErrorCode::cancel);
   lost_ = eof_ = true;
-  output_.clear([this](std::uint32_t chunk, std::size_t bytes) { chunk_taken(chunk, bytes); });
+  drop_output();
   Out out;
   while (event_waits()) {
     out.reset();

@@ -38,6 +38,7 @@ class Engine {
   void advance_time(TimePoint now) noexcept;
   std::optional<TimePoint> deadline() const noexcept;
 
+  Result<StreamId> begin_upgraded(const Request& request, ByteView http2_settings, void* user) noexcept;
   Result<StreamId> send_request(const Request& request, EndStream end, void* user) noexcept;
   Result<void> send_response(StreamId id, std::uint16_t status, std::span<const Field> fields, EndStream end) noexcept;
   Result<void> send_informational(StreamId id, std::uint16_t status, std::span<const Field> fields) noexcept;
@@ -113,6 +114,8 @@ class Engine {
   void refresh_effective(bool acknowledged) noexcept;
   void finish_goaway() noexcept;
   void check_timers() noexcept;
+  void check_keepalive() noexcept;
+  void drop_output() noexcept;
   void trim() noexcept;
 
   // receive.cpp
@@ -129,12 +132,12 @@ class Engine {
   void on_rst_stream(ByteView payload) noexcept;
   void on_settings(ByteView payload, Out& out) noexcept;
   void on_settings_ack(Out& out) noexcept;
+  Violation apply_all(ByteView entries) noexcept;
   Violation apply(const Setting& setting) noexcept;
   Violation apply_initial_window(std::uint32_t value) noexcept;
   void on_ping(ByteView payload, Out& out) noexcept;
   void on_goaway(ByteView payload, Out& out) noexcept;
   void on_window_update(ByteView payload) noexcept;
-  void on_priority_update(ByteView payload) noexcept;
   State state_of(StreamId id, std::uint32_t slot) const noexcept;
   bool is_idle(StreamId id) const noexcept;
   bool is_ours(StreamId id) const noexcept { return id.opened_by_client() == (config_.role == Role::client); }
@@ -274,6 +277,7 @@ class Engine {
   std::int64_t budget_;
   std::int64_t refill_remainder_ns_ = 0;
   bool budget_warned_ = false;
+  bool trim_due_ = false;         // views of the last event may still be read: memory goes at the next receive()
   std::size_t reply_bytes_ = 0;   // of output nobody asked for but the peer
   std::byte goaway_debug_[kGoawayDebug];
   Counters counters_;

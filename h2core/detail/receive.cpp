@@ -28,6 +28,7 @@ Violation wrong_protocol(ByteView first) {
 std::optional<Event> Engine::receive(ByteView& input) noexcept {
   Out out;
   if (!input.empty()) last_received_ = now_;
+  if (trim_due_) trim();
   while (!out) {
     if (event_waits()) {
       emit(out);
@@ -65,23 +66,17 @@ bool Engine::read_preface(ByteView& input) noexcept {
   while (!input.empty()) {
     const std::byte next = input[0];
     input = input.subspan(1);
-    const bool differs_before = preface_have_ >= kFrameHeaderBytes + 1;
-    if (!differs_before && preface_have_ < kFrameHeaderBytes) head_[preface_have_] = next;
-    const bool pending_proxy = preface_have_ == 3 && head_[2] == std::byte{'O'};
-    if (pending_proxy || next != static_cast<std::byte>(kClientPreface[preface_have_])) {
-      if (preface_have_ == 2 && next == std::byte{'O'} && head_[1] == std::byte{'R'}) {
-        ++preface_have_;
-        continue;
-      }
-      const std::size_t seen = std::min<std::size_t>(preface_have_ + 1, kFrameHeaderBytes);
-      const bool ours = preface_have_ > 3;  // "PRI " is nobody's but HTTP/2's
-      fail(ours ? Violation::bad_preface : wrong_protocol({head_, seen}));
-      return true;
-    }
-    if (++preface_have_ == kClientPreface.size()) {
+    const std::size_t at = preface_have_++;
+    if (at < kFrameHeaderBytes) head_[at] = next;
+    const bool after_pro = at == 3 && head_[2] == std::byte{'O'};
+    if (!after_pro && next == static_cast<std::byte>(kClientPreface[at])) {
+      if (preface_have_ < kClientPreface.size()) continue;
       stage_ = Stage::header;
       return true;
     }
+    if (at == 2 && next == std::byte{'O'}) continue;  // "PRO": one byte more tells
+    fail(at > 3 ? Violation::bad_preface : wrong_protocol({head_, preface_have_}));
+    return true;
   }
   return false;
 }
@@ -311,12 +306,8 @@ void Engine::on_settings(ByteView payload, Out& out) noexcept {
   const std::size_t count = payload.size() / 6;
   if (count > config_.max_settings_entries) return fail(Violation::settings_flood);
   charge(Violation::settings_flood, kFrameCost);
-  for (std::size_t i = 0; i < count && !failed_; ++i) {
-    const std::byte* at = payload.data() + i * 6;
-    const auto id = static_cast<SettingId>(static_cast<unsigned>(at[0]) << 8 | static_cast<unsigned>(at[1]));
-    if (const Violation violation = apply({id, read_u32(at + 2)}); violation != Violation::none) return fail(violation);
-  }
   if (failed_) return;
+  if (const Violation violation = apply_all(payload); violation != Violation::none) return fail(violation);
   settings_seen_ = peer_settings_known_ = true;
   if (std::byte* ack = reply(kFrameHeaderBytes)) {
     write::settings_ack(ack);
@@ -324,6 +315,16 @@ void Engine::on_settings(ByteView payload, Out& out) noexcept {
   }
   out.emplace(SettingsReceived{peer_});
   start_waiting();
+}
+
+// In order; the last value of a repeated identifier stays (RFC 9113 6.5.3).
+Violation Engine::apply_all(ByteView entries) noexcept {
+  for (; entries.size() >= 6; entries = entries.subspan(6)) {
+    const auto id = static_cast<SettingId>(static_cast<unsigned>(entries[0]) << 8 | static_cast<unsigned>(entries[1]));
+    const Violation violation = apply({id, read_u32(entries.data() + 2)});
+    if (violation != Violation::none) return violation;
+  }
+  return Violation::none;
 }
 
 Violation Engine::apply(const Setting& setting) noexcept {

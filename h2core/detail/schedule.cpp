@@ -69,7 +69,7 @@ bool Engine::frame_data(std::uint32_t slot, std::size_t room) noexcept {
   send_window_ -= static_cast<std::int32_t>(bytes);
   stream.send_window -= static_cast<std::int32_t>(bytes);
   gather(stream, bytes);
-  reward(1);
+  reward(3);  // a peer may answer each frame with a WINDOW_UPDATE for the stream and one for the connection
   unready(slot);
   if (!last) {
     make_ready(slot);

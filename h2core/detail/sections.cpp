@@ -100,7 +100,11 @@ Engine::Decoded Engine::decode(ByteView block) noexcept {
 void Engine::on_new_stream(Decoded decoded, Out& out) noexcept {
   const FrameHeader& first = open_block_.first;
   const StreamId id = first.stream;
-  if (goaway_final_ && id > goaway_last_sent_) return charge(Violation::frame_on_closed_stream, 1);
+  if (goaway_final_ && id > goaway_last_sent_) {  // in flight when our GOAWAY left: dropped with what follows on it
+    last_peer_id_ = id;
+    streams_.remember(id, State::reset_by_us);
+    return charge(Violation::frame_on_closed_stream, 1);
+  }
   const std::uint32_t expected = last_peer_id_ == kConnection ? 1 : last_peer_id_.value + 2;
   if (id.value > expected) streams_.passed_over(last_peer_id_, id);
   last_peer_id_ = id;

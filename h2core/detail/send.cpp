@@ -96,6 +96,41 @@ Result<StreamId> Engine::send_request(const Request& request, EndStream end, voi
   return id;
 }
 
+Result<StreamId> Engine::begin_upgraded(const Request& request, ByteView http2_settings, void* user) noexcept {
+  const bool server = config_.role == Role::server;
+  if (failed_ || lost_) return Misuse::connection_over;
+  if (last_peer_id_ != kConnection || next_id_ > 2 || settings_seen_ || preface_have_ > 0) return Misuse::wrong_state;
+  if (http2_settings.size() % 6 != 0 || http2_settings.size() / 6 > config_.max_settings_entries)
+    return Misuse::bad_setting;
+  std::int64_t content_length = -1;
+  if (check_sent_request(request, false, content_length) != Violation::none) return Misuse::malformed_fields;
+  const std::uint32_t slot = streams_.add(StreamId{1});
+  if (slot == kNoSlot) return Misuse::out_of_memory;
+  if (apply_all(http2_settings) != Violation::none) {
+    streams_.remove(slot);
+    return Misuse::bad_setting;
+  }
+  Stream& stream = streams_[slot];
+  stream.known = true;
+  stream.user = user;
+  stream.head_request = request.method == "HEAD";
+  stream.send_window = static_cast<std::int32_t>(peer_.initial_window_size);
+  stream.recv_window = stream.recv_target = static_cast<std::int32_t>(effective_.initial_window_size);
+  stream.state = server ? State::half_closed_remote : State::half_closed_local;
+  stream.recv_final = stream.ended_by_peer = server;
+  stream.sent_final = stream.end_queued = !server;
+  stream.no_content_send = server && stream.head_request;
+  if (server)
+    last_peer_id_ = StreamId{1};
+  else
+    next_id_ = 3;
+  count(stream);
+  ++live_streams_;
+  ++counters_.streams_opened;
+  publish();
+  return StreamId{1};
+}
+
 std::size_t Engine::initial_streams_allowed() const noexcept {
   if (!peer_settings_known_) return config_.assumed_peer_streams;
   return peer_.max_concurrent_streams;
