@@ -1,0 +1,97 @@
+// Content on its way out, a piece at a time, so that no body is ever whole in memory: text, files, a pattern, an echo.
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include <h2core/types.h>
+#include <tools/fd.h>
+
+namespace tools {
+
+using NameValue = std::pair<std::string, std::string>;
+
+class Content {
+ public:
+  struct Piece {
+    h2::ByteView bytes;
+    bool last = false;    ///< nothing follows but trailers
+    bool broken = false;  ///< the source failed; the message cannot be ended in order
+  };
+
+  virtual ~Content() = default;
+  /// The next piece, which stays in place until `done`; null while nothing is there yet. Never called with one out.
+  virtual std::optional<Piece> next() = 0;
+  /// The piece was sent. Returns how many received bytes that freed: credit for whoever sends to us.
+  virtual std::size_t done() { return 0; }
+
+  /// To be sent behind the last piece.
+  const std::vector<NameValue>& trailers() const { return trailers_; }
+  void set_trailers(std::vector<NameValue> trailers) { trailers_ = std::move(trailers); }
+
+ private:
+  std::vector<NameValue> trailers_;
+};
+
+/// A short text of its own.
+class TextContent final : public Content {
+ public:
+  explicit TextContent(std::string text) : text_(std::move(text)) {}
+  std::optional<Piece> next() override;
+
+ private:
+  std::string text_;
+};
+
+/// `bytes` letters, from one block that all share.
+class PatternContent final : public Content {
+ public:
+  explicit PatternContent(std::uint64_t bytes) : left_(bytes) {}
+  std::optional<Piece> next() override;
+
+ private:
+  std::uint64_t left_;
+};
+
+/// A part of an open file, 64 KiB at a time. The descriptor may be shared by several, for only pread is used.
+class FileContent final : public Content {
+ public:
+  FileContent(std::shared_ptr<const Fd> file, std::uint64_t offset, std::uint64_t bytes)
+      : file_(std::move(file)), offset_(offset), left_(bytes) {}
+  std::optional<Piece> next() override;
+
+ private:
+  std::shared_ptr<const Fd> file_;
+  std::uint64_t offset_, left_;
+  std::vector<std::byte> block_;
+};
+
+/// Sends back what it is given. It holds at most `kCapacity`, which is what its feeder's window must not exceed.
+class EchoContent final : public Content {
+ public:
+  static constexpr std::size_t kCapacity = 65536;
+
+  std::size_t room() const { return kCapacity - held_; }
+  /// At most `room()` bytes.
+  void push(h2::ByteView bytes);
+  /// Nothing more comes to be pushed.
+  void finish() { finished_ = true; }
+
+  std::optional<Piece> next() override;
+  std::size_t done() override;
+
+ private:
+  std::vector<std::byte> ring_;
+  std::size_t front_ = 0, held_ = 0, lent_ = 0;
+  bool finished_ = false;
+};
+
+}  // namespace tools

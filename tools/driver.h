@@ -1,0 +1,228 @@
+// One socket and one protocol engine: reads into the engine, hands its events to an application, writes its slices.
+// Written once, for an Engine is a tlsglue::SecureConnection or a Cleartext.
+#pragma once
+
+#include <sys/epoll.h>
+#include <sys/socket.h>
+#include <sys/uio.h>
+
+#include <algorithm>
+#include <array>
+#include <functional>
+#include <optional>
+#include <utility>
+#include <vector>
+
+#include <tlsglue/secure_connection.h>
+#include <tools/event_loop.h>
+
+namespace tools {
+
+/// What happens above the engine.
+class Application {
+ public:
+  virtual ~Application() = default;
+  /// False while it has no room for events; the driver then stops reading.
+  virtual bool ready() const { return true; }
+  virtual void on_event(const tlsglue::Event& event) = 0;
+  /// No event waits any more: say what is to be said. Also called after output was taken.
+  virtual void after_events() {}
+  virtual void advance_time(h2::TimePoint) {}
+  virtual std::optional<h2::TimePoint> deadline() const { return std::nullopt; }
+};
+
+/// A driver whatever its engine.
+class AnyDriver : public Watcher {
+ public:
+  virtual Application& application() = 0;
+  /// Goes on after calls to the engine that came from elsewhere than its events.
+  virtual void poke() = 0;
+};
+
+template <class Engine>
+class Driver final : public AnyDriver {
+ public:
+  using OnEnd = std::function<void(AnyDriver&)>;
+
+  /// `on_end` is the last call of the driver's life: it passes the driver to EventLoop::retire().
+  Driver(EventLoop& loop, Fd socket, Engine engine, OnEnd on_end)
+      : loop_(loop), socket_(std::move(socket)), engine_(std::move(engine)), on_end_(std::move(on_end)) {}
+
+  Engine& engine() { return engine_; }
+  Application& application() override { return *application_; }
+
+  void start(std::unique_ptr<Application> application) {
+    application_ = std::move(application);
+    interest_ = EPOLLIN;
+    loop_.add(socket_.get(), interest_, *this);
+    poke();
+  }
+
+  void poke() override {
+    advance_time();
+    progress();
+  }
+
+  void on_ready(std::uint32_t events) override {
+    advance_time();
+    if ((events & EPOLLOUT) != 0) blocked_ = false;
+    if ((events & (EPOLLIN | EPOLLHUP | EPOLLERR)) != 0) read();
+    if ((events & EPOLLERR) != 0 || (events & (EPOLLHUP | EPOLLIN)) == EPOLLHUP) hung_up_ = true;
+    progress();
+  }
+
+  void on_time() override { poke(); }
+
+ private:
+  // A bound for one wake-up, so that one fast peer does not keep the others of its loop waiting.
+  static constexpr int kReadsPerWake = 8;
+  static constexpr std::size_t kBytesWrittenPerWake = std::size_t{1} << 20;
+  // How long the peer may go on sending after our FIN, before what it still has in flight is answered by a reset.
+  static constexpr auto kLinger = std::chrono::seconds(2);
+
+  void advance_time() {
+    engine_.advance_time(loop_.now());
+    application_->advance_time(loop_.now());
+  }
+
+  void read() {
+    for (int i = 0; i < kReadsPerWake && wants_input(); ++i) {
+      if (!read_once()) return;
+    }
+  }
+
+  /// True when something came, so that more may be there.
+  bool read_once() {
+    const std::span<std::byte> room = loop_.scratch();
+    const ssize_t got = ::recv(socket_.get(), room.data(), room.size(), 0);
+    if (got > 0) {
+      deliver(room.first(static_cast<std::size_t>(got)));
+      return true;
+    }
+    if (got == 0) {
+      eof_ = true;
+      engine_.receive_eof();
+    } else if (errno == EINTR) {
+      return true;
+    } else if (errno != EAGAIN && errno != EWOULDBLOCK) {
+      lose();
+    }
+    return false;
+  }
+
+  bool wants_input() const { return !eof_ && !lost_ && leftover_.empty() && application_->ready(); }
+
+  /// Both directions are gone.
+  void lose() {
+    lost_ = true;
+    leftover_.clear();
+    engine_.transport_lost();
+  }
+
+  /// Hands out all events. Input that the engine or the application cannot take now is kept; nothing is read then.
+  void deliver(ByteView input) {
+    while (application_->ready() || lost_) {
+      const std::optional<tlsglue::Event> event = engine_.receive(input);
+      if (!event) break;
+      application_->on_event(*event);
+    }
+    if (!lost_) leftover_.assign(input.begin(), input.end());
+    application_->after_events();
+  }
+
+  void deliver_leftover() {
+    const std::vector<std::byte> input = std::exchange(leftover_, {});
+    deliver(input);
+  }
+
+  void progress() {
+    std::size_t budget = kBytesWrittenPerWake;
+    do {
+      deliver_leftover();
+    } while (write(budget));  // what was taken may have freed something
+    settle();
+  }
+
+  /// True when the engine may have new events.
+  bool write(std::size_t& budget) {
+    if (lost_ || blocked_ || budget == 0 || fin_sent_) return false;
+    std::array<ByteView, 64> slices;
+    const std::size_t count = engine_.poll_output(slices);
+    if (count == 0) return false;
+    std::array<iovec, slices.size()> parts;
+    for (std::size_t i = 0; i < count; ++i) {
+      parts[i] = {const_cast<std::byte*>(slices[i].data()), slices[i].size()};
+    }
+    msghdr message{};
+    message.msg_iov = parts.data();
+    message.msg_iovlen = count;
+    const ssize_t sent = ::sendmsg(socket_.get(), &message, MSG_NOSIGNAL);
+    if (sent >= 0) {
+      engine_.consume_output(static_cast<std::size_t>(sent));
+      budget -= std::min(budget, static_cast<std::size_t>(sent));
+      return true;
+    }
+    if (errno == EINTR) return true;
+    if (errno == EAGAIN || errno == EWOULDBLOCK) {
+      blocked_ = true;
+      return false;
+    }
+    // The peer is gone, but what it said before is still to be read, such as the reason in its GOAWAY.
+    while (wants_input() && read_once()) continue;
+    lose();
+    return true;
+  }
+
+  void settle() {
+    if (ended_) return;
+    const h2::TransportWish wish = engine_.transport_wish();
+    const bool drained = !engine_.has_output();
+    if (lost_ || (drained && wish == h2::TransportWish::close) || (fin_sent_ && (eof_ || hung_up_)) ||
+        (fin_sent_ && loop_.now() >= *linger_until_)) {
+      return end();
+    }
+    if (hung_up_ && !wants_input()) {  // nobody is there to write to either
+      lose();
+      deliver({});
+      return end();
+    }
+    if (drained && wish == h2::TransportWish::shut_down_write && !fin_sent_) {
+      ::shutdown(socket_.get(), SHUT_WR);
+      fin_sent_ = true;
+      linger_until_ = loop_.now() + kLinger;
+      if (eof_) return end();
+    }
+    arm(drained);
+  }
+
+  void arm(bool drained) {
+    const std::uint32_t interest = (wants_input() ? std::uint32_t{EPOLLIN} : 0U) |
+                                   (drained || fin_sent_ ? 0U : std::uint32_t{EPOLLOUT});
+    if (interest != interest_) {
+      interest_ = interest;
+      loop_.change(socket_.get(), interest_, *this);
+    }
+    for (const auto& when : {engine_.deadline(), application_->deadline(), linger_until_}) {
+      if (when) loop_.wake_at(*this, *when);
+    }
+  }
+
+  void end() {
+    ended_ = true;
+    loop_.remove(socket_.get());
+    socket_.reset();
+    on_end_(*this);
+  }
+
+  EventLoop& loop_;
+  Fd socket_;
+  Engine engine_;
+  std::unique_ptr<Application> application_;
+  OnEnd on_end_;
+  std::uint32_t interest_ = 0;
+  std::vector<std::byte> leftover_;
+  std::optional<h2::TimePoint> linger_until_;
+  bool eof_ = false, lost_ = false, blocked_ = false, fin_sent_ = false, hung_up_ = false, ended_ = false;
+};
+
+}  // namespace tools

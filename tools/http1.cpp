@@ -1,0 +1,277 @@
+#include <tools/http1.h>
+
+#include <algorithm>
+#include <array>
+#include <boost/beast/http.hpp>
+#include <charconv>
+
+namespace tools {
+namespace {
+
+namespace http = boost::beast::http;
+namespace asio = boost::asio;
+
+constexpr std::uint32_t kMaxHeadBytes = 65536;  // as much as we take by HTTP/2
+constexpr std::size_t kMaxWaitingInput = std::size_t{128} * 1024, kMaxWaitingOutput = std::size_t{64} * 1024;
+constexpr auto kIdle = std::chrono::seconds(60);
+
+std::string_view view(boost::beast::string_view text) { return {text.data(), text.size()}; }
+
+std::string lower_case(std::string_view text) {
+  std::string lower(text);
+  for (char& c : lower) {
+    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
+  }
+  return lower;
+}
+
+/// The path of an absolute target, such as proxies are sent (RFC 9112 3.2.2).
+std::string_view path_of(std::string_view target) {
+  const std::size_t scheme = target.find("://");
+  if (target.starts_with('/') || scheme == std::string_view::npos) return target;
+  const std::size_t path = target.find('/', scheme + 3);
+  return path == std::string_view::npos ? "/" : target.substr(path);
+}
+
+}  // namespace
+
+struct Http1::Exchange {
+  http::request_parser<http::buffer_body> parser;
+  std::string method, path;
+  h2::TimePoint began;
+  std::size_t head_fields = 0;
+
+  Answer answer;
+  std::uint64_t sent = 0;
+  bool answered = false, keep_alive = true, chunked = false, response_ended = false, request_ended = false;
+};
+
+Http1::Http1(const Site& site, ConnectionLog& log, h2::TimePoint now)
+    : site_(site), log_(log), now_(now), last_progress_(now) {}
+Http1::~Http1() = default;
+
+bool Http1::has_room() const { return finished_ || input_.size() < kMaxWaitingInput; }
+
+void Http1::receive(h2::ByteView data) {
+  if (finished_) return;
+  input_.insert(input_.end(), data.begin(), data.end());
+  last_progress_ = now_;
+}
+
+void Http1::receive_eof() { eof_ = true; }
+
+void Http1::consume_output(std::size_t bytes) {
+  output_front_ += bytes;
+  if (output_front_ == output_.size()) {
+    output_.clear();
+    output_front_ = 0;
+  }
+  last_progress_ = now_;
+}
+
+void Http1::drain() {
+  draining_ = true;
+  if (exchange_ && exchange_->answered) exchange_->keep_alive = false;
+  run();
+}
+
+void Http1::advance_time(h2::TimePoint now) {
+  now_ = now;
+  if (now_ - last_progress_ >= kIdle) finished_ = true;
+}
+
+std::optional<h2::TimePoint> Http1::deadline() const {
+  if (finished_) return std::nullopt;
+  return last_progress_ + kIdle;
+}
+
+void Http1::run() {
+  while (!finished_) {
+    bool moved = false;
+    if (!exchange_) {
+      if (input_.empty() && (eof_ || draining_)) {
+        finished_ = true;
+        return;
+      }
+      if (input_.empty()) return;
+      exchange_ = std::make_unique<Exchange>();
+      exchange_->parser.header_limit(kMaxHeadBytes);
+      exchange_->parser.body_limit(boost::none);
+      exchange_->began = now_;
+      ++count_;
+    }
+    if (!exchange_->answered) {
+      moved = read_head();
+    } else {
+      if (!exchange_->request_ended) moved = read_body();
+      if (!finished_ && exchange_ && !exchange_->response_ended) moved = write_body() || moved;
+      if (!finished_ && exchange_->response_ended && exchange_->request_ended) {
+        finish_exchange();
+        moved = true;
+      }
+    }
+    if (moved) continue;
+    // The client stopped in the middle: nothing that waits for it will come.
+    if (eof_ && exchange_ && (!exchange_->answered || (!exchange_->request_ended && input_.empty()))) finished_ = true;
+    return;
+  }
+}
+
+/// Each of these parts is true when it got somewhere.
+bool Http1::read_head() {
+  if (input_.empty()) return false;
+  boost::system::error_code error;
+  const std::size_t used = exchange_->parser.put(asio::const_buffer(input_.data(), input_.size()), error);
+  input_.erase(input_.begin(), input_.begin() + static_cast<std::ptrdiff_t>(used));
+  if (error == http::error::need_more) {
+    if (input_.size() > kMaxHeadBytes) refuse(431, "the head is too large\n");
+    return false;
+  }
+  if (error) {
+    const bool large = error == http::error::header_limit;
+    refuse(large ? 431 : 400, large ? "the head is too large\n" : "this is no HTTP/1.1 request\n");
+    return true;
+  }
+  if (!exchange_->parser.is_header_done()) return used != 0;
+  answer();
+  return true;
+}
+
+void Http1::answer() {
+  Exchange& x = *exchange_;
+  const auto& request = x.parser.get();
+  x.method = view(request.method_string());
+  x.path = path_of(view(request.target()));
+  if (request.version() >= 11 && request.count(http::field::host) != 1) {
+    return refuse(400, "exactly one Host is needed\n");
+  }
+
+  std::vector<std::string> names;
+  for (const auto& field : request) names.push_back(lower_case(view(field.name_string())));
+  std::vector<h2::Field> fields;
+  for (const auto& field : request) fields.push_back({names[fields.size()], view(field.value())});
+  x.head_fields = fields.size();
+
+  Question question;
+  question.method = x.method;
+  question.path = x.path;
+  question.protocol = "http/1.1";
+  take_fields(question, fields);
+  x.answer = site_.answer(question);
+  x.answered = true;
+  x.keep_alive = request.keep_alive() && !draining_;
+  x.chunked = x.answer.content && !x.answer.length && request.version() >= 11;
+  if (x.answer.content && !x.answer.length && !x.chunked) x.keep_alive = false;  // ended by the close
+  x.request_ended = x.parser.is_done();
+  if (lower_case(view(request[http::field::expect])) == "100-continue" && !x.request_ended) {
+    output_ += "HTTP/1.1 100 Continue\r\n\r\n";
+  }
+  x.parser.eager(true);
+  if (x.request_ended && x.answer.echo != nullptr) x.answer.echo->finish();
+
+  std::vector<NameValue> head = x.answer.fields;
+  if (x.answer.length) head.emplace_back("content-length", std::to_string(*x.answer.length));
+  if (x.chunked) head.emplace_back("transfer-encoding", "chunked");
+  if (!x.keep_alive) head.emplace_back("connection", "close");
+  if (x.keep_alive && request.version() < 11) head.emplace_back("connection", "keep-alive");
+  write_head(x.answer.status, head);
+  if (!x.answer.content) x.response_ended = true;
+}
+
+bool Http1::read_body() {
+  Exchange& x = *exchange_;
+  EchoContent* const echo = x.answer.echo;
+  std::array<char, 16384> block;
+  std::size_t room = block.size();
+  if (echo != nullptr) room = std::min(room, echo->room());
+  if (room == 0 || (input_.empty() && !x.parser.is_done())) return false;
+  auto& body = x.parser.get().body();
+  body.data = block.data();
+  body.size = room;
+  boost::system::error_code error;
+  const std::size_t used = x.parser.put(asio::const_buffer(input_.data(), input_.size()), error);
+  input_.erase(input_.begin(), input_.begin() + static_cast<std::ptrdiff_t>(used));
+  const std::size_t got = room - body.size;
+  if (echo != nullptr) echo->push(std::as_bytes(std::span(block)).first(got));
+  if (error && error != http::error::need_buffer && error != http::error::need_more) {
+    log_.error("the body is broken: " + error.message());
+    finished_ = true;
+    return false;
+  }
+  if (!x.parser.is_done()) return used != 0;
+  x.request_ended = true;
+  if (echo != nullptr) {
+    std::vector<NameValue> trailers;  // Beast appends them to the fields of the head
+    std::size_t i = 0;
+    for (const auto& field : x.parser.get()) {
+      if (i++ >= x.head_fields) trailers.emplace_back(view(field.name_string()), view(field.value()));
+    }
+    echo->set_trailers(std::move(trailers));
+    echo->finish();
+  }
+  return true;
+}
+
+bool Http1::write_body() {
+  Exchange& x = *exchange_;
+  if (output().size() >= kMaxWaitingOutput) return false;
+  const std::optional<Content::Piece> piece = x.answer.content->next();
+  if (!piece) return false;
+  if (piece->broken) {
+    log_.error("cannot read what " + printable(x.path) + " names");
+    finished_ = true;  // before the announced length: the client sees that it is cut short
+    return false;
+  }
+  write_piece(piece->bytes);
+  x.sent += piece->bytes.size();
+  const bool last = piece->last;
+  x.answer.content->done();
+  if (last) end_response();
+  return true;
+}
+
+void Http1::write_piece(h2::ByteView bytes) {
+  if (bytes.empty()) return;  // an empty chunk would be the last
+  if (exchange_->chunked) {
+    char digits[20];
+    const auto [end, error] = std::to_chars(digits, digits + sizeof digits, bytes.size(), 16);
+    output_.append(digits, end).append("\r\n");
+  }
+  output_.append(reinterpret_cast<const char*>(bytes.data()), bytes.size());
+  if (exchange_->chunked) output_ += "\r\n";
+}
+
+void Http1::end_response() {
+  Exchange& x = *exchange_;
+  x.response_ended = true;
+  if (!x.chunked) return;
+  output_ += "0\r\n";
+  for (const auto& [name, value] : x.answer.content->trailers()) output_ += name + ": " + value + "\r\n";
+  output_ += "\r\n";
+}
+
+void Http1::finish_exchange() {
+  const Exchange& x = *exchange_;
+  log_.request({count_, x.method, x.path, x.answer.status, x.sent, now_ - x.began, {}});
+  if (!x.keep_alive || draining_) finished_ = true;
+  exchange_.reset();
+}
+
+void Http1::refuse(unsigned status, std::string_view words) {
+  write_head(status, {{"content-type", "text/plain; charset=utf-8"},
+                      {"content-length", std::to_string(words.size())},
+                      {"connection", "close"}});
+  output_ += words;
+  log_.request({count_, exchange_->method.empty() ? "-" : exchange_->method,
+                exchange_->path.empty() ? "-" : exchange_->path, status, words.size(), now_ - exchange_->began, {}});
+  finished_ = true;
+}
+
+void Http1::write_head(unsigned status, const std::vector<NameValue>& fields) {
+  output_ += "HTTP/1.1 " + std::to_string(status) + ' ' +
+             std::string(view(http::obsolete_reason(http::int_to_status(status)))) + "\r\n";
+  for (const auto& [name, value] : fields) output_ += name + ": " + value + "\r\n";
+  output_ += "\r\n";
+}
+
+}  // namespace tools

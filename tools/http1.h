@@ -1,0 +1,61 @@
+// The HTTP/1.1 side of a server connection, parsed by Boost.Beast: plaintext in, plaintext out, one request after another.
+#pragma once
+
+#include <cstddef>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include <tools/log.h>
+#include <tools/site.h>
+
+namespace tools {
+
+class Http1 {
+ public:
+  Http1(const Site& site, ConnectionLog& log, h2::TimePoint now);
+  ~Http1();
+
+  /// False while a client is ahead of us: take output first.
+  bool has_room() const;
+  void receive(h2::ByteView data);
+  void receive_eof();
+
+  /// Answers what it can. Then `output()` has bytes, until they are consumed.
+  void run();
+  h2::ByteView output() const { return std::as_bytes(std::span(output_)).subspan(output_front_); }
+  void consume_output(std::size_t bytes);
+  /// Nothing more comes out once `output()` is empty.
+  bool finished() const { return finished_; }
+
+  /// Ends the connection behind the response that is being sent.
+  void drain();
+  void advance_time(h2::TimePoint now);
+  std::optional<h2::TimePoint> deadline() const;
+
+ private:
+  struct Exchange;
+
+  bool read_head();
+  bool read_body();
+  bool write_body();
+  void answer();
+  void refuse(unsigned status, std::string_view words);
+  void write_head(unsigned status, const std::vector<NameValue>& fields);
+  void write_piece(h2::ByteView bytes);
+  void end_response();
+  void finish_exchange();
+
+  const Site& site_;
+  ConnectionLog& log_;
+  std::vector<std::byte> input_;
+  std::string output_;
+  std::size_t output_front_ = 0;
+  std::unique_ptr<Exchange> exchange_;
+  std::uint32_t count_ = 0;
+  h2::TimePoint now_, last_progress_;
+  bool eof_ = false, draining_ = false, finished_ = false;
+};
+
+}  // namespace tools

@@ -1,0 +1,50 @@
+// The HTTP/2 side of a server connection: events of h2core in, answers of the site out.
+#pragma once
+
+#include <list>
+
+#include <tools/log.h>
+#include <tools/sender.h>
+#include <tools/site.h>
+
+namespace tools {
+
+class Http2Site {
+ public:
+  Http2Site(h2::Connection& connection, const Site& site, ConnectionLog& log)
+      : connection_(connection), site_(site), log_(log) {}
+
+  void on_event(const h2::Event& event);
+  void advance_time(h2::TimePoint now) { now_ = now; }
+
+ private:
+  /// A request and its response, found again by the pointer that the stream carries.
+  struct Exchange {
+    std::list<Exchange>::iterator self;
+    std::string method, path;
+    h2::TimePoint began;
+    std::uint16_t status = 0;
+    EchoContent* echo = nullptr;  // owned by `sender`
+    Sender sender;
+  };
+
+  void on(const h2::RequestReceived& request);
+  void on(const h2::DataReceived& data);
+  void on(const h2::TrailersReceived& trailers);
+  void on(const h2::DataSent& sent);
+  void on(const h2::StreamClosed& closed);
+  void on(const h2::WorkBudgetLow& low);
+  void on(const h2::ConnectionFailed& failed);
+  template <class Other>
+  void on(const Other&) {}
+
+  static Exchange* exchange(void* user) { return static_cast<Exchange*>(user); }
+
+  h2::Connection& connection_;
+  const Site& site_;
+  ConnectionLog& log_;
+  h2::TimePoint now_;
+  std::list<Exchange> exchanges_;
+};
+
+}  // namespace tools

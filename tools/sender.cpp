@@ -1,0 +1,42 @@
+#include <tools/sender.h>
+
+namespace tools {
+
+void Sender::pump(h2::Connection& connection, h2::StreamId stream) {
+  if (!content_ || lent_ || ended_) return;
+  const std::optional<Content::Piece> piece = content_->next();
+  if (!piece) return;
+  if (piece->broken) {
+    broken_ = ended_ = true;
+    (void)connection.reset(stream, h2::ErrorCode::internal_error);
+    return;
+  }
+  const bool trailers = piece->last && !content_->trailers().empty();
+  const auto end = piece->last && !trailers ? h2::EndStream::yes : h2::EndStream::no;
+  if (!piece->bytes.empty() || end == h2::EndStream::yes) {
+    // Refused only when the stream is over already; its StreamClosed follows.
+    lent_ = connection.send_data(stream, piece->bytes, h2::Token{piece->bytes.size()}, end).has_value();
+    if (!lent_) ended_ = true;
+  }
+  if (ended_) return;
+  ended_ = piece->last;
+  if (trailers && !connection.send_trailers(stream, as_fields(content_->trailers()))) {
+    (void)connection.reset(stream, h2::ErrorCode::internal_error);
+  }
+}
+
+void Sender::on_sent(h2::Connection& connection, const h2::DataSent& sent) {
+  lent_ = false;
+  if (sent.outcome == h2::DataOutcome::sent) sent_bytes_ += sent.token.value;
+  if (const std::size_t freed = content_->done(); freed != 0) connection.consume(sent.stream, freed);
+  pump(connection, sent.stream);
+}
+
+std::vector<h2::Field> as_fields(const std::vector<NameValue>& fields) {
+  std::vector<h2::Field> views;
+  views.reserve(fields.size());
+  for (const auto& [name, value] : fields) views.push_back({name, value});
+  return views;
+}
+
+}  // namespace tools

@@ -1,0 +1,230 @@
+#include <tools/serve.h>
+
+#include <fcntl.h>
+#include <signal.h>
+#include <sys/epoll.h>
+#include <sys/random.h>
+#include <sys/resource.h>
+#include <sys/signalfd.h>
+
+#include <atomic>
+#include <cstdio>
+#include <thread>
+#include <unordered_map>
+
+#include <tlsglue/self_signed.h>
+#include <tools/cleartext.h>
+#include <tools/listener.h>
+#include <tools/served.h>
+#include <tools/socket.h>
+
+namespace tools {
+namespace {
+
+h2::Config server_config() {
+  h2::Config config;
+  config.role = h2::Role::server;
+  // An echo holds a whole window of its stream.
+  config.settings.initial_window_size = EchoContent::kCapacity - 1;
+  config.idle_timeout = std::chrono::minutes(5);
+  // Whoever left without a word holds a descriptor no longer than this.
+  config.keepalive_interval = std::chrono::seconds(60);
+  [[maybe_unused]] const auto got = ::getrandom(&config.seed, sizeof config.seed, 0);
+  return config;
+}
+
+/// What all threads read.
+struct Shared {
+  Site site;
+  Log log;
+  std::optional<tlsglue::TlsContext> tls;
+  h2::Config config = server_config();
+  std::atomic<std::uint64_t> connections{0};
+};
+
+/// One thread: a loop, its share of the connections, and the drain of them.
+class Worker {
+ public:
+  explicit Worker(Shared& shared) : shared_(shared) {}
+
+  EventLoop& loop() { return loop_; }
+
+  void listen(int socket, bool tls) {
+    listeners_.push_back(std::make_unique<Listener>(loop_, socket, shared_.log, [this, tls](Fd fd, std::string remote) {
+      if (tls) {
+        open("h2", std::move(fd), std::move(remote), tlsglue::SecureConnection(*shared_.tls, shared_.config));
+      } else {
+        open("h2c", std::move(fd), std::move(remote), Cleartext(shared_.config));
+      }
+    }));
+  }
+
+  void drain(h2::Duration deadline) {
+    for (auto& listener : listeners_) listener->stop();
+    draining_ = true;
+    cut_ = std::make_unique<Cut>(*this);
+    // The engines cut what is open at the deadline; what then still cannot be written is dropped a moment later.
+    loop_.wake_at(*cut_, loop_.now() + deadline + std::chrono::milliseconds(500));
+    std::vector<AnyDriver*> drivers;
+    for (auto& [driver, unused] : drivers_) drivers.push_back(driver);
+    for (AnyDriver* driver : drivers) {
+      static_cast<ServedApplication&>(driver->application()).drain(deadline);
+      driver->poke();
+    }
+    if (drivers_.empty()) loop_.stop();
+  }
+
+ private:
+  struct Cut final : Watcher {
+    explicit Cut(Worker& worker) : worker_(worker) {}
+    void on_ready(std::uint32_t) override {}
+    void on_time() override { worker_.loop_.stop(); }
+    Worker& worker_;
+  };
+
+  template <class Engine>
+  void open(const char* h2_name, Fd fd, std::string remote, Engine engine) {
+    auto driver = std::make_unique<Driver<Engine>>(loop_, std::move(fd), std::move(engine),
+                                                   [this](AnyDriver& ended) { close(ended); });
+    ConnectionLog log(shared_.log, ++shared_.connections, std::move(remote), loop_.now());
+    auto served = std::make_unique<Served<Engine>>(driver->engine(), shared_.site, std::move(log), h2_name, loop_.now());
+    Driver<Engine>& started = *driver;
+    drivers_.emplace(&started, std::move(driver));
+    started.start(std::move(served));
+  }
+
+  void close(AnyDriver& ended) {
+    const auto found = drivers_.find(&ended);
+    loop_.retire(std::move(found->second));
+    drivers_.erase(found);
+    if (draining_ && drivers_.empty()) loop_.stop();
+  }
+
+  Shared& shared_;
+  EventLoop loop_;
+  std::vector<std::unique_ptr<Listener>> listeners_;
+  std::unordered_map<AnyDriver*, std::unique_ptr<AnyDriver>> drivers_;
+  std::unique_ptr<Cut> cut_;
+  bool draining_ = false;
+};
+
+/// SIGTERM and SIGINT as events of the first loop.
+class Signals final : public Watcher {
+ public:
+  /// Blocks the signals for this thread and all that it starts.
+  explicit Signals(std::function<void(int signal)> on_signal) : on_signal_(std::move(on_signal)) {
+    sigset_t set;
+    sigemptyset(&set);
+    sigaddset(&set, SIGTERM);
+    sigaddset(&set, SIGINT);
+    ::pthread_sigmask(SIG_BLOCK, &set, nullptr);
+    fd_ = Fd(::signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC));
+    if (!fd_) throw Failure(Exit::connect, "signalfd: " + error_text());
+  }
+
+  void watch(EventLoop& loop) { loop.add(fd_.get(), EPOLLIN, *this); }
+
+  void on_ready(std::uint32_t) override {
+    signalfd_siginfo info{};
+    while (::read(fd_.get(), &info, sizeof info) == static_cast<ssize_t>(sizeof info)) {
+      on_signal_(static_cast<int>(info.ssi_signo));
+    }
+  }
+
+ private:
+  std::function<void(int)> on_signal_;
+  Fd fd_;
+};
+
+void write_file(const std::string& path, std::string_view text) {
+  const Fd fd(::open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644));
+  while (fd && !text.empty()) {
+    const ssize_t written = ::write(fd.get(), text.data(), text.size());
+    if (written < 0 && errno != EINTR) break;
+    if (written > 0) text.remove_prefix(static_cast<std::size_t>(written));
+  }
+  if (!fd || !text.empty()) throw Failure(Exit::file, "cannot write " + path + ": " + error_text());
+}
+
+tlsglue::TlsContext make_tls(const ServeOptions& options) {
+  tlsglue::TlsConfig config;
+  config.role = tlsglue::Role::server;
+  config.credentials.certificate_file = options.certificate_file;
+  config.credentials.key_file = options.key_file;
+  std::optional<tlsglue::SelfSigned> own;
+  if (options.certificate_file.empty()) {
+    auto made = tlsglue::make_self_signed();
+    if (!made) throw Failure(Exit::tls, std::string(made.error().message()));
+    own = std::move(made).value();
+    config.credentials = {};
+    config.credentials.certificate_pem = own->certificate_pem.view();
+    config.credentials.key_pem = own->key_pem.view();
+    if (!options.ca_file.empty()) write_file(options.ca_file, own->certificate_pem.view());
+  }
+  auto context = tlsglue::TlsContext::make(config);
+  if (!context) throw Failure(Exit::tls, std::string(context.error().message()));
+  return std::move(context).value();
+}
+
+/// A server's connections are descriptors: as many as the system lets us have.
+void raise_descriptor_limit() {
+  rlimit limit{};
+  if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
+  limit.rlim_cur = limit.rlim_max;
+  ::setrlimit(RLIMIT_NOFILE, &limit);
+}
+
+}  // namespace
+
+int serve(const ServeOptions& given) {
+  ServeOptions options = given;
+  if (!options.http_port && !options.https_port) {
+    options.http_port = 8080;
+    options.https_port = 8443;
+  }
+  raise_descriptor_limit();
+  Shared shared{options.root.empty() ? Site() : Site(RootDirectory(options.root)), Log(options.log), {}};
+  if (options.https_port) shared.tls = make_tls(options);
+
+  int signals_seen = 0, last_signal = 0;
+  std::vector<std::unique_ptr<Worker>> workers;
+  Signals signals([&](int signal) {
+    last_signal = signal;
+    const bool first = ++signals_seen == 1;
+    shared.log.info(first ? "ending: waiting for open requests" : "ending at once");
+    for (auto& worker : workers) {
+      worker->loop().post([&worker = *worker, &options, first] {
+        if (first) {
+          worker.drain(std::chrono::seconds(options.drain_seconds));
+        } else {
+          worker.loop().stop();
+        }
+      });
+    }
+  });
+  for (unsigned i = 0; i < options.threads; ++i) workers.push_back(std::make_unique<Worker>(shared));
+  signals.watch(workers.front()->loop());
+
+  std::vector<ListeningSocket> sockets;
+  const auto listen = [&](const char* scheme, const std::optional<std::uint16_t>& port, bool tls) {
+    if (!port) return;
+    const ListeningSocket& socket = sockets.emplace_back(listen_on(options.host, *port));
+    for (auto& worker : workers) worker->listen(socket.fd.get(), tls);
+    std::printf("listening on %s://%s:%u\n", scheme, url_host(options.host).c_str(), unsigned{socket.port});
+  };
+  listen("http", options.http_port, false);
+  listen("https", options.https_port, true);
+  std::fflush(stdout);
+
+  std::vector<std::thread> threads;
+  for (std::size_t i = 1; i < workers.size(); ++i) {
+    threads.emplace_back([&worker = *workers[i]] { worker.loop().run(); });
+  }
+  workers.front()->loop().run();
+  // A second signal is for all threads, but the first loop may be gone by then: wait for them while it still listens.
+  for (std::thread& thread : threads) thread.join();
+  workers.clear();
+  return signals_seen > 1 ? 128 + last_signal : static_cast<int>(Exit::ok);
+}
+
+}  // namespace tools

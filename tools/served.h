@@ -1,0 +1,91 @@
+// One connection of the server above its engine: the right protocol for the events, and its log lines.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <utility>
+
+#include <tools/driver.h>
+#include <tools/http1.h>
+#include <tools/http2_site.h>
+
+namespace tools {
+
+/// What the server asks of every connection.
+class ServedApplication : public Application {
+ public:
+  /// New requests are refused from now on; at `deadline` the open ones are cut.
+  virtual void drain(h2::Duration deadline) = 0;
+};
+
+template <class Engine>
+class Served final : public ServedApplication {
+ public:
+  /// `cleartext_name` is what HTTP/2 is called in lines and on the page.
+  Served(Engine& engine, const Site& site, ConnectionLog log, std::string h2_name, h2::TimePoint now)
+      : engine_(engine), site_(site), log_(std::move(log)), h2_name_(std::move(h2_name)),
+        http2_(engine.http2(), site, log_), now_(now) {}
+  ~Served() override { log_.closed(now_); }
+
+  bool ready() const override { return !http1_ || http1_->has_room(); }
+
+  void on_event(const tlsglue::Event& event) override {
+    std::visit([this](const auto& it) { on(it); }, event);
+  }
+
+  void after_events() override {
+    if (!http1_) return;
+    http1_->run();
+    while (true) {
+      const std::size_t taken = engine_.send_plaintext(http1_->output());
+      if (taken == 0) break;
+      http1_->consume_output(taken);
+      http1_->run();
+    }
+    if (http1_->finished() && http1_->output().empty()) engine_.close();
+  }
+
+  void advance_time(h2::TimePoint now) override {
+    now_ = now;
+    http2_.advance_time(now);
+    if (http1_) http1_->advance_time(now);
+  }
+
+  std::optional<h2::TimePoint> deadline() const override { return http1_ ? http1_->deadline() : std::nullopt; }
+
+  void drain(h2::Duration deadline) override {
+    if (http1_) return http1_->drain();
+    engine_.http2().shutdown(h2::Shutdown::graceful, deadline);
+    if (!settled_) engine_.close();
+  }
+
+ private:
+  void on(const h2::Event& event) { http2_.on_event(event); }
+  void on(const tlsglue::HandshakeDone& done) {
+    settled_ = true;
+    std::string details(done.version);
+    if (!done.cipher.empty()) (details += ' ') += done.cipher;
+    if (done.resumed) details += " resumed";
+    const bool h2 = done.protocol == tlsglue::Protocol::h2;
+    log_.opened(h2 ? std::string_view(h2_name_) : tlsglue::name(done.protocol), details);
+    if (!h2) http1_.emplace(site_, log_, now_);
+  }
+  void on(const tlsglue::PlaintextReceived& plaintext) {
+    if (http1_) http1_->receive(plaintext.data);
+  }
+  void on(const tlsglue::TlsFailed& failed) { log_.error(failed.failure.sentence); }
+  void on(const tlsglue::PeerClosed&) {
+    if (http1_) http1_->receive_eof();
+  }
+
+  Engine& engine_;
+  const Site& site_;
+  ConnectionLog log_;
+  std::string h2_name_;
+  Http2Site http2_;
+  std::optional<Http1> http1_;
+  h2::TimePoint now_;
+  bool settled_ = false;
+};
+
+}  // namespace tools

@@ -1,0 +1,220 @@
+#include <tools/site.h>
+
+#include <algorithm>
+#include <charconv>
+#include <ctime>
+
+#include <tools/mime.h>
+
+namespace tools {
+namespace {
+
+constexpr std::string_view kPage = R"(<!doctype html>
+<html lang="en">
+<meta charset="utf-8">
+<title>h2 serve</title>
+<link rel="icon" href="data:,">
+<style>body{font:16px/1.5 system-ui,sans-serif;max-width:40em;margin:4em auto;padding:0 1em}code{background:#eee}</style>
+<h1>It works</h1>
+<p>This page came to the server as <strong id="protocol">@PROTOCOL@</strong>
+and the browser says <strong id="seen">nothing yet</strong>.</p>
+<p><code>GET /bytes/N</code> gives N bytes, <code>POST /echo</code> gives back what it gets, trailers included.</p>
+<script>
+const [page] = performance.getEntriesByType('navigation');
+document.getElementById('seen').textContent = page.nextHopProtocol || 'nothing';
+</script>
+</html>
+)";
+
+std::optional<std::uint64_t> parse_number(std::string_view text) {
+  std::uint64_t value = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+  if (text.empty() || error != std::errc{} || end != text.data() + text.size()) return std::nullopt;
+  return value;
+}
+
+Answer text(std::uint16_t status, std::string words, std::string_view type = "text/plain; charset=utf-8") {
+  Answer answer;
+  answer.status = status;
+  answer.fields.emplace_back("content-type", type);
+  answer.length = words.size();
+  answer.content = std::make_unique<TextContent>(std::move(words));
+  return answer;
+}
+
+Answer not_allowed(std::string_view allowed) {
+  Answer answer = text(405, "method not allowed\n");
+  answer.fields.emplace_back("allow", allowed);
+  return answer;
+}
+
+Answer page(std::string_view protocol) {
+  constexpr std::string_view kPlace = "@PROTOCOL@";
+  std::string html(kPage);
+  html.replace(html.find(kPlace), kPlace.size(), protocol);
+  Answer answer = text(200, std::move(html), "text/html; charset=utf-8");
+  answer.fields.emplace_back("cache-control", "no-store");
+  return answer;
+}
+
+Answer pattern(std::string_view digits) {
+  // What fits a content-length in every client that we know.
+  constexpr std::uint64_t kMost = std::uint64_t{1} << 62;
+  const std::optional<std::uint64_t> bytes = parse_number(digits);
+  if (!bytes || *bytes > kMost) return text(400, "/bytes/N wants a number\n");
+  Answer answer;
+  answer.fields.emplace_back("content-type", "text/plain");
+  answer.length = *bytes;
+  answer.content = std::make_unique<PatternContent>(*bytes);
+  return answer;
+}
+
+Answer echo(const Question& question) {
+  Answer answer;
+  answer.fields.emplace_back("content-type",
+                             question.content_type.empty() ? "application/octet-stream" : question.content_type);
+  auto content = std::make_unique<EchoContent>();
+  answer.echo = content.get();
+  answer.content = std::move(content);
+  answer.length = parse_number(question.content_length);
+  return answer;
+}
+
+Answer open_failed(int error) {
+  switch (error) {
+    case EACCES:
+    case EPERM: return text(403, "forbidden\n");
+    case EMFILE:
+    case ENFILE:
+    case ENOMEM: return text(503, "too many open files\n");
+    default: return text(404, "not found\n");  // also what lies outside the root: whoever asks need not know
+  }
+}
+
+std::string http_date(std::time_t when) {
+  std::tm parts{};
+  ::gmtime_r(&when, &parts);
+  char line[64];
+  return {line, std::strftime(line, sizeof line, "%a, %d %b %Y %H:%M:%S GMT", &parts)};
+}
+
+std::string entity_tag(const struct stat& info) {
+  return '"' + std::to_string(info.st_size) + '-' + std::to_string(info.st_mtim.tv_sec) + '-' +
+         std::to_string(info.st_mtim.tv_nsec) + '"';
+}
+
+}  // namespace
+
+void take_fields(Question& question, std::span<const h2::Field> fields) {
+  for (const h2::Field& field : fields) {
+    if (field.name == "content-type") question.content_type = field.value;
+    if (field.name == "content-length") question.content_length = field.value;
+    if (field.name == "range") question.range = field.value;
+    if (field.name == "if-range") question.if_range = field.value;
+    if (field.name == "if-none-match") question.if_none_match = field.value;
+  }
+}
+
+Answer Site::answer(const Question& question) const {
+  const std::optional<std::string> path = decode_path(question.path);
+  Answer answer = path ? find(question, *path) : text(400, "the path is broken\n");
+  answer.fields.emplace_back("date", http_date(std::time(nullptr)));
+  answer.fields.emplace_back("server", "h2core");
+  answer.fields.emplace_back("x-content-type-options", "nosniff");
+  if (question.method == "HEAD") {
+    answer.content.reset();
+    answer.echo = nullptr;
+  }
+  return answer;
+}
+
+Answer Site::find(const Question& question, std::string_view path) const {
+  constexpr std::string_view kBytes = "/bytes/";
+  const bool reads = question.method == "GET" || question.method == "HEAD";
+  if (path == "/echo") {
+    return question.method == "POST" || question.method == "PUT" ? echo(question) : not_allowed("POST, PUT");
+  }
+  if (!reads) return not_allowed("GET, HEAD");
+  if (path.starts_with(kBytes)) return pattern(path.substr(kBytes.size()));
+  if (root_) return file(question, std::string(path.substr(1)));
+  if (path == "/" || path == "/index.html") return page(question.protocol);
+  return text(404, "not found\n");
+}
+
+Answer Site::file(const Question& question, const std::string& path) const {
+  OpenFile found = root_->open(path);
+  if (!found.file) return open_failed(errno);
+  const auto size = static_cast<std::uint64_t>(found.info.st_size);
+  const std::string tag = entity_tag(found.info);
+
+  Answer answer;
+  answer.fields.emplace_back("last-modified", http_date(found.info.st_mtim.tv_sec));
+  answer.fields.emplace_back("etag", tag);
+  answer.fields.emplace_back("accept-ranges", "bytes");
+  if (question.if_none_match == tag) {
+    answer.status = 304;
+    return answer;
+  }
+  ByteRange range{ByteRange::Kind::whole, 0, size};
+  // A range of another version than the asker's would be garbage (RFC 9110 13.1.5).
+  if (question.if_range.empty() || question.if_range == tag) range = parse_range(question.range, size);
+  if (range.kind == ByteRange::Kind::unsatisfiable) {
+    answer = text(416, "the file is shorter than that\n");
+    answer.fields.emplace_back("content-range", "bytes */" + std::to_string(size));
+    return answer;
+  }
+  if (range.kind == ByteRange::Kind::part) {
+    answer.status = 206;
+    answer.fields.emplace_back("content-range", "bytes " + std::to_string(range.first) + '-' +
+                                                    std::to_string(range.first + range.bytes - 1) + '/' +
+                                                    std::to_string(size));
+  }
+  const bool directory = path.empty() || path.ends_with('/');
+  answer.fields.emplace_back("content-type", media_type(directory ? "index.html" : path));
+  answer.length = range.bytes;
+  answer.content = std::make_unique<FileContent>(std::move(found.file), range.first, range.bytes);
+  return answer;
+}
+
+ByteRange parse_range(std::string_view text, std::uint64_t size) {
+  constexpr std::string_view kUnit = "bytes=";
+  const ByteRange whole{ByteRange::Kind::whole, 0, size};
+  if (!text.starts_with(kUnit)) return whole;
+  text.remove_prefix(kUnit.size());
+  const std::size_t dash = text.find('-');
+  if (dash == std::string_view::npos) return whole;
+  const std::string_view from = text.substr(0, dash), to = text.substr(dash + 1);
+  const std::optional<std::uint64_t> first = parse_number(from), last = parse_number(to);
+  if ((!first && !from.empty()) || (!last && !to.empty()) || (!first && !last)) return whole;
+  if (first && last && *last < *first) return whole;
+
+  if (!first) {  // the last so many bytes
+    const std::uint64_t bytes = std::min(*last, size);
+    if (bytes == 0) return {ByteRange::Kind::unsatisfiable, 0, 0};
+    return {ByteRange::Kind::part, size - bytes, bytes};
+  }
+  if (*first >= size) return {ByteRange::Kind::unsatisfiable, 0, 0};
+  const std::uint64_t end = last && *last < size - 1 ? *last + 1 : size;
+  return {ByteRange::Kind::part, *first, end - *first};
+}
+
+std::optional<std::string> decode_path(std::string_view target) {
+  target = target.substr(0, target.find('?'));
+  if (!target.starts_with('/')) return std::nullopt;
+  std::string path;
+  for (std::size_t i = 0; i < target.size(); ++i) {
+    if (target[i] != '%') {
+      path += target[i];
+      continue;
+    }
+    const std::string_view digits = target.substr(i + 1, 2);
+    unsigned value = 0;
+    const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), value, 16);
+    if (digits.size() != 2 || error != std::errc{} || end != digits.data() + 2 || value == 0) return std::nullopt;
+    path += static_cast<char>(value);
+    i += 2;
+  }
+  return path;
+}
+
+}  // namespace tools
