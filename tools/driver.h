@@ -37,6 +37,8 @@ class AnyDriver : public Watcher {
   virtual Application& application() = 0;
   /// Goes on after calls to the engine that came from elsewhere than its events.
   virtual void poke() = 0;
+  /// Ends the connection now, whatever is open.
+  virtual void cut() = 0;
 };
 
 template <class Engine>
@@ -61,6 +63,12 @@ class Driver final : public AnyDriver {
   void poke() override {
     advance_time();
     progress();
+  }
+
+  void cut() override {
+    lose();
+    deliver({});
+    end();
   }
 
   void on_ready(std::uint32_t events) override {
@@ -181,11 +189,7 @@ class Driver final : public AnyDriver {
         (fin_sent_ && loop_.now() >= *linger_until_)) {
       return end();
     }
-    if (hung_up_ && !wants_input()) {  // nobody is there to write to either
-      lose();
-      deliver({});
-      return end();
-    }
+    if (hung_up_ && !wants_input()) return cut();  // nobody is there to write to either
     if (drained && wish == h2::TransportWish::shut_down_write && !fin_sent_) {
       ::shutdown(socket_.get(), SHUT_WR);
       fin_sent_ = true;

@@ -68,8 +68,8 @@ class Worker {
     std::vector<AnyDriver*> drivers;
     for (auto& [driver, unused] : drivers_) drivers.push_back(driver);
     for (AnyDriver* driver : drivers) {
-      static_cast<ServedApplication&>(driver->application()).drain(deadline);
-      driver->poke();
+      const bool waits = static_cast<ServedApplication&>(driver->application()).drain(deadline);
+      waits ? driver->poke() : driver->cut();
     }
     if (drivers_.empty()) loop_.stop();
   }
@@ -108,11 +108,11 @@ class Worker {
   bool draining_ = false;
 };
 
-/// SIGTERM and SIGINT as events of the first loop.
+/// SIGTERM and SIGINT as events of a loop.
 class Signals final : public Watcher {
  public:
   /// Blocks the signals for this thread and all that it starts.
-  explicit Signals(std::function<void(int signal)> on_signal) : on_signal_(std::move(on_signal)) {
+  Signals(EventLoop& loop, std::function<void(int signal)> on_signal) : on_signal_(std::move(on_signal)) {
     sigset_t set;
     sigemptyset(&set);
     sigaddset(&set, SIGTERM);
@@ -120,9 +120,8 @@ class Signals final : public Watcher {
     ::pthread_sigmask(SIG_BLOCK, &set, nullptr);
     fd_ = Fd(::signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC));
     if (!fd_) throw Failure(Exit::connect, "signalfd: " + error_text());
+    loop.add(fd_.get(), EPOLLIN, *this);
   }
-
-  void watch(EventLoop& loop) { loop.add(fd_.get(), EPOLLIN, *this); }
 
   void on_ready(std::uint32_t) override {
     signalfd_siginfo info{};
@@ -186,12 +185,15 @@ int serve(const ServeOptions& given) {
   Shared shared{options.root.empty() ? Site() : Site(RootDirectory(options.root)), Log(options.log), {}};
   if (options.https_port) shared.tls = make_tls(options);
 
-  int signals_seen = 0, last_signal = 0;
+  // This thread keeps to the signals, so that a second one is heard however far the drain has come.
+  EventLoop main_loop;
   std::vector<std::unique_ptr<Worker>> workers;
-  Signals signals([&](int signal) {
+  for (unsigned i = 0; i < options.threads; ++i) workers.push_back(std::make_unique<Worker>(shared));
+  int signals_seen = 0, last_signal = 0;
+  Signals signals(main_loop, [&](int signal) {
     last_signal = signal;
     const bool first = ++signals_seen == 1;
-    shared.log.info(first ? "ending: waiting for open requests" : "ending at once");
+    shared.log.info(first ? "ending: open requests may finish" : "ending at once");
     for (auto& worker : workers) {
       worker->loop().post([&worker = *worker, &options, first] {
         if (first) {
@@ -202,8 +204,6 @@ int serve(const ServeOptions& given) {
       });
     }
   });
-  for (unsigned i = 0; i < options.threads; ++i) workers.push_back(std::make_unique<Worker>(shared));
-  signals.watch(workers.front()->loop());
 
   std::vector<ListeningSocket> sockets;
   const auto listen = [&](const char* scheme, const std::optional<std::uint16_t>& port, bool tls) {
@@ -217,13 +217,17 @@ int serve(const ServeOptions& given) {
   std::fflush(stdout);
 
   std::vector<std::thread> threads;
-  for (std::size_t i = 1; i < workers.size(); ++i) {
-    threads.emplace_back([&worker = *workers[i]] { worker.loop().run(); });
+  std::size_t running = workers.size();
+  for (auto& worker : workers) {
+    threads.emplace_back([&worker = *worker, &main_loop, &running] {
+      worker.loop().run();
+      main_loop.post([&] {
+        if (--running == 0) main_loop.stop();
+      });
+    });
   }
-  workers.front()->loop().run();
-  // A second signal is for all threads, but the first loop may be gone by then: wait for them while it still listens.
+  main_loop.run();
   for (std::thread& thread : threads) thread.join();
-  workers.clear();
   return signals_seen > 1 ? 128 + last_signal : static_cast<int>(Exit::ok);
 }
 

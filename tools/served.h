@@ -14,14 +14,14 @@ namespace tools {
 /// What the server asks of every connection.
 class ServedApplication : public Application {
  public:
-  /// New requests are refused from now on; at `deadline` the open ones are cut.
-  virtual void drain(h2::Duration deadline) = 0;
+  /// New requests are refused from now on; at `deadline` the open ones are cut. False when there is nothing to wait for.
+  virtual bool drain(h2::Duration deadline) = 0;
 };
 
 template <class Engine>
 class Served final : public ServedApplication {
  public:
-  /// `cleartext_name` is what HTTP/2 is called in lines and on the page.
+  /// `h2_name` is what HTTP/2 is called in lines and on the page.
   Served(Engine& engine, const Site& site, ConnectionLog log, std::string h2_name, h2::TimePoint now)
       : engine_(engine), site_(site), log_(std::move(log)), h2_name_(std::move(h2_name)),
         http2_(engine.http2(), site, log_), now_(now) {}
@@ -53,10 +53,13 @@ class Served final : public ServedApplication {
 
   std::optional<h2::TimePoint> deadline() const override { return http1_ ? http1_->deadline() : std::nullopt; }
 
-  void drain(h2::Duration deadline) override {
-    if (http1_) return http1_->drain();
-    engine_.http2().shutdown(h2::Shutdown::graceful, deadline);
-    if (!settled_) engine_.close();
+  bool drain(h2::Duration deadline) override {
+    if (http1_) {
+      http1_->drain();
+    } else {
+      engine_.http2().shutdown(h2::Shutdown::graceful, deadline);
+    }
+    return settled_;
   }
 
  private:
