@@ -81,6 +81,7 @@ Engine::Engine(const Config& config) noexcept
       output_(config.allocator),
       streams_(config.allocator, config.seed),
       chunks_(config.allocator),
+      copies_(config.allocator),
       stage_(config.role == Role::server ? Stage::preface : Stage::header),
       stash_(config.allocator),
       block_(config.allocator),
@@ -440,6 +441,7 @@ void Engine::trim() noexcept {
     fields_.release();
     note_fields_.release();
   }
+  copies_.trim();
   decoder_.trim();
   encoder_.trim();
 }

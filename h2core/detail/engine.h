@@ -12,6 +12,7 @@
 #include <hpack/encoder.h>
 
 #include <h2core/connection.h>
+#include <h2core/detail/buffer_pool.h>
 #include <h2core/detail/memory.h>
 #include <h2core/detail/message.h>
 #include <h2core/detail/output_queue.h>
@@ -207,6 +208,7 @@ class Engine {
   OutputQueue output_;
   StreamTable streams_;
   Slab<Chunk> chunks_;
+  BufferPool copies_;
 
   // input
   Stage stage_ = Stage::header;

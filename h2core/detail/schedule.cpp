@@ -130,8 +130,7 @@ void Engine::chunk_done(std::uint32_t index) noexcept {
   if (!chunk.copied) return append_event(kChunkRef | index);
   const std::uint32_t slot = chunk.stream;
   Stream& stream = streams_[slot];
-  if (chunk.bytes > 0)
-    config_.allocator.release(config_.allocator.context, const_cast<std::byte*>(chunk.data), chunk.bytes);
+  if (chunk.bytes > 0) copies_.give_back(const_cast<std::byte*>(chunk.data), chunk.bytes);
   stream.copied_bytes -= static_cast<std::uint32_t>(chunk.bytes);
   --stream.chunks_out;
   chunks_.give_back(index);

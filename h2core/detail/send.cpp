@@ -65,14 +65,14 @@ Result<StreamId> Engine::send_request(const Request& request, EndStream end, voi
   if (waits) {
     saved = save(pseudo.span(), request.fields);
     if (saved == nullptr || !waiting_.reserve(waiting_.size() + 1)) {
-      if (saved != nullptr) config_.allocator.release(config_.allocator.context, saved, saved->allocation_bytes);
+      if (saved != nullptr) copies_.give_back(saved, saved->allocation_bytes);
       return Misuse::out_of_memory;
     }
   }
   const StreamId id{next_id_};
   const std::uint32_t slot = streams_.add(id);
   if (slot == kNoSlot) {
-    if (saved != nullptr) config_.allocator.release(config_.allocator.context, saved, saved->allocation_bytes);
+    if (saved != nullptr) copies_.give_back(saved, saved->allocation_bytes);
     return Misuse::out_of_memory;
   }
   Stream& stream = streams_[slot];
@@ -169,7 +169,7 @@ void Engine::start_waiting() noexcept {
       while (pseudo < head->count && head->fields()[pseudo].name.starts_with(':')) ++pseudo;
       const std::span<const Field> all(head->fields(), head->count);
       const bool started = start_request(slot, all.first(pseudo), all.subspan(pseudo));
-      config_.allocator.release(config_.allocator.context, head, head->allocation_bytes);
+      copies_.give_back(head, head->allocation_bytes);
       if (!started) return fail(Violation::out_of_memory);
     }
     waiting_.pop();
@@ -367,7 +367,7 @@ SavedFields* Engine::save(std::span<const Field> pseudo, std::span<const Field> 
   std::size_t bytes = sizeof(SavedFields) + count * sizeof(Field);
   for (const auto& part : {pseudo, fields})
     for (const Field& field : part) bytes += field.name.size() + field.value.size();
-  void* memory = config_.allocator.allocate(config_.allocator.context, bytes);
+  void* memory = copies_.take(bytes);
   if (memory == nullptr) return nullptr;
   SavedFields* saved = ::new (memory) SavedFields{bytes, static_cast<std::uint32_t>(count)};
   char* text = reinterpret_cast<char*>(saved->fields() + count);
@@ -385,7 +385,7 @@ SavedFields* Engine::save(std::span<const Field> pseudo, std::span<const Field> 
 
 void Engine::free_saved(Stream& stream) noexcept {
   if (stream.saved == nullptr) return;
-  config_.allocator.release(config_.allocator.context, stream.saved, stream.saved->allocation_bytes);
+  copies_.give_back(stream.saved, stream.saved->allocation_bytes);
   stream.saved = nullptr;
 }
 
@@ -411,13 +411,13 @@ Result<std::size_t> Engine::send_copy(StreamId id, ByteView data, EndStream end)
   if (bytes > 0 || (all && end == EndStream::yes)) {
     std::byte* memory = nullptr;
     if (bytes > 0) {
-      memory = static_cast<std::byte*>(config_.allocator.allocate(config_.allocator.context, bytes));
+      memory = static_cast<std::byte*>(copies_.take(bytes));
       if (memory == nullptr) return Misuse::out_of_memory;
       std::memcpy(memory, data.data(), bytes);
     }
     const Misuse misuse = queue_chunk(slot, {memory, bytes}, Token{}, true, all ? end : EndStream::no);
     if (misuse != Misuse::none) {
-      if (memory != nullptr) config_.allocator.release(config_.allocator.context, memory, bytes);
+      if (memory != nullptr) copies_.give_back(memory, bytes);
       return misuse;
     }
     stream.copied_bytes += static_cast<std::uint32_t>(bytes);
