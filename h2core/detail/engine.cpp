@@ -138,7 +138,7 @@ void Engine::publish() noexcept {
     }
   }
   pending.event = event_waits();
-  pending.output = !output_.empty() || (ready_head_ != kNoSlot && send_window_ > 0);
+  pending.output = !output_.empty() || (ready_head_ != kNoSlot && send_window_ > 0 && !connection_held_);
 }
 
 // ---- events that wait
@@ -383,6 +383,7 @@ void Engine::check_timers() noexcept {
     shutdown(Shutdown::immediate, Duration{0}, ErrorCode::no_error);
     return;
   }
+  if (sliver_by_ && now_ >= *sliver_by_) end_holds();
   if (config_.keepalive_interval > Duration{0}) check_keepalive();
   if (failed_ || live_streams_ > 0) return;
   if (config_.idle_timeout > Duration{0} && !shutting_down_ && now_ >= idle_since_ + config_.idle_timeout) {
@@ -416,6 +417,7 @@ std::optional<TimePoint> Engine::deadline() const noexcept {
   if (!settings_in_flight_.empty() && config_.settings_timeout > Duration{0})
     add(settings_in_flight_[0].sent_at + config_.settings_timeout);
   if (drain_by_) add(*drain_by_);
+  if (sliver_by_) add(*sliver_by_);
   if (config_.keepalive_interval > Duration{0}) {
     bool asked = false;
     for (std::size_t i = 0; i < pings_.size(); ++i)

@@ -93,6 +93,8 @@ class Engine {
   static constexpr std::uint32_t kListBound = 1 << 20;  // of a section when no MAX_HEADER_LIST_SIZE was announced
   static constexpr Duration kLinger = std::chrono::seconds(5);
   static constexpr std::size_t kGoawayDebug = 256;
+  static constexpr std::uint32_t kSliver = 512;  // bytes; smaller DATA costs more in frames than it brings in time
+  static constexpr Duration kSliverHold = std::chrono::milliseconds(20);
 
   // engine.cpp
   void publish() noexcept;
@@ -191,6 +193,8 @@ class Engine {
   void make_ready(std::uint32_t slot) noexcept;
   void unready(std::uint32_t slot) noexcept;
   bool frame_data(std::uint32_t slot, std::size_t room) noexcept;
+  bool hold_sliver(std::uint32_t slot) noexcept;
+  void end_holds() noexcept;
   void gather(Stream& stream, std::size_t bytes) noexcept;
   void dequeue_chunk(Stream& stream, std::uint32_t index) noexcept;
   void drop_chunks(Stream& stream) noexcept;
@@ -249,6 +253,7 @@ class Engine {
   std::size_t live_streams_ = 0;  // StreamClosed not delivered yet
   Ring<StreamId> waiting_;
   std::uint32_t ready_head_ = kNoSlot, ready_tail_ = kNoSlot;
+  bool connection_held_ = false, connection_hold_over_ = false;  // as a stream's `held` and `hold_over`
 
   // events that wait: stream slots and, with the top bit set, chunks
   static constexpr std::uint32_t kChunkRef = 0x80000000;
@@ -274,7 +279,7 @@ class Engine {
   // time
   bool clock_runs_ = false;
   TimePoint now_{}, last_received_{}, idle_since_{}, preface_by_{};
-  std::optional<TimePoint> drain_by_, linger_by_;
+  std::optional<TimePoint> drain_by_, linger_by_, sliver_by_;
 
   std::int64_t budget_;
   std::int64_t refill_remainder_ns_ = 0;

@@ -372,7 +372,9 @@ Violation Engine::apply_initial_window(std::uint32_t value) noexcept {
     Stream& stream = streams_[slot];
     if (is_closed(stream.state)) return;
     stream.send_window = static_cast<std::int32_t>(stream.send_window + shift);
-    if (shift > 0) make_ready(slot);
+    if (shift <= 0) return;
+    stream.held = false;
+    make_ready(slot);
   });
   return Violation::none;
 }
@@ -433,6 +435,7 @@ void Engine::on_window_update(ByteView payload) noexcept {
     if (increment == 0) return fail(Violation::window_increment_zero);
     if (increment > static_cast<std::int64_t>(kMaxWindow) - send_window_) return fail(Violation::window_overflow);
     send_window_ = static_cast<std::int32_t>(send_window_ + static_cast<std::int64_t>(increment));
+    connection_held_ = false;
     return charge(Violation::work_budget_empty, kFrameCost);
   }
   const std::uint32_t slot = streams_.find(frame_.stream);
@@ -445,6 +448,7 @@ void Engine::on_window_update(ByteView payload) noexcept {
   if (increment > static_cast<std::int64_t>(kMaxWindow) - stream.send_window)
     return stream_error(stream.id, Violation::stream_window_overflow);
   stream.send_window = static_cast<std::int32_t>(stream.send_window + static_cast<std::int64_t>(increment));
+  stream.held = false;
   make_ready(slot);
 }
 

@@ -5,7 +5,7 @@
 namespace h2::detail {
 
 std::size_t Engine::poll_output(std::span<ByteView> slices, std::size_t max_bytes) noexcept {
-  while (ready_head_ != kNoSlot && send_window_ > 0 && output_.queued_bytes() < max_bytes &&
+  while (ready_head_ != kNoSlot && send_window_ > 0 && !connection_held_ && output_.queued_bytes() < max_bytes &&
          output_.segments() < slices.size()) {
     if (!frame_data(ready_head_, max_bytes - output_.queued_bytes())) break;
   }
@@ -24,7 +24,8 @@ void Engine::consume_output(std::size_t bytes) noexcept {
 // Ready is who has content and an open window of its own; the connection's is asked when output is polled.
 void Engine::make_ready(std::uint32_t slot) noexcept {
   Stream& stream = streams_[slot];
-  if (stream.ready || stream.waiting || stream.queued_bytes == 0 || stream.send_window <= 0 || is_closed(stream.state))
+  if (stream.ready || stream.waiting || stream.held || stream.queued_bytes == 0 || stream.send_window <= 0 ||
+      is_closed(stream.state))
     return;
   stream.ready = true;
   stream.ready_prev = ready_tail_;
@@ -43,6 +44,7 @@ void Engine::unready(std::uint32_t slot) noexcept {
 
 // False when nothing could be framed: no room, or no memory (then the connection has failed).
 bool Engine::frame_data(std::uint32_t slot, std::size_t room) noexcept {
+  if (hold_sliver(slot)) return true;
   Stream& stream = streams_[slot];
   std::size_t bytes = std::min<std::size_t>(peer_.max_frame_size, stream.queued_bytes);
   bytes = std::min<std::size_t>(bytes, static_cast<std::size_t>(send_window_));
@@ -69,6 +71,7 @@ bool Engine::frame_data(std::uint32_t slot, std::size_t room) noexcept {
   send_window_ -= static_cast<std::int32_t>(bytes);
   stream.send_window -= static_cast<std::int32_t>(bytes);
   gather(stream, bytes);
+  stream.hold_over = connection_hold_over_ = false;
   reward(3);  // a peer may answer each frame with a WINDOW_UPDATE for the stream and one for the connection
   unready(slot);
   if (!last) {
@@ -83,6 +86,38 @@ bool Engine::frame_data(std::uint32_t slot, std::size_t room) noexcept {
   }
   send_end(slot);
   return true;
+}
+
+// A window of a few bytes does not make frames of a few bytes: such a stream (or all, when it is the connection's
+// window) waits until the window grows, and at most kSliverHold, for a peer may grow it only when it is used up.
+bool Engine::hold_sliver(std::uint32_t slot) noexcept {
+  Stream& stream = streams_[slot];
+  const bool by_connection = send_window_ <= stream.send_window;
+  const std::int64_t window = by_connection ? send_window_ : stream.send_window;
+  const std::int64_t floor = std::min(kSliver, peer_.initial_window_size / 2);
+  if (window >= floor || static_cast<std::uint64_t>(window) >= stream.queued_bytes || !clock_runs_) return false;
+  if (by_connection ? connection_hold_over_ : stream.hold_over) return false;
+  if (by_connection) {
+    connection_held_ = true;
+  } else {
+    stream.held = true;
+    unready(slot);
+  }
+  if (!sliver_by_) sliver_by_ = now_ + kSliverHold;
+  return true;
+}
+
+void Engine::end_holds() noexcept {
+  sliver_by_.reset();
+  if (connection_held_) connection_hold_over_ = true;
+  connection_held_ = false;
+  streams_.each([this](std::uint32_t slot) {
+    Stream& stream = streams_[slot];
+    if (!stream.held) return;
+    stream.held = false;
+    stream.hold_over = true;
+    make_ready(slot);
+  });
 }
 
 // Commits `bytes` of the stream's content, and passes empty pieces that stand before or right behind them.

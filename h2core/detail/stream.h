@@ -123,6 +123,8 @@ struct Stream {
   bool counted : 1 = false;         // in the count of active streams
   bool ended_by_peer : 1 = false;   // END_STREAM was received
   bool released : 1 = false;        // StreamClosed was delivered
+  bool held : 1 = false;            // its window is a sliver: not ready until it grows or the hold is over
+  bool hold_over : 1 = false;       // held long enough: the next frame may be small
   std::uint8_t interim_responses = 0;
   Verdict verdict = Verdict::maybe_processed;
   Violation violation = Violation::none;
