@@ -40,7 +40,7 @@ void Engine::on_continuation(ByteView payload, Out& out) noexcept {
 
 // A block is shorter than the list that it decodes to, but for size updates; a frame of slack covers these.
 bool Engine::grow_block(ByteView content) noexcept {
-  const std::size_t bound = std::min(effective_.max_header_list_size, kListBound) + std::size_t{16384};
+  const std::size_t bound = std::min(announced_.max_header_list_size, kListBound) + std::size_t{16384};
   if (block_.size() + content.size() > bound) return fail(Violation::header_block_too_large), false;
   if (!block_.append(content.data(), content.size())) return fail(Violation::out_of_memory), false;
   return true;
@@ -67,9 +67,10 @@ void Engine::on_block(ByteView block, Out& out) noexcept {
   on_section(slot, decoded, out);
 }
 
-// The limit holds while decoding, 32 bytes a field (RFC 9113 6.5.2); past it nothing is kept.
+// The limit holds while decoding, 32 bytes a field (RFC 9113 6.5.2); past it nothing is kept. It is advice to the peer
+// and a bound of ours, so it does not wait for an ACK; nor does the stream limit, for a refusal is safe to retry.
 Engine::Decoded Engine::decode(ByteView block) noexcept {
-  const std::size_t limit = std::min(effective_.max_header_list_size, kListBound);
+  const std::size_t limit = std::min(announced_.max_header_list_size, kListBound);
   std::size_t bytes = 0, count = 0;
   bool over_limit = false;
   fields_.clear();
@@ -111,7 +112,7 @@ void Engine::on_new_stream(Decoded decoded, Out& out) noexcept {
 
   Head head;
   Violation violation = Violation::none;
-  if (peer_active_ >= effective_.max_concurrent_streams) violation = Violation::stream_refused;
+  if (peer_active_ >= announced_.max_concurrent_streams) violation = Violation::stream_refused;
   else if (decoded == Decoded::too_large) violation = Violation::field_section_too_large;
   else violation = check_request({fields_.data(), fields_.size()}, effective_.enable_connect_protocol != 0, head);
   const bool end = first.has(flags::end_stream);
@@ -201,7 +202,8 @@ void Engine::on_promise(Decoded decoded, Out& out) noexcept {
   if (goaway_final_ && id > goaway_last_sent_) return charge(Violation::frame_on_closed_stream, 1);
   Head head;
   Violation violation = Violation::none;
-  if (next.answer == Answer::ignore || reserved_ + peer_active_ >= effective_.max_concurrent_streams)
+  if (next.answer == Answer::ignore || announced_.enable_push == 0 ||
+      reserved_ + peer_active_ >= announced_.max_concurrent_streams)
     violation = Violation::stream_refused;
   else if (decoded == Decoded::too_large) violation = Violation::field_section_too_large;
   else violation = check_request({fields_.data(), fields_.size()}, false, head);
