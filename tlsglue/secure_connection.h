@@ -88,32 +88,52 @@ class SecureConnection {
   // Where the connection stands; the order is that of its life.
   enum class Phase : std::uint8_t { handshake, h2, plaintext, failed };
 
-  std::optional<Event> next_h2_event() noexcept;
+  // One record's plaintext, gathered here and reused.
+  class Block {
+   public:
+    explicit Block(const hpack::Allocator& allocator) noexcept : allocator_(allocator) {}
+    ~Block() { release(); }
+    Block(Block&& other) noexcept;
+    Block& operator=(Block&& other) noexcept;
+    std::byte* acquire() noexcept;  // kRecordBytes, or null
+    void release() noexcept;
+
+   private:
+    hpack::Allocator allocator_;
+    std::byte* bytes_ = nullptr;
+  };
+
+  std::optional<Event> next_inner_event() noexcept;
+  std::optional<Event> on_outcome(const TlsOutcome& outcome) noexcept;
   std::optional<Event> on_handshake_done() noexcept;
   std::optional<Event> on_plaintext(ByteView data) noexcept;
   std::optional<Event> on_failed() noexcept;
   std::optional<Event> on_peer_closed(CloseKind kind) noexcept;
-  void encrypt() noexcept;
+  void refuse(h2::ErrorCode code, TlsFailureKind kind, TlsLayer layer, std::string_view sentence) noexcept;
+  void encrypt(std::size_t max_bytes) noexcept;
   bool owes_close_notify() const noexcept;
+  void note_traffic() noexcept;
+  bool is_idle() const noexcept;
+  bool linger_is_over() const noexcept;
 
   TlsChannel channel_;
   h2::Connection http2_;
-  hpack::Allocator allocator_;
-  std::byte* block_ = nullptr;  // one record's plaintext, gathered; reused
-  ByteView plaintext_{};        // of the last record, not yet taken by http2_
-  ByteView held_back_{};        // the start of a preface that may still turn out to be HTTP/1.1
+  Block block_;
+  ByteView plaintext_{};             // of the last record, not yet taken
+  std::size_t preface_matched_ = 0;  // bytes of an HTTP/2 preface seen where http/1.1 was agreed
+  std::optional<CloseKind> close_waits_;
   h2::Duration handshake_timeout_;
-  std::optional<h2::TimePoint> started_;
-  h2::TimePoint now_{};
-  std::size_t preface_matched_ = 0;
+  std::optional<h2::TimePoint> now_;
+  std::optional<h2::TimePoint> handshake_until_, linger_until_, idle_until_;
   Phase phase_ = Phase::handshake;
   h2::Role role_;
-  bool preface_settled_ = false;
-  bool failure_waits_ = false;
+  bool preface_settled_ = true;
   bool peer_closed_ = false;
-  bool eof_ = false;
+  bool lost_ = false;
   bool close_wanted_ = false;
   bool close_sent_ = false;
+  bool memory_held_ = true;  // buffers that an idle connection gives back
+  bool memory_due_ = false;
 };
 
 }  // namespace tlsglue

@@ -93,12 +93,20 @@ class TlsChannel {
   H2CORE_API void consume_output(std::size_t bytes) noexcept;
   H2CORE_API bool has_output() const noexcept { return waiting_bytes() != 0; }
   H2CORE_API std::size_t waiting_bytes() const noexcept;
+  /// Gives back the buffers that only traffic needs; for connections that have been idle for a while.
+  H2CORE_API void release_idle_memory() noexcept;
   /// The transport is gone: what waits is dropped.
   H2CORE_API void transport_lost() noexcept;
-  /// Ends the channel for a reason of the layer above; no alert is sent, and no close_notify.
+  /// Ends the receiving side for a reason of the layer above: `failed` is the next outcome and input is swallowed. What is
+  /// sent still goes, close_notify included.
   H2CORE_API void fail(TlsFailureKind kind, TlsLayer layer, std::string_view sentence) noexcept;
 
+  /// True when `receive_ciphertext()` has something to tell without input.
+  H2CORE_API bool has_outcome() const noexcept;
+  H2CORE_API bool at_eof() const noexcept;
   H2CORE_API bool handshake_done() const noexcept;
+  /// TLS 1.3, or TLS 1.2 with an ephemeral key exchange, a certificate and AEAD.
+  H2CORE_API bool has_strong_suite() const noexcept;
   H2CORE_API const TlsFailure& failure() const noexcept;
   H2CORE_API TlsRecord record() const noexcept;
   /// A client's: the newest session that the server gave, if it gave one since the last call. TLS 1.3 servers give it
@@ -107,6 +115,7 @@ class TlsChannel {
 
  private:
   detail::ChannelState* state_;  // null only when the very first allocation failed
+  bool stillbirth_told_ = false;
 };
 
 }  // namespace tlsglue

@@ -101,6 +101,9 @@ class TlsSession {
  private:
   friend class TlsChannel;
   ssl_session_st* session_ = nullptr;
+  // A session skips the verification that it once had, so it is good for the same name and the same strictness only.
+  char name_[256] = {};
+  bool verified_ = false;
 };
 
 }  // namespace tlsglue

@@ -1,0 +1,102 @@
+// Ciphertext that waits for the transport, in blocks that never move, so that polled slices stay where they are.
+#pragma once
+
+#include <algorithm>
+#include <cstring>
+#include <span>
+#include <utility>
+
+#include <hpack/bytes.h>
+#include <tlsglue/detail/memory.h>
+
+namespace tlsglue::detail {
+
+class CiphertextQueue {
+ public:
+  explicit CiphertextQueue(const hpack::Allocator& allocator) noexcept : allocator_(allocator) {}
+  ~CiphertextQueue() { clear(); }
+  CiphertextQueue(const CiphertextQueue&) = delete;
+  CiphertextQueue& operator=(const CiphertextQueue&) = delete;
+
+  /// False when memory is out; what fitted until then stays queued.
+  bool append(hpack::ByteView bytes) noexcept {
+    while (!bytes.empty()) {
+      if ((last_ == nullptr || last_->end == sizeof last_->bytes) && !grow()) return false;
+      const std::size_t taken = std::min(bytes.size(), sizeof last_->bytes - last_->end);
+      std::memcpy(last_->bytes + last_->end, bytes.data(), taken);
+      last_->end += taken;
+      waiting_ += taken;
+      bytes = bytes.subspan(taken);
+    }
+    return true;
+  }
+
+  std::size_t poll(std::span<hpack::ByteView> slices, std::size_t max_bytes) const noexcept {
+    std::size_t filled = 0;
+    for (const Block* block = first_; block != nullptr && filled < slices.size() && max_bytes != 0;
+         block = block->next) {
+      const std::size_t bytes = std::min(block->end - block->begin, max_bytes);
+      if (bytes == 0) continue;
+      slices[filled++] = {block->bytes + block->begin, bytes};
+      max_bytes -= bytes;
+    }
+    return filled;
+  }
+
+  void consume(std::size_t bytes) noexcept {
+    bytes = std::min(bytes, waiting_);
+    waiting_ -= bytes;
+    while (bytes != 0) {
+      const std::size_t taken = std::min(bytes, first_->end - first_->begin);
+      first_->begin += taken;
+      bytes -= taken;
+      if (first_->begin == first_->end) drop_first();
+    }
+  }
+
+  void clear() noexcept {
+    waiting_ = 0;
+    while (first_ != nullptr) drop_first();
+    release_spare();
+  }
+
+  void release_spare() noexcept { destroy(allocator_, std::exchange(spare_, nullptr)); }
+  std::size_t waiting() const noexcept { return waiting_; }
+
+ private:
+  // A whole record with its overhead (RFC 8446 5.2), so that a record is a slice on a connection that keeps up.
+  struct Block {
+    Block* next = nullptr;
+    std::size_t begin = 0, end = 0;
+    std::byte bytes[16384 + 256 + 5];
+  };
+
+  bool grow() noexcept {
+    Block* block = spare_ != nullptr ? std::exchange(spare_, nullptr) : create<Block>(allocator_);
+    if (block == nullptr) return false;
+    block->next = nullptr;
+    block->begin = block->end = 0;
+    (last_ == nullptr ? first_ : last_->next) = block;
+    last_ = block;
+    return true;
+  }
+
+  // One emptied block is kept: a connection that keeps up needs no other.
+  void drop_first() noexcept {
+    Block* block = std::exchange(first_, first_->next);
+    if (first_ == nullptr) last_ = nullptr;
+    if (spare_ == nullptr) {
+      spare_ = block;
+    } else {
+      destroy(allocator_, block);
+    }
+  }
+
+  hpack::Allocator allocator_;
+  Block* first_ = nullptr;
+  Block* last_ = nullptr;
+  Block* spare_ = nullptr;
+  std::size_t waiting_ = 0;
+};
+
+}  // namespace tlsglue::detail
