@@ -84,6 +84,7 @@ asio::awaitable<void> accept_all(tcp::acceptor& acceptor) {
     tcp::socket socket = co_await acceptor.async_accept(asio::redirect_error(asio::use_awaitable, failed));
     if (failed == asio::error::operation_aborted) co_return;
     if (failed) continue;
+    socket.set_option(tcp::no_delay(true), failed);  // a WINDOW_UPDATE must not wait for the peer's ACK
     const auto session = std::make_shared<Session>(std::move(socket));
     asio::co_spawn(acceptor.get_executor(), read_side(session), asio::detached);
     asio::co_spawn(acceptor.get_executor(), write_side(session), asio::detached);

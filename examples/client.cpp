@@ -3,8 +3,8 @@
 //   example-client ADDRESS:PORT     HTTP/2 without TLS by prior knowledge; exits 0 if all came back as it should
 #include <arpa/inet.h>
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <poll.h>
-#include <signal.h>
 #include <sys/socket.h>
 #include <sys/uio.h>
 #include <unistd.h>
@@ -66,7 +66,7 @@ struct OnEvent {
 };
 
 int connect_to(const char* address, int port) {
-  const int fd = socket(AF_INET, SOCK_STREAM, 0);
+  const int on = 1, fd = socket(AF_INET, SOCK_STREAM, 0);
   sockaddr_in peer{};
   peer.sin_family = AF_INET;
   peer.sin_port = htons(static_cast<std::uint16_t>(port));
@@ -75,6 +75,7 @@ int connect_to(const char* address, int port) {
     std::perror("connect");
     std::exit(1);
   }
+  setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
   return fd;
 }
 

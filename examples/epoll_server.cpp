@@ -3,6 +3,7 @@
 //   example-epoll [PORT]     on 127.0.0.1, HTTP/2 without TLS by prior knowledge; port 0, the default, picks one
 #include <arpa/inet.h>
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <signal.h>
 #include <sys/epoll.h>
 #include <sys/signalfd.h>
@@ -105,7 +106,7 @@ int main(int argc, char** argv) {
   signal(SIGPIPE, SIG_IGN);
 
   std::unordered_map<int, std::unique_ptr<Session>> sessions;
-  const int poller = epoll_create1(0), stopper = signalfd(-1, &stop, 0);
+  const int on = 1, poller = epoll_create1(0), stopper = signalfd(-1, &stop, 0);
   int listener = listen_on(static_cast<std::uint16_t>(argc > 1 ? std::atoi(argv[1]) : 0));
   watch(poller, listener, EPOLLIN);
   watch(poller, stopper, EPOLLIN);
@@ -127,6 +128,7 @@ int main(int argc, char** argv) {
       } else if (event.data.fd == listener) {
         const int fd = accept4(listener, nullptr, nullptr, SOCK_NONBLOCK);
         if (fd < 0) continue;
+        setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);  // a WINDOW_UPDATE must not wait for the peer's ACK
         watch(poller, fd, 0);
         turn(*(sessions[fd] = std::make_unique<Session>(fd)), poller, 0);  // our SETTINGS go first
       } else if (!turn(*sessions.at(event.data.fd), poller, event.events)) {

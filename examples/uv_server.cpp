@@ -108,6 +108,7 @@ void on_connection(uv_stream_t* listener, int status) {
   uv_timer_init(listener->loop, &session->timer);
   session->socket.data = session->timer.data = session->write.data = session;
   if (uv_accept(listener, as_stream(&session->socket)) != 0) return close_session(*session);
+  uv_tcp_nodelay(&session->socket, 1);  // a WINDOW_UPDATE must not wait for the peer's ACK
   progress(*session);
 }
 
