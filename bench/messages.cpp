@@ -47,7 +47,8 @@ const std::array<std::string, kVariants>& paths() {
 }
 
 const std::array<std::string, kVariants>& etags() {
-  static const auto all = variants([](std::size_t i) { return "\"6e1f0c52-0018" + std::to_string(1000 + i) + "-gz\""; });
+  static const auto all =
+      variants([](std::size_t i) { return "\"6e1f0c52-0018" + std::to_string(1000 + i) + "-gz\""; });
   return all;
 }
 
@@ -88,7 +89,8 @@ std::vector<std::byte> client_hello() {
 
 std::vector<std::byte> request_block(std::string_view path, bool first) {
   // Static names of the six fields that are inserted, in the order of kRequest (RFC 7541 appendix A).
-  constexpr std::array<std::pair<std::size_t, unsigned>, 6> kInserted{{{2, 1}, {4, 58}, {5, 19}, {6, 16}, {7, 17}, {8, 32}}};
+  constexpr std::array<std::pair<std::size_t, unsigned>, 6> kInserted{
+      {{2, 1}, {4, 58}, {5, 19}, {6, 16}, {7, 17}, {8, 32}}};
   constexpr unsigned kNewest = 62;
   std::vector<std::byte> block{std::byte{0x82}, std::byte{0x87}};
   unsigned oldest = kNewest + 5;  // the first one inserted has the highest index

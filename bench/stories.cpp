@@ -38,7 +38,7 @@ std::vector<Token> tokens_of(std::string_view json) {
     const char c = json[at];
     if (c == '"') {
       std::size_t end = at + 1;
-      while (json.at(end) != '"') end += json[end] == '\\' ? 2 : 1;
+      while (json.at(end) != '"') end += json[end] == '\\' ? 2U : 1U;
       tokens.push_back({'"', unescaped(json.substr(at + 1, end - at - 1))});
       at = end + 1;
     } else if (std::string_view("[]{}:,").find(c) != std::string_view::npos) {

@@ -1,0 +1,43 @@
+// How fast this machine moves bytes: the limit of every engine that copies. 1 GiB in blocks of 16 KiB; op = one block.
+#include <cstring>
+#include <vector>
+
+#include "task.h"
+
+namespace bench {
+namespace {
+
+constexpr std::size_t kBlock = 16384;
+constexpr std::size_t kTotal = std::size_t{1} << 30;
+
+class Memcpy : public Task {
+ public:
+  explicit Memcpy(std::size_t buffer_bytes) : from_(buffer_bytes, std::byte{0x5a}), to_(buffer_bytes) {}
+
+  std::size_t run(std::size_t ops) override {
+    std::size_t at = 0;
+    for (std::size_t i = 0; i < ops; ++i) {
+      std::memcpy(to_.data() + at, from_.data() + at, kBlock);
+      asm volatile("" : : "r"(to_.data()) : "memory");  // somebody might read it
+      at += kBlock;
+      if (at == from_.size()) at = 0;
+    }
+    require(to_.front() == std::byte{0x5a}, "nothing was copied");
+    return ops;
+  }
+
+ private:
+  std::vector<std::byte> from_, to_;
+};
+
+}  // namespace
+
+void add_memcpy(Workloads& all) {
+  const auto add = [&](const char* name, std::size_t bytes) {
+    all.push_back({name, "machine", kTotal / kBlock, 0, [bytes] { return std::make_unique<Memcpy>(bytes); }});
+  };
+  add("ref/memcpy_64KiB_cached", std::size_t{64} << 10);
+  add("ref/memcpy_256MiB_dram", std::size_t{256} << 20);
+}
+
+}  // namespace bench
