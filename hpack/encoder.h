@@ -75,6 +75,8 @@ class H2CORE_API Encoder {
   static constexpr std::size_t kFieldOverhead = 40;
 
   Key key_of(const Field& field, std::uint32_t static_name) const noexcept;
+  Slot* field_bucket(std::uint32_t hash) const noexcept;
+  Slot* name_bucket(std::uint32_t hash) const noexcept;
   std::uint32_t find_entry(const Field& field, const Key& key) const noexcept;
   std::uint32_t find_name(const Field& field, const Key& key) const noexcept;
   bool prepare_insert(const Field& field, const Key& key) noexcept;

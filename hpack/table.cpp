@@ -114,7 +114,7 @@ void Table::trim() noexcept {
     release_ring();
     return;
   }
-  const std::size_t bytes = std::bit_ceil(live_ < 64 ? std::size_t{64} : live_);
+  const std::size_t bytes = (live_ + 64) & ~std::size_t{63};
   if (bytes >= arena_bytes_ || !replace_arena(bytes)) pack(octets_);
   const std::uint32_t slots = std::bit_ceil(count());
   if (slots < ring_slots()) replace_ring(slots);

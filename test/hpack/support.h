@@ -15,6 +15,7 @@
 
 #include <hpack/decoder.h>
 #include <hpack/encoder.h>
+#include <hpack/huffman.h>
 
 namespace test {
 

@@ -1,0 +1,292 @@
+// The decoder by the rules of RFC 7541: representations, indices, size updates, eviction, marks.
+#include <doctest/doctest.h>
+
+#include "support.h"
+
+using namespace hpack;
+using namespace test;
+
+namespace {
+
+/// One more than what fits a table of 4096 with a one-octet name.
+const std::string kLong(4096, 'v');
+
+Bytes indexed_literal(std::string_view name, std::string_view value) { return wire("40") + raw(name) + raw(value); }
+
+}  // namespace
+
+TEST_CASE("RFC 7541 6.1: index 0 is an error") {
+  CHECK(error_of(wire("80")) == DecodeError::bad_index);
+}
+
+TEST_CASE("RFC 7541 2.3.3: an index past both tables is an error, for a field and for a name") {
+  CHECK(error_of(wire("be")) == DecodeError::bad_index);
+  CHECK(error_of(wire("7e 00")) == DecodeError::bad_index);
+  CHECK(error_of(wire("0f 2f 00")) == DecodeError::bad_index);
+  CHECK(error_of(wire("1f 2f 00")) == DecodeError::bad_index);
+  CHECK(error_of(wire("40 01 61 01 62 be")) == DecodeError::none);
+  CHECK(error_of(wire("40 01 61 01 62 bf")) == DecodeError::bad_index);
+  CHECK(error_of(wire("ff 80 ff ff ff 0f")) == DecodeError::bad_index);
+}
+
+TEST_CASE("RFC 7541 Appendix A: every static entry is reached by its index, as field and as name") {
+  Decoder decoder({});
+  for (unsigned index = 1; index <= 61; ++index) {
+    const Bytes block{static_cast<std::byte>(0x80 | index)};
+    const Lines lines = decode(decoder, block);
+    REQUIRE(lines.size() == 1);
+    std::byte head[kMaxIntegerOctets];
+    const Bytes name(head, encode_integer(index, 4, std::byte{0}, head));
+    CHECK(decode(decoder, name + raw("v")) == Lines{{lines[0].name, "v"}});
+  }
+  CHECK(decode(decoder, wire("90")) == Lines{{"accept-encoding", "gzip, deflate"}});
+  CHECK(decode(decoder, wire("bd")) == Lines{{"www-authenticate", ""}});
+}
+
+TEST_CASE("RFC 7541 5.1: an integer over the range is an error wherever it stands") {
+  CHECK(error_of(wire("ff 80 80 80 80 10")) == DecodeError::integer_overflow);
+  CHECK(error_of(wire("7f ff ff ff ff ff ff ff")) == DecodeError::integer_overflow);
+  CHECK(error_of(wire("00 7f ff ff ff ff ff 01")) == DecodeError::integer_overflow);
+  CHECK(error_of(wire("00 01 61 ff 80 80 80 80 80 00")) == DecodeError::integer_overflow);
+  CHECK(error_of(wire("3f ff ff ff ff ff ff")) == DecodeError::integer_overflow);
+}
+
+TEST_CASE("RFC 7541 5.2: a string longer than the rest of the block is an error") {
+  CHECK(error_of(wire("00 02 61")) == DecodeError::truncated);
+  CHECK(error_of(wire("00 01 61 7f ff ff ff ff 0e")) == DecodeError::truncated);
+  CHECK(error_of(wire("41 ff ff ff ff ff 0e")) == DecodeError::truncated);
+}
+
+TEST_CASE("RFC 7541 5.2: EOS and wrong padding in name or value are an error; an empty Huffman string is not") {
+  CHECK(error_of(wire("00 84 ff ff ff ff 01 61")) == DecodeError::bad_huffman);
+  CHECK(error_of(wire("00 01 61 84 ff ff ff ff")) == DecodeError::bad_huffman);
+  CHECK(error_of(wire("41 82 1f ff")) == DecodeError::bad_huffman);
+  CHECK(error_of(wire("41 81 18")) == DecodeError::bad_huffman);
+  Decoder decoder({});
+  CHECK(decode(decoder, wire("41 80 be")) == Lines{{":authority", ""}, {":authority", ""}});
+}
+
+TEST_CASE("An error is final") {
+  Decoder decoder({});
+  decode(decoder, wire("80"));
+  CHECK(decode(decoder, wire("82")).empty());
+  CHECK(decoder.error() == DecodeError::bad_index);
+}
+
+TEST_CASE("A block cut off at any octet gives a prefix of its fields, and `truncated` if the cut is inside one") {
+  const Bytes block = wire("3f e1 1f 82 84 41 8c f1e3 c2e5 f23a 6ba0 ab90 f4ff 40 88 25a8 49e9 5ba9 7d7f 89 25a8 49e9 5bb8 e8b4 bf"
+                           "be 00 01 61 01 62 10 01 63 01 64 7e 01 65 0f 2f 01 66");
+  Decoder whole({});
+  const Lines all = decode(whole, block);
+  REQUIRE(whole.error() == DecodeError::none);
+  REQUIRE(all.size() == 9);
+  for (std::size_t cut = 0; cut < block.size(); ++cut) {
+    Decoder decoder({});
+    const Lines some = decode(decoder, std::span(block).first(cut));
+    REQUIRE(some.size() < all.size());
+    CHECK(std::equal(some.begin(), some.end(), all.begin()));
+    const bool right = decoder.error() == DecodeError::none || decoder.error() == DecodeError::truncated;
+    CHECK(right);
+  }
+}
+
+TEST_CASE("RFC 7541 6.2.3: a never-indexed field says so, enters no table, and can be sent on as it came") {
+  Decoder decoder({});
+  const Exact block(wire("10 01 61 01 62 00 01 63 01 64 40 01 65 01 66 1f 08 01 67"));
+  decoder.begin(block.view());
+  std::vector<Field> fields;
+  for (Field field; decoder.next(field) == Decoder::Step::field;) fields.push_back(field);
+  REQUIRE(fields.size() == 4);
+  CHECK(fields[0].indexing == Indexing::never);
+  CHECK(fields[1].indexing == Indexing::automatic);
+  CHECK(fields[2].indexing == Indexing::automatic);
+  CHECK(fields[3].indexing == Indexing::never);
+  CHECK(fields[3].name == "authorization");
+  CHECK(table_of(decoder) == Lines{{"e", "f"}});
+
+  Encoder encoder({});
+  const Bytes again = encode(encoder, std::span(fields).first(1));
+  CHECK(again == wire("10 01 61 01 62"));
+}
+
+TEST_CASE("RFC 7541 4.4: an entry larger than the table empties it and is not inserted; the field is given all the same") {
+  for (const std::string_view huge : {std::string_view(kLong), std::string_view(kLong).substr(0, 4096 - 32)}) {
+    Decoder decoder({});
+    CHECK(decode(decoder, indexed_literal("a", "b")) == Lines{{"a", "b"}});
+    CHECK(decode(decoder, indexed_literal("n", huge)) == Lines{{"n", std::string(huge)}});
+    CHECK(decoder.error() == DecodeError::none);
+    CHECK(decoder.entry_count() == 0);
+    CHECK(decoder.table_size() == 0);
+  }
+}
+
+TEST_CASE("RFC 7541 4.4: an entry of exactly the table's size is inserted") {
+  Decoder decoder({});
+  decode(decoder, indexed_literal("a", "b"));
+  decode(decoder, indexed_literal("n", kLong.substr(0, 4096 - 33)));
+  CHECK(decoder.entry_count() == 1);
+  CHECK(decoder.table_size() == 4096);
+}
+
+TEST_CASE("RFC 7541 4.4: a name may come from the entry that its own insertion evicts") {
+  Decoder decoder({.table_size = 100});
+  CHECK(decode(decoder, indexed_literal("some-name", "first")) == Lines{{"some-name", "first"}});
+  const std::string second(100 - 32 - 9, 'x');
+  CHECK(decode(decoder, wire("7e") + raw(second)) == Lines{{"some-name", second}});
+  CHECK(table_of(decoder) == Lines{{"some-name", second}});
+  const std::string third(100, 'y');  // too large now
+  CHECK(decode(decoder, wire("7e") + raw(third)) == Lines{{"some-name", third}});
+  CHECK(decoder.entry_count() == 0);
+}
+
+TEST_CASE("Views last to the block's end even when later fields evict their entries many times over") {
+  Decoder decoder({.table_size = 64});
+  Bytes block = indexed_literal("k", "v0");
+  Lines expected{{"k", "v0"}};
+  for (int i = 1; i < 2000; ++i) {
+    const std::string value = "v" + std::to_string(i);
+    block = std::move(block) + wire("7e") + raw(value) + wire("be");
+    expected.push_back({"k", value});
+    expected.push_back({"k", value});
+  }
+  CHECK(decode(decoder, block) == expected);  // compares when the whole block is decoded
+  CHECK(decoder.entry_count() == 1);
+}
+
+TEST_CASE("After drop_views memory does not grow with the rest of the block, and the table stays in step") {
+  Heap heap;
+  Decoder decoder({.allocator = heap.allocator()});
+  const std::string name(1000, 'n');
+  Bytes block = indexed_literal(name, "0");
+  for (int i = 0; i < 20000; ++i) block = std::move(block) + wire("7e 01") + Bytes{static_cast<std::byte>('0' + i % 10)};
+  const Exact exact(block);
+  decoder.begin(exact.view());
+  Field field;
+  std::size_t fields = 0;
+  for (; fields < 10; ++fields) REQUIRE(decoder.next(field) == Decoder::Step::field);
+  decoder.drop_views();
+  while (decoder.next(field) == Decoder::Step::field) {
+    ++fields;
+    REQUIRE(field.name == name);
+  }
+  CHECK(fields == 20001);
+  CHECK(decoder.error() == DecodeError::none);
+  CHECK(heap.peak_bytes < 40000);
+  CHECK(decoder.table_size() == 3 * 1033);
+  CHECK(table_of(decoder)[0] == Line{name, "9"});
+}
+
+TEST_CASE("RFC 7541 6.3: a size update up to the announced maximum evicts; one above it is an error") {
+  Decoder decoder({});
+  decode(decoder, indexed_literal("a", "b") + indexed_literal("c", "d"));
+  CHECK(decoder.entry_count() == 2);
+  decode(decoder, wire("3f 04"));  // 35: one entry
+  CHECK(decoder.error() == DecodeError::none);
+  CHECK(table_of(decoder) == Lines{{"c", "d"}});
+  decode(decoder, wire("20 3f e1 1f 82"));
+  CHECK(decoder.error() == DecodeError::none);
+  CHECK(decoder.entry_count() == 0);
+  CHECK(decoder.table_capacity() == 4096);
+  decode(decoder, wire("3f e2 1f"));
+  CHECK(decoder.error() == DecodeError::size_update_too_large);
+}
+
+TEST_CASE("RFC 7541 4.2: a size update behind a field is an error; any number in front is not") {
+  CHECK(error_of(wire("82 20")) == DecodeError::size_update_misplaced);
+  CHECK(error_of(wire("20 82 3f 00")) == DecodeError::size_update_misplaced);
+  CHECK(error_of(wire("20 21 22 23 82")) == DecodeError::none);
+}
+
+TEST_CASE("RFC 7541 4.2: a larger maximum is good from its announcement on") {
+  Decoder decoder({});
+  decoder.allow_table_size(8192);
+  decode(decoder, wire("3f e1 3f 82"));
+  CHECK(decoder.error() == DecodeError::none);
+  CHECK(decoder.table_capacity() == 8192);
+}
+
+TEST_CASE("RFC 7541 4.2: once a smaller maximum is acknowledged, the next block begins with an update to no more") {
+  const auto after_lowering = [](std::string_view block) {
+    Decoder decoder({});
+    decode(decoder, wire("82"));
+    decoder.require_table_size(1000);
+    decode(decoder, wire(block));
+    return decoder.error();
+  };
+  CHECK(after_lowering("3f c9 07 82") == DecodeError::none);               // 1000
+  CHECK(after_lowering("20 82") == DecodeError::none);
+  CHECK(after_lowering("82") == DecodeError::size_update_missing);
+  CHECK(after_lowering("3f ca 07 82") == DecodeError::size_update_too_large);  // 1001
+}
+
+TEST_CASE("RFC 7541 4.2: no update is owed where the table is small enough already") {
+  Decoder decoder({});
+  decode(decoder, wire("3f 45 82"));  // 100
+  decoder.require_table_size(1000);
+  decode(decoder, wire("82"));
+  CHECK(decoder.error() == DecodeError::none);
+}
+
+TEST_CASE("RFC 7541 4.2: of two changes between two blocks the smaller must be signalled first") {
+  const auto after_dip = [](std::string_view block) {
+    Decoder decoder({});
+    decoder.require_table_size(0);
+    decoder.allow_table_size(4096);
+    decoder.require_table_size(4096);
+    decode(decoder, wire(block));
+    return decoder.error();
+  };
+  CHECK(after_dip("20 3f e1 1f 82") == DecodeError::none);
+  CHECK(after_dip("3f e1 1f 82") == DecodeError::size_update_missing);
+  CHECK(after_dip("82") == DecodeError::size_update_missing);
+}
+
+TEST_CASE("RFC 7541 4.2: a table allowed to have 4 GB takes no more memory than its entries need") {
+  Heap heap;
+  Decoder decoder({.allocator = heap.allocator()});
+  decoder.allow_table_size(0xffffffff);
+  decode(decoder, wire("3f e0 ff ff ff 0f") + indexed_literal("a", "b"));  // 2^32 - 1
+  CHECK(decoder.error() == DecodeError::none);
+  CHECK(decoder.table_capacity() == 0xffffffff);
+  CHECK(heap.peak_bytes < 2048);
+  CHECK(heap.live_bytes == decoder.heap_bytes());
+}
+
+namespace {
+
+struct Seen {
+  std::string name;
+  std::uint32_t name_mark;
+};
+std::vector<Seen> seen;
+
+std::uint32_t number_literals(std::string_view name, std::string_view, std::uint32_t name_mark) noexcept {
+  seen.push_back({std::string(name), name_mark});
+  return static_cast<std::uint32_t>(100 + seen.size());
+}
+
+}  // namespace
+
+TEST_CASE("Classify is asked once per literal; its answer stays with the entry and goes along with the name") {
+  seen.clear();
+  std::uint32_t marks[62] = {};
+  marks[2] = 7;
+  marks[1] = 8;
+  Decoder decoder({.classify = number_literals, .static_marks = marks});
+  const Exact block(wire("82  41 01 61  be  00 01 63 01 64  7e 01 62  0f 30 01 63 be"));
+  decoder.begin(block.view());
+  std::vector<std::uint32_t> got;
+  for (Field field; decoder.next(field) == Decoder::Step::field;) got.push_back(field.mark);
+  CHECK(got == std::vector<std::uint32_t>{7, 101, 101, 102, 103, 104, 103});
+  REQUIRE(seen.size() == 4);
+  CHECK(seen[0].name_mark == 8);    // :authority of the static table
+  CHECK(seen[1].name_mark == 0);    // a literal name
+  CHECK(seen[2].name_mark == 101);  // the dynamic entry
+  CHECK(seen[3].name_mark == 101);
+}
+
+TEST_CASE("Every error has its sentence") {
+  for (int i = 0; i <= static_cast<int>(DecodeError::out_of_memory); ++i) {
+    CHECK(std::string_view(describe(static_cast<DecodeError>(i))) != "unknown error");
+  }
+}

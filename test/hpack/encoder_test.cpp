@@ -1,0 +1,156 @@
+// The encoder by the rules of RFC 7541: what it indexes, how it spells, what it signals.
+#include <doctest/doctest.h>
+
+#include "support.h"
+
+using namespace hpack;
+using namespace test;
+
+namespace {
+
+Bytes encode_one(Encoder& encoder, const Field& field) { return encode(encoder, {&field, 1}); }
+
+}  // namespace
+
+TEST_CASE("RFC 7541 7.1.3: credentials and short cookies are never indexed unless the caller says otherwise") {
+  Encoder encoder({});
+  CHECK(encode_one(encoder, {"authorization", "?"}) == wire("1f 08 01 3f"));
+  CHECK(encode_one(encoder, {"proxy-authorization", "?"}) == wire("1f 22 01 3f"));
+  CHECK(encode_one(encoder, {"cookie", "?"}) == wire("1f 11 01 3f"));
+  CHECK(encode_one(encoder, {"cookie", "1234567890123456789"})[0] == std::byte{0x1f});
+  CHECK(encoder.entry_count() == 0);
+  CHECK(encode_one(encoder, {"cookie", "12345678901234567890"})[0] == std::byte{0x60});
+  CHECK(encode_one(encoder, {"authorization", "?", Indexing::always}) == wire("57 01 3f"));
+  CHECK(encoder.entry_count() == 2);
+}
+
+TEST_CASE("RFC 7541 6.2.3: a never-indexed field stays a literal though an entry would match it") {
+  Encoder encoder({});
+  encode_one(encoder, {"a", "?", Indexing::always});
+  CHECK(encode_one(encoder, {"a", "?"}) == wire("be"));
+  CHECK(encode_one(encoder, {"a", "?", Indexing::never}) == wire("1f 2f 01 3f"));
+  CHECK(encode_one(encoder, {":method", "GET", Indexing::never}) == wire("12 03 47 45 54"));
+}
+
+TEST_CASE("RFC 7541 6.2: always, without and automatic choose the representation") {
+  Encoder encoder({});
+  CHECK(encode_one(encoder, {"x", "?", Indexing::without}) == wire("00 01 78 01 3f"));
+  CHECK(encoder.entry_count() == 0);
+  CHECK(encode_one(encoder, {"etag", "?"}) == wire("0f 13 01 3f"));
+  CHECK(encode_one(encoder, {"etag", "?", Indexing::always}) == wire("62 01 3f"));
+  CHECK(encode_one(encoder, {"etag", "?"}) == wire("be"));
+  CHECK(encode_one(encoder, {"etag", "?", Indexing::without}) == wire("be"));
+}
+
+TEST_CASE("RFC 7541 5.2: Huffman only where it is strictly shorter, at every length around the length field's steps") {
+  for (const char letter : {'a', '?', '\x01', 'X', '\xff'}) {
+    for (std::size_t size = 0; size < 700; size = size < 300 ? size + 1 : size + 37) {
+      const std::string value(size, letter);
+      Encoder encoder({});
+      Decoder decoder({});
+      const Bytes block = encode_one(encoder, {"x", value, Indexing::without});
+      REQUIRE(decode(decoder, block) == Lines{{"x", value}});
+      const std::size_t huffman = huffman_length(value);
+      const std::size_t text = huffman < size ? huffman : size;
+      REQUIRE(block.size() == 3 + integer_octets(static_cast<std::uint32_t>(text), 7) + text);
+    }
+  }
+  for (const std::size_t size : {16000u, 20000u, 22000u, 26000u, 40000u}) {
+    const std::string value(size, 'a');
+    Encoder encoder({});
+    Decoder decoder({});
+    const Bytes block = encode_one(encoder, {"x", value});
+    CHECK(decode(decoder, block) == Lines{{"x", value}});
+  }
+}
+
+TEST_CASE("No octet is written past bound()") {
+  std::mt19937 random(3);
+  Encoder encoder({});
+  for (int round = 0; round < 2000; ++round) {
+    std::string name(random() % 40, 'n');
+    std::string value(random() % 400, 'v');
+    for (char& c : value) c = static_cast<char>(random() % (round % 2 == 0 ? 256 : 40));
+    const Field field{name, value};
+    if (round % 3 == 0) encoder.set_peer_table_size(static_cast<std::uint32_t>(random()));
+    const std::size_t bound = encoder.bound({&field, 1});
+    const std::unique_ptr<std::byte[]> out(new std::byte[bound]);
+    CHECK(encoder.encode({&field, 1}, {out.get(), bound}) <= bound);
+  }
+}
+
+TEST_CASE("RFC 7541 4.2: a lowered table size is signalled at the next block, and evicts at once") {
+  Encoder encoder({});
+  encode_one(encoder, {"a", "?"});
+  encoder.set_peer_table_size(0);
+  CHECK(encoder.entry_count() == 0);
+  CHECK(encode_one(encoder, {":method", "GET"}) == wire("20 82"));
+  CHECK(encode_one(encoder, {":method", "GET"}) == wire("82"));
+}
+
+TEST_CASE("RFC 7541 4.2: of several changes the smallest is signalled first and then the last") {
+  Encoder encoder({});
+  encoder.set_peer_table_size(100);
+  encoder.set_peer_table_size(0);
+  encoder.set_peer_table_size(3000);
+  encoder.set_peer_table_size(4096);
+  CHECK(encode_one(encoder, {":method", "GET"}) == wire("20 3f e1 1f 82"));
+  encoder.set_peer_table_size(0);
+  encoder.set_peer_table_size(10);
+  CHECK(encode_one(encoder, {":method", "GET"}) == wire("20 2a 82"));
+  encoder.set_peer_table_size(20);
+  encoder.set_peer_table_size(10);
+  CHECK(encode_one(encoder, {":method", "GET"}) == wire("82"));
+}
+
+TEST_CASE("RFC 7541 4.2: our cap holds though the peer allows 4 GB, and a cap below 4096 is signalled") {
+  Encoder wide({.table_cap = 8192});
+  CHECK(wide.table_capacity() == 4096);
+  wide.set_peer_table_size(0xffffffff);
+  CHECK(wide.table_capacity() == 8192);
+  CHECK(encode_one(wide, {":method", "GET"}) == wire("3f e1 3f 82"));
+
+  Encoder none({.table_cap = 0});
+  CHECK(encode_one(none, {"a", "?"}) == wire("20 00 01 61 01 3f"));
+  CHECK(encode_one(none, {"a", "?", Indexing::always}) == wire("00 01 61 01 3f"));
+  CHECK(none.heap_bytes() == 0);
+}
+
+TEST_CASE("RFC 7541 4.4: evictions keep both tables in step; an entry larger than the table is not inserted") {
+  Encoder encoder({.table_cap = 200});
+  Decoder decoder({});
+  std::mt19937 random(5);
+  for (int round = 0; round < 3000; ++round) {
+    const std::string name = "name-" + std::to_string(random() % 5);
+    const std::string value(random() % 240, static_cast<char>('a' + random() % 3));
+    const auto indexing = static_cast<Indexing>(random() % 4);
+    const Field field{name, value, indexing};
+    REQUIRE(decode(decoder, encode_one(encoder, field)) == Lines{{name, value}});
+    REQUIRE(table_of(decoder) == table_of(encoder));
+  }
+}
+
+TEST_CASE("Pieces make the same block as the whole") {
+  const Field fields[] = {{":method", "GET"}, {":path", "/x"}, {"x", "y"}};
+  Encoder whole({});
+  Encoder pieces({});
+  whole.set_peer_table_size(50);
+  pieces.set_peer_table_size(50);
+  Bytes out(whole.bound(fields));
+  std::byte* end = pieces.begin_block(out.data());
+  for (const Field& field : fields) end = pieces.field(field, end);
+  CHECK(Bytes(out.data(), end) == encode(whole, fields));
+}
+
+TEST_CASE("Thousands of fields with one hash cost compression only") {
+  // Equal in every octet that the hash looks at.
+  Encoder encoder({.table_cap = 65536});
+  encoder.set_peer_table_size(65536);
+  Decoder decoder({.table_size = 65536});
+  for (int i = 0; i < 5000; ++i) {
+    std::string value(64, 'v');
+    value.replace(10, 5, std::to_string(10000 + i));
+    REQUIRE(decode(decoder, encode_one(encoder, {"x", value})) == Lines{{"x", value}});
+  }
+  CHECK(table_of(decoder) == table_of(encoder));
+}
