@@ -516,13 +516,14 @@ bool Engine::write_ping(PingOwner owner, Token token) noexcept {
 Result<void> Engine::set_user(StreamId id, void* user) noexcept {
   const std::uint32_t slot = streams_.find(id);
   if (slot == kNoSlot) return is_idle(id) ? Misuse::unknown_stream : Misuse::stream_gone;
+  if (streams_[slot].released) return Misuse::stream_gone;
   streams_[slot].user = user;
   return {};
 }
 
 void* Engine::user(StreamId id) const noexcept {
   const std::uint32_t slot = streams_.find(id);
-  return slot == kNoSlot ? nullptr : streams_[slot].user;
+  return slot == kNoSlot || streams_[slot].released ? nullptr : streams_[slot].user;
 }
 
 std::optional<WindowView> Engine::window(StreamId id) const noexcept {

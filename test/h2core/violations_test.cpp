@@ -443,7 +443,7 @@ TEST_CASE("each broken rule gets the scope and the code of its row") {
 
 // Rows that need more than bytes have a test of their own.
 constexpr std::pair<Violation, const char*> kElsewhere[] = {
-    {Violation::out_of_memory, "memory.cpp lets every single allocation fail"},
+    {Violation::out_of_memory, "memory_test.cpp lets every single allocation fail"},
 };
 
 TEST_CASE("every row of the violation table is provoked") {
