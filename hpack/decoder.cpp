@@ -27,7 +27,8 @@ const char* describe(DecodeError error) noexcept {
     case DecodeError::bad_huffman: return "Huffman string has wrong padding or an EOS";
     case DecodeError::size_update_too_large: return "table size update is above the announced maximum";
     case DecodeError::size_update_misplaced: return "table size update stands behind a field";
-    case DecodeError::size_update_missing: return "table size update is missing after a smaller maximum was acknowledged";
+    case DecodeError::size_update_missing:
+      return "table size update is missing after a smaller maximum was acknowledged";
     case DecodeError::out_of_memory: return "out of memory";
   }
   return "unknown error";

@@ -42,9 +42,11 @@ using Classify = std::uint32_t (*)(std::string_view name, std::string_view value
 ///     if (decoder.error() != DecodeError::none) ...
 ///
 /// Views of a block's fields stay valid until the next begin() or trim(), even where a later field of the block
-/// evicts their entry; some of them show the block itself, so it must stay put as long. Memory: what the live
-/// entries need, times four at most, plus twice the decoded size of one block; the latter is for the caller to bound with
-/// drop_views(). No heap call happens once blocks like those to come have been seen.
+/// evicts their entry; some of them show the block itself, so it must stay put as long.
+///
+/// Memory follows what is used, not what SETTINGS allow: a small multiple of the live entries and of what one block's
+/// literals decode to. A block can decode to much more than its own length by referring to long names again and
+/// again; drop_views() is how the caller puts an end to that. Blocks like those seen before need no heap call.
 class H2CORE_API Decoder {
  public:
   struct Config {
@@ -66,7 +68,7 @@ class H2CORE_API Decoder {
   /// what is left of it is not decoded, so read on to `end` to keep the table in step.
   void begin(ByteView block) noexcept;
 
-  /// Decodes the next field. An error is final: the table no longer matches the peer's, and all blocks to come fail too.
+  /// Decodes the next field. An error is final: the table no longer matches the peer's, so all later blocks fail too.
   Step next(Field& out) noexcept;
 
   DecodeError error() const noexcept { return error_; }

@@ -46,8 +46,8 @@ constexpr std::array<Habit, kStaticCount + 1> make_habits() {
     const std::string_view name = kStatic[i].name;
     if (name == "authorization" || name == "proxy-authorization") habits[i] = Habit::secret;
     if (name == "cookie") habits[i] = Habit::cookie;
-    for (const std::string_view skipped : {":path", "age", "content-length", "etag", "if-modified-since",
-                                           "if-none-match", "location", "set-cookie"}) {
+    for (const std::string_view skipped :
+         {":path", "age", "content-length", "etag", "if-modified-since", "if-none-match", "location", "set-cookie"}) {
       if (name == skipped) habits[i] = Habit::skip;
     }
   }

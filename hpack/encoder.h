@@ -58,8 +58,10 @@ class H2CORE_API Encoder {
   /// Gives memory back as far as live entries permit.
   void trim() noexcept;
 
-  std::uint32_t table_size() const noexcept { return table_.size(); }          ///< as RFC 7541 4.1 counts
-  std::uint32_t table_capacity() const noexcept { return table_.capacity(); }  ///< the smaller of the peer's and our cap
+  std::uint32_t table_size() const noexcept { return table_.size(); }  ///< as RFC 7541 4.1 counts
+  std::uint32_t table_capacity() const noexcept {
+    return table_.capacity();
+  }  ///< the smaller of the peer's and our cap
   std::uint32_t entry_count() const noexcept { return table_.count(); }
   std::size_t heap_bytes() const noexcept { return table_.heap_bytes() + slots_bytes(); }
 

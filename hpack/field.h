@@ -17,7 +17,7 @@ enum class Indexing : std::uint8_t {
 /// One field line as views; who owns the octets is said by the call that fills or takes it.
 /// A decoded field is `never` if its sender said so and `automatic` otherwise, so it can be encoded again as it is.
 struct Field {
-  std::string_view name;   ///< lower-case on the way out (RFC 9113 8.2.1); nothing here changes or checks it
+  std::string_view name;  ///< lower-case on the way out (RFC 9113 8.2.1); nothing here changes or checks it
   std::string_view value;
   Indexing indexing = Indexing::automatic;
   std::uint32_t mark = 0;  ///< what `Classify` said of a decoded field; the encoder ignores it

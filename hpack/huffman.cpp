@@ -51,8 +51,8 @@ constexpr LookupTable kLookup = make_lookup_table();
 // greater than a shorter one. So a long code is found by the first code of each length.
 struct LongCodes {
   struct Length {
-    std::uint32_t first = 0;   ///< first code of this length, aligned to the top of 32 bits
-    std::uint16_t index = 0;   ///< its place in `symbols`
+    std::uint32_t first = 0;  ///< first code of this length, aligned to the top of 32 bits
+    std::uint16_t index = 0;  ///< its place in `symbols`
     std::uint8_t bits = 0;
   };
   std::array<Length, 16> lengths{};
@@ -107,7 +107,8 @@ struct PackedCode {
 
 constexpr PackedCode make_packed_codes() {
   PackedCode packed{};
-  for (std::size_t i = 0; i < 256; ++i) packed.row[i] = std::uint64_t{kHuffmanCodes[i].code} << 8 | kHuffmanCodes[i].bits;
+  for (std::size_t i = 0; i < 256; ++i)
+    packed.row[i] = std::uint64_t{kHuffmanCodes[i].code} << 8 | kHuffmanCodes[i].bits;
   return packed;
 }
 
@@ -269,8 +270,7 @@ Result<std::size_t, HuffmanError> huffman_encode(std::string_view text, std::spa
 
 Result<std::size_t, HuffmanError> huffman_decode(ByteView code, std::span<char> text) noexcept {
   if (text.size() < huffman_decode_room(code.size())) return HuffmanError::no_room;
-  const char* const end =
-      detail::decode_huffman(reinterpret_cast<const Octet*>(code.data()), code.size(), text.data());
+  const char* const end = detail::decode_huffman(reinterpret_cast<const Octet*>(code.data()), code.size(), text.data());
   if (end == nullptr) return HuffmanError::padding;
   return static_cast<std::size_t>(end - text.data());
 }

@@ -25,8 +25,7 @@ H2CORE_API std::size_t huffman_length(std::string_view text) noexcept;
 
 /// Writes the Huffman form of `text`, padded with ones, in one pass; returns its length.
 /// `no_room` unless `out` holds it and kHuffmanSlack octets more; `out` is then scribbled on.
-H2CORE_API Result<std::size_t, HuffmanError> huffman_encode(std::string_view text,
-                                                            std::span<std::byte> out) noexcept;
+H2CORE_API Result<std::size_t, HuffmanError> huffman_encode(std::string_view text, std::span<std::byte> out) noexcept;
 
 /// The room `huffman_decode` asks for: the shortest code has five bits.
 constexpr std::size_t huffman_decode_room(std::size_t octets) noexcept {

@@ -14,10 +14,8 @@ class [[nodiscard]] Result {
   static_assert(!std::is_same_v<T, E>, "a Result must be able to tell its value from its error");
 
  public:
-  Result(T value) noexcept(std::is_nothrow_move_constructible_v<T>)
-      : held_(std::in_place_index<0>, std::move(value)) {}
-  Result(E error) noexcept(std::is_nothrow_move_constructible_v<E>)
-      : held_(std::in_place_index<1>, std::move(error)) {}
+  Result(T value) noexcept(std::is_nothrow_move_constructible_v<T>) : held_(std::in_place_index<0>, std::move(value)) {}
+  Result(E error) noexcept(std::is_nothrow_move_constructible_v<E>) : held_(std::in_place_index<1>, std::move(error)) {}
 
   [[nodiscard]] bool has_value() const noexcept { return held_.index() == 0; }
   explicit operator bool() const noexcept { return has_value(); }
@@ -49,8 +47,7 @@ template <class E>
 class [[nodiscard]] Result<void, E> {
  public:
   Result() noexcept = default;
-  Result(E error) noexcept(std::is_nothrow_move_constructible_v<E>)
-      : held_(std::in_place_index<1>, std::move(error)) {}
+  Result(E error) noexcept(std::is_nothrow_move_constructible_v<E>) : held_(std::in_place_index<1>, std::move(error)) {}
 
   [[nodiscard]] bool has_value() const noexcept { return held_.index() == 0; }
   explicit operator bool() const noexcept { return has_value(); }

@@ -14,6 +14,7 @@ struct HuffmanCode {
 
 inline constexpr std::size_t kEos = 256;
 
+// clang-format off
 inline constexpr HuffmanCode kHuffmanCodes[257] = {
     {0x1ff8, 13}, {0x7fffd8, 23}, {0xfffffe2, 28}, {0xfffffe3, 28}, {0xfffffe4, 28}, {0xfffffe5, 28},
     {0xfffffe6, 28}, {0xfffffe7, 28}, {0xfffffe8, 28}, {0xffffea, 24}, {0x3ffffffc, 30}, {0xfffffe9, 28},
@@ -59,5 +60,6 @@ inline constexpr HuffmanCode kHuffmanCodes[257] = {
     {0x7ffffe9, 27}, {0x7ffffea, 27}, {0x7ffffeb, 27}, {0xffffffe, 28}, {0x7ffffec, 27}, {0x7ffffed, 27},
     {0x7ffffee, 27}, {0x7ffffef, 27}, {0x7fffff0, 27}, {0x3ffffee, 26}, {0x3fffffff, 30},
 };
+// clang-format on
 
 }  // namespace hpack::detail

@@ -17,6 +17,7 @@ struct StaticField {
 
 inline constexpr std::uint32_t kStaticCount = 61;
 
+// clang-format off
 /// By index; [0] is unused.
 inline constexpr StaticField kStatic[kStaticCount + 1] = {
     {"", ""},
@@ -82,6 +83,7 @@ inline constexpr StaticField kStatic[kStaticCount + 1] = {
     {"via", ""},
     {"www-authenticate", ""},
 };
+// clang-format on
 
 // A perfect hash of the 52 names, found by search; the static_assert below holds it to that.
 constexpr std::size_t kStaticSlots = 128;
@@ -92,7 +94,7 @@ constexpr std::size_t static_slot(const char* name, std::size_t size) noexcept {
 }
 
 struct StaticNames {
-  std::array<std::uint8_t, kStaticSlots> first{};  ///< lowest index with that name, or 0
+  std::array<std::uint8_t, kStaticSlots> first{};       ///< lowest index with that name, or 0
   std::array<std::uint8_t, kStaticCount + 1> values{};  ///< by that index: how many entries share the name
   bool perfect = true;
 };

@@ -22,7 +22,7 @@ struct Entry {
   const char* value = nullptr;  ///< in the arena
   std::uint32_t name_size = 0;
   std::uint32_t value_size = 0;
-  std::uint32_t mark = 0;        ///< the decoder's: what Classify said
+  std::uint32_t mark = 0;         ///< the decoder's: what Classify said
   std::uint32_t static_name = 0;  ///< static index that owns the name's octets, or 0
 
   std::string_view name_view() const noexcept { return {name, name_size}; }

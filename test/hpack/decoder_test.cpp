@@ -15,9 +15,7 @@ Bytes indexed_literal(std::string_view name, std::string_view value) { return wi
 
 }  // namespace
 
-TEST_CASE("RFC 7541 6.1: index 0 is an error") {
-  CHECK(error_of(wire("80")) == DecodeError::bad_index);
-}
+TEST_CASE("RFC 7541 6.1: index 0 is an error") { CHECK(error_of(wire("80")) == DecodeError::bad_index); }
 
 TEST_CASE("RFC 7541 2.3.3: an index past both tables is an error, for a field and for a name") {
   CHECK(error_of(wire("be")) == DecodeError::bad_index);
@@ -74,8 +72,9 @@ TEST_CASE("An error is final") {
 }
 
 TEST_CASE("A block cut off at any octet gives a prefix of its fields, and `truncated` if the cut is inside one") {
-  const Bytes block = wire("3f e1 1f 82 84 41 8c f1e3 c2e5 f23a 6ba0 ab90 f4ff 40 88 25a8 49e9 5ba9 7d7f 89 25a8 49e9 5bb8 e8b4 bf"
-                           "be 00 01 61 01 62 10 01 63 01 64 7e 01 65 0f 2f 01 66");
+  const Bytes block = wire(
+      "3f e1 1f 82 84 41 8c f1e3 c2e5 f23a 6ba0 ab90 f4ff 40 88 25a8 49e9 5ba9 7d7f 89 25a8 49e9 5bb8 e8b4 bf"
+      "be 00 01 61 01 62 10 01 63 01 64 7e 01 65 0f 2f 01 66");
   Decoder whole({});
   const Lines all = decode(whole, block);
   REQUIRE(whole.error() == DecodeError::none);
@@ -109,7 +108,8 @@ TEST_CASE("RFC 7541 6.2.3: a never-indexed field says so, enters no table, and c
   CHECK(again == wire("10 01 61 01 62"));
 }
 
-TEST_CASE("RFC 7541 4.4: an entry larger than the table empties it and is not inserted; the field is given all the same") {
+TEST_CASE(
+    "RFC 7541 4.4: an entry larger than the table empties it and is not inserted; the field is given all the same") {
   for (const std::string_view huge : {std::string_view(kLong), std::string_view(kLong).substr(0, 4096 - 32)}) {
     Decoder decoder({});
     CHECK(decode(decoder, indexed_literal("a", "b")) == Lines{{"a", "b"}});
@@ -158,7 +158,8 @@ TEST_CASE("After drop_views memory does not grow with the rest of the block, and
   Decoder decoder({.allocator = heap.allocator()});
   const std::string name(1000, 'n');
   Bytes block = indexed_literal(name, "0");
-  for (int i = 0; i < 20000; ++i) block = std::move(block) + wire("7e 01") + Bytes{static_cast<std::byte>('0' + i % 10)};
+  for (int i = 0; i < 20000; ++i)
+    block = std::move(block) + wire("7e 01") + Bytes{static_cast<std::byte>('0' + i % 10)};
   const Exact exact(block);
   decoder.begin(exact.view());
   Field field;
@@ -213,7 +214,7 @@ TEST_CASE("RFC 7541 4.2: once a smaller maximum is acknowledged, the next block 
     decode(decoder, wire(block));
     return decoder.error();
   };
-  CHECK(after_lowering("3f c9 07 82") == DecodeError::none);               // 1000
+  CHECK(after_lowering("3f c9 07 82") == DecodeError::none);  // 1000
   CHECK(after_lowering("20 82") == DecodeError::none);
   CHECK(after_lowering("82") == DecodeError::size_update_missing);
   CHECK(after_lowering("3f ca 07 82") == DecodeError::size_update_too_large);  // 1001

@@ -27,6 +27,7 @@ void decode_in_turn(std::uint32_t table_size, const std::vector<Example>& exampl
 
 }  // namespace
 
+// clang-format off
 TEST_CASE("RFC 7541 C.2.1: literal header field with indexing") {
   decode_in_turn(4096, {
     {"400a 6375 7374 6f6d 2d6b 6579 0d63 7573 746f 6d2d 6865 6164 6572",
@@ -205,13 +206,21 @@ TEST_CASE("RFC 7541 C.6: responses with Huffman, evicting at 256 octets") {
   });
 }
 
+// clang-format on
+
 TEST_CASE("RFC 7541 C.4: our encoder writes these very octets") {
   Encoder encoder({});
   const Field first[] = {{":method", "GET"}, {":scheme", "http"}, {":path", "/"}, {":authority", "www.example.com"}};
-  const Field second[] = {{":method", "GET"}, {":scheme", "http"}, {":path", "/"}, {":authority", "www.example.com"},
+  const Field second[] = {{":method", "GET"},
+                          {":scheme", "http"},
+                          {":path", "/"},
+                          {":authority", "www.example.com"},
                           {"cache-control", "no-cache"}};
-  const Field third[] = {{":method", "GET"}, {":scheme", "https"}, {":path", "/index.html"},
-                         {":authority", "www.example.com"}, {"custom-key", "custom-value"}};
+  const Field third[] = {{":method", "GET"},
+                         {":scheme", "https"},
+                         {":path", "/index.html"},
+                         {":authority", "www.example.com"},
+                         {"custom-key", "custom-value"}};
   CHECK(encode(encoder, first) == wire("8286 8441 8cf1 e3c2 e5f2 3a6b a0ab 90f4 ff"));
   CHECK(encode(encoder, second) == wire("8286 84be 5886 a8eb 1064 9cbf"));
   CHECK(encode(encoder, third) == wire("8287 85bf 4088 25a8 49e9 5ba9 7d7f 8925 a849 e95b b8e8 b4bf"));

@@ -10,7 +10,8 @@ namespace {
 
 /// Decodes and touches every octet of every view at the block's end.
 void survive(Decoder& decoder, std::span<const std::byte> block) {
-  for (const Line& line : decode(decoder, block)) CHECK(line.name.size() + line.value.size() <= 2 * 4096 + 2 * block.size());
+  for (const Line& line : decode(decoder, block))
+    CHECK(line.name.size() + line.value.size() <= 2 * 4096 + 2 * block.size());
   CHECK(decoder.table_size() <= decoder.table_capacity());
 }
 
@@ -30,8 +31,12 @@ TEST_CASE("Random octets are decoded or refused, never more") {
 
 TEST_CASE("Mutated blocks are decoded or refused, never more, whether views are kept or dropped") {
   std::mt19937 random(2);
-  const Field fields[] = {{":method", "GET"}, {":path", "/some/where?q=1"}, {"user-agent", "Mozilla/5.0 (X11; Linux)"},
-                          {"x-trace", "0123456789abcdef"}, {"cookie", "short"}, {"accept", "*/*"}};
+  const Field fields[] = {{":method", "GET"},
+                          {":path", "/some/where?q=1"},
+                          {"user-agent", "Mozilla/5.0 (X11; Linux)"},
+                          {"x-trace", "0123456789abcdef"},
+                          {"cookie", "short"},
+                          {"accept", "*/*"}};
   for (int round = 0; round < 10000; ++round) {
     Encoder encoder({.table_cap = 300});
     Decoder decoder({.table_size = 4096});

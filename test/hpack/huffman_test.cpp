@@ -110,8 +110,8 @@ TEST_CASE("RFC 7541 5.2: padding is one to seven ones, nothing else") {
   for (const std::size_t size : {0u, 1u, 2u, 5u, 7u, 8u, 9u, 16u, 40u}) {
     for (unsigned extra = 0; extra < 8; ++extra) {
       Bits bits;
-      for (std::size_t i = 0; i < size; ++i) bits.put('0');                       // five bits each
-      for (unsigned i = 0; i < extra; ++i) bits.put(' ');                         // six bits each
+      for (std::size_t i = 0; i < size; ++i) bits.put('0');  // five bits each
+      for (unsigned i = 0; i < extra; ++i) bits.put(' ');    // six bits each
       std::string text = std::string(size, '0') + std::string(extra, ' ');
       const auto right = decoded(bits.padded(bits.free));
       REQUIRE(right);

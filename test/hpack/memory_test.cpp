@@ -11,13 +11,15 @@ namespace {
 /// A request whose path and etag change every time, with a field that keeps evicting.
 struct Request {
   explicit Request(int i)
-      : path("/images/" + std::to_string(i * 7919)), tag("tag-" + std::to_string(i)), agent(90, static_cast<char>('a' + i % 26)) {}
+      : path("/images/" + std::to_string(i * 7919)),
+        tag("tag-" + std::to_string(i)),
+        agent(90, static_cast<char>('a' + i % 26)) {}
   std::string path;
   std::string tag;
   std::string agent;
   std::vector<Field> fields() const {
-    return {{":method", "GET"}, {":path", path}, {":authority", "www.example.com"}, {"user-agent", agent}, {"etag", tag},
-            {"x-changing", tag}, {"authorization", "secret"}};
+    return {{":method", "GET"}, {":path", path},     {":authority", "www.example.com"}, {"user-agent", agent},
+            {"etag", tag},      {"x-changing", tag}, {"authorization", "secret"}};
   }
 };
 
