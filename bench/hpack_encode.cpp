@@ -47,16 +47,17 @@ class HpackEncode : public Task {
 
   std::size_t encode(Lists& lists) {
     typename Engine::Encoder encoder;
+    return encode_all(encoder, lists);
+  }
+
+  std::size_t encode_all(typename Engine::Encoder& encoder, Lists& lists) {
     std::size_t wire_bytes = 0;
-    for (std::size_t i = 0; i < lists.size(); ++i) {
-      if (i == lists.size() / 2) this->warm_.start();
-      wire_bytes += encoder.encode(lists[i], out_);
-    }
-    this->warm_.stop();
+    for (auto& list : lists) wire_bytes += encoder.encode(list, out_);
     return wire_bytes;
   }
 
-  // Once, before any run: what comes out is decoded again.
+  // Once, before any run: what comes out is decoded again. Then twice more with the same encoder: the
+  // last time it meets a table that it left just so, which is how the heap calls of a warm one are counted.
   void round_trip() {
     for (std::size_t i = 0; i < stories_.size(); ++i) {
       typename Engine::Encoder encoder;
@@ -71,6 +72,10 @@ class HpackEncode : public Task {
         });
         require(next == stories_[i][j].fields.end(), "a field is missing");
       }
+      encode_all(encoder, lists_[i]);
+      this->warm_.start();
+      encode_all(encoder, lists_[i]);
+      this->warm_.stop();
     }
   }
 

@@ -38,12 +38,11 @@ void measure(benchmark::State& state, const Workload& workload) {
     task->run(workload.ops);  // a first run warms up and shows that the result is right before the clock starts
 
     const auto heap_before = heap::calls();
-    const auto warm_before = task->warm_heap_calls();
     std::size_t ops = 0;
     for (auto _ : state) ops += task->run(workload.ops);
     const auto per_op = [&](std::uint64_t calls) { return static_cast<double>(calls) / static_cast<double>(ops); };
     state.counters["heap"] = per_op(heap::calls() - heap_before);
-    state.counters["heap_warm"] = per_op(task->warm_heap_calls() - warm_before);
+    state.counters["heap_warm"] = static_cast<double>(task->warm_heap_calls());
     for (const auto& figure : task->figures()) state.counters[figure.name] = figure.value;
     state.SetItemsProcessed(static_cast<std::int64_t>(ops));
   } catch (const WrongResult& wrong) {
@@ -85,7 +84,7 @@ int main(int count, char** arguments) {
   }
   for_each_engine([]<class Engine>() { benchmark::AddCustomContext(Engine::kName, Engine::version()); });
   for (const auto& workload : all) {
-    benchmark::RegisterBenchmark(full_name(workload).c_str(), &measure, workload)->Unit(benchmark::kMillisecond);
+    benchmark::RegisterBenchmark(full_name(workload).c_str(), &measure, workload);
   }
   benchmark::Initialize(&count, arguments);
   if (benchmark::ReportUnrecognizedArguments(count, arguments)) return 2;

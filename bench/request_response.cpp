@@ -5,11 +5,13 @@
 namespace bench {
 namespace {
 
+constexpr std::size_t kWarmUp = 1000;
+
 template <class Engine>
 class RequestResponse : public Task {
  public:
   RequestResponse(std::size_t body_bytes, std::size_t concurrency) : pair_(body_bytes), concurrency_(concurrency) {
-    pair_.run_requests(2 * kVariants, concurrency);
+    pair_.run_requests(kWarmUp, concurrency);
   }
 
   std::size_t run(std::size_t ops) override {

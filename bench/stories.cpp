@@ -22,12 +22,15 @@ struct Token {
 std::string unescaped(std::string_view raw) {
   std::string text;
   for (std::size_t i = 0; i < raw.size(); ++i) {
-    if (raw[i] == '\\') {
-      ++i;
-      require(i < raw.size() && std::string_view("\"/\\").find(raw[i]) != std::string_view::npos,
-              "a story has an escape that none should have");
+    if (raw[i] != '\\') {
+      text += raw[i];
+    } else if (raw.substr(i, 4) == "\\u00") {  // Go writes some ASCII characters so
+      text += static_cast<char>(std::stoi(std::string(raw.substr(i + 4, 2)), nullptr, 16));
+      i += 5;
+    } else {
+      text += raw.at(++i);
+      require(std::string_view("\"/\\").find(text.back()) != std::string_view::npos, "an escape that no story has");
     }
-    text += raw[i];
   }
   return text;
 }

@@ -39,7 +39,7 @@ class Task {
   virtual std::size_t run(std::size_t ops) = 0;
   virtual std::vector<Figure> figures() const { return {}; }
 
-  /// Heap calls in the parts of all runs in which an engine has seen everything that is to come.
+  /// Heap calls so far, setting up included, where an engine has seen everything that is to come.
   std::uint64_t warm_heap_calls() const { return warm_.calls(); }
 
  protected:

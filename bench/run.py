@@ -1,0 +1,221 @@
+#!/usr/bin/python3
+"""Runs the workloads and prints one table: our engine beside libnghttp2, where that was found.
+
+    run.py --build DIR [--quick] [--filter REGEX] [--repeat N] [--no-instructions] [--json FILE]
+
+Time is CPU time, the median of several runs in which the engines take turns. Instructions come from callgrind, as the
+difference between a run of N and one of 2N operations, so that setting up cancels out. Heap calls are malloc, calloc and
+realloc, opening the session or table included. The exit code is 1 if a workload gave a wrong result, or if our engine called the
+heap where everything is warm; no time is ever a reason to fail.
+"""
+import argparse
+import concurrent.futures
+import json
+import os
+import platform
+import re
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+
+OURS, THEIRS, MACHINE = "h2core", "nghttp2", "machine"
+
+# What --quick counts instructions of; it times all.
+QUICK = re.compile(r"hpack_decode/nghttp2$|hpack_encode|frame_parse/(data64|ping)$|server_requests|"
+                   r"request_response/body0/conc10$")
+
+# callgrind counts `rep movsb` as one instruction per byte; with this, large copies are vector loops.
+NO_REP_MOVSB = "glibc.cpu.x86_rep_movsb_threshold=1000000000"
+
+
+class Failed(Exception):
+    pass
+
+
+def said(command, **more):
+    done = subprocess.run(command, capture_output=True, text=True, **more)
+    if done.returncode != 0:
+        raise Failed(f"{' '.join(command)}\n{done.stdout}{done.stderr}")
+    return done.stdout, done.stderr
+
+
+def workloads(program, pattern):
+    """[(name, engine, operations to count instructions of)], without those that the pattern leaves out."""
+    lines = [line.split() for line in said([program, "--list"])[0].splitlines()]
+    return [(name, engine, int(ops)) for name, engine, ops in lines if pattern.search(name)]
+
+
+def timed(program, chosen, seconds, repeat):
+    """{(name, engine): {"ns": median, "spread": ..., "heap": ..., ...}} and what Google Benchmark says of the machine."""
+    samples, context = {}, {}
+    only = "^(" + "|".join(f"{name}/{engine}" for name, engine, _ in chosen) + ")$"
+    for turn in range(repeat):
+        progress(f"run {turn + 1} of {repeat}")
+        with tempfile.NamedTemporaryFile(suffix=".json") as out:
+            said([program, f"--benchmark_filter={only}", f"--benchmark_min_time={seconds}",
+                  f"--benchmark_out={out.name}", "--benchmark_out_format=json"])
+            result = json.load(out)
+        context = result["context"]
+        for run in result["benchmarks"]:
+            if run.get("error_occurred"):
+                raise Failed(f"{run['name']}: {run['error_message']}")
+            samples.setdefault(tuple(run["name"].rsplit("/", 1)), []).append(run)
+
+    figures = {}
+    for key, runs in samples.items():
+        times = sorted(1e9 / run["items_per_second"] for run in runs)
+        last = runs[-1]
+        figures[key] = {"ns": statistics.median(times), "spread": times[-1] / times[0] - 1,
+                        "heap": last["heap"], "heap_warm": max(run["heap_warm"] for run in runs)}
+        for name in ("ratio", "wire_bytes", "text_bytes", "held_bytes", "held_blocks"):
+            if name in last:
+                figures[key][name] = last[name]
+    return figures, context
+
+
+def counted(program, chosen):
+    """{(name, engine): instructions per operation}. Other load does not disturb these, so all cores are used."""
+    def collected(name, engine, ops):
+        command = ["valgrind", "--tool=callgrind", "--callgrind-out-file=/dev/null", program,
+                   "--only", f"{name}/{engine}", "--ops", str(ops)]
+        out, log = said(command, env={**os.environ, "GLIBC_TUNABLES": NO_REP_MOVSB})
+        return int(out.split()[-1]), int(re.search(r"Collected\s*:\s*(\d+)", log)[1])
+
+    def one(name, engine, ops):
+        done, instructions = collected(name, engine, ops)
+        done_twice, instructions_twice = collected(name, engine, 2 * ops)
+        progress(f"instructions of {name}/{engine}")
+        return (name, engine), (instructions_twice - instructions) / (done_twice - done)
+
+    with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
+        # Those that take long to set up come last in the list; start with them.
+        return dict(pool.map(lambda each: one(*each), reversed(chosen)))
+
+
+def progress(text):
+    if sys.stderr.isatty():
+        print(f"\r\x1b[K{text}", end="", file=sys.stderr, flush=True)
+
+
+def text_of(value, digits=0):
+    return "" if value is None else f"{value:,.{digits}f}".replace(",", " ")
+
+
+def heap_text(value):
+    return "" if value is None else "0" if value == 0 else f"{value:.2g}" if value < 0.1 else f"{value:.1f}"
+
+
+def note(ours, theirs):
+    """What belongs to a row beside time: compression, and the rate of the bytes that a user thinks in."""
+    notes = []
+    if "ratio" in ours:
+        notes.append("compression " + " / ".join(f"{each['ratio']:.4f}" for each in (ours, theirs) if each))
+    if "wire_bytes" in ours:
+        notes.append("wire bytes " + " / ".join(text_of(each["wire_bytes"], 1) for each in (ours, theirs) if each))
+    if "text_bytes" in ours:
+        notes.append(f"{text_of(ours['text_bytes'] / ours['ns'] * 1000)} MB/s")
+    return ", ".join(notes)
+
+
+def table(heads, rows):
+    widths = [max(len(row[i]) for row in [heads, *rows]) for i in range(len(heads))]
+    for row in [heads, *rows]:
+        cells = [cell.ljust(width) if i in (0, len(row) - 1) else cell.rjust(width)
+                 for i, (cell, width) in enumerate(zip(row, widths))]
+        print("  ".join(cells).rstrip())
+    print()
+
+
+def print_tables(figures, beside):
+    names = list(dict.fromkeys(name for name, _ in figures))
+    rows, held = [], []
+    for name in names:
+        ours = figures.get((name, OURS)) or figures.get((name, MACHINE))
+        theirs = figures.get((name, THEIRS), {})
+        if "held_bytes" in ours:
+            held.append([name, text_of(ours["held_bytes"]), heap_text(ours["held_blocks"])])
+            if beside:
+                held[-1] += [text_of(theirs["held_bytes"]), heap_text(theirs["held_blocks"]),
+                             f"{theirs['held_bytes'] / max(ours['held_bytes'], 1):.2f}x"]
+            continue
+        ratio = f"{theirs['ns'] / ours['ns']:.2f}x" if theirs else ""
+        row = [name, text_of(ours["ns"], 1), text_of(theirs.get("ns"), 1), ratio, text_of(ours.get("instructions")),
+               text_of(theirs.get("instructions")), heap_text(ours.get("heap")), heap_text(theirs.get("heap")),
+               note(ours, theirs)]
+        rows.append(row if beside else [row[0], row[1], row[4], row[6], row[8]])
+    if rows:
+        table(["workload", "ns/op", "nghttp2", "ratio", "instr/op", "nghttp2", "heap/op", "nghttp2", ""] if beside else
+              ["workload", "ns/op", "instr/op", "heap/op", ""], rows)
+    if held:
+        table(["memory", "bytes", "blocks", "nghttp2", "blocks", "ratio"] if beside else ["memory", "bytes", "blocks"],
+              held)
+    scaling(figures)
+
+
+def scaling(figures):
+    """How much a request costs among 100,000 streams, against one among 1,000."""
+    for kind in ("active", "idle"):
+        for engine in (OURS, THEIRS):
+            few = figures.get((f"scaling/{kind}1000", engine))
+            many = figures.get((f"scaling/{kind}100000", engine))
+            if few and many:
+                line = f"{kind} 100 000 streams against 1 000, {engine}: time {many['ns'] / few['ns']:.2f}x"
+                if "instructions" in few and "instructions" in many:
+                    line += f", instructions {many['instructions'] / few['instructions']:.2f}x"
+                print(line)
+
+
+def machine(context):
+    model = re.search(r"model name\s*:\s*(.*)", open("/proc/cpuinfo").read())
+    libraries = ", ".join(str(context[each]) for each in (THEIRS,) if each in context)
+    return {"processor": model[1] if model else platform.machine(), "cores": os.cpu_count(),
+            "system": platform.platform(), "libraries": libraries, "load": context.get("load_avg")}
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--build", required=True, help="build folder with bench/workloads")
+    parser.add_argument("--quick", action="store_true", help="short runs, instructions of a few workloads only")
+    parser.add_argument("--filter", default="", help="only workloads whose name matches this regular expression")
+    parser.add_argument("--repeat", type=int, help="how many runs the median is taken of")
+    parser.add_argument("--no-instructions", action="store_true", help="leave callgrind out")
+    parser.add_argument("--json", help="writes everything to this file, too")
+    options = parser.parse_args()
+
+    program = os.path.join(options.build, "bench", "workloads")
+    chosen = workloads(program, re.compile(options.filter))
+    if not chosen:
+        raise Failed(f"no workload matches {options.filter}")
+    repeat = options.repeat or (3 if options.quick else 7)
+    figures, context = timed(program, chosen, 0.03 if options.quick else 0.2, repeat)
+
+    if shutil.which("valgrind") and not options.no_instructions:
+        to_count = [each for each in chosen if each[2] and (not options.quick or QUICK.search(each[0]))]
+        for key, instructions in counted(program, to_count).items():
+            figures[key]["instructions"] = instructions
+    progress("")
+
+    about = machine(context)
+    print(f"{about['processor']}, {about['cores']} cores; {about['libraries'] or 'no libnghttp2'}; "
+          f"CPU time, median of {repeat} runs; ratio = nghttp2 / h2core, above 1 is faster\n")
+    print_tables(figures, any(engine == THEIRS for _, engine in figures))
+    if not any(name.startswith("hpack") for name, _ in figures) and not options.filter:
+        print("skipped: hpack and Huffman workloads, for want of the stories of hpack-test-case")
+    if options.json:
+        with open(options.json, "w") as out:
+            rows = [{"workload": name, "engine": engine, **figure} for (name, engine), figure in figures.items()]
+            json.dump({"machine": about, "repeat": repeat, "workloads": rows}, out, indent=1)
+
+    broken = [(name, figure["heap_warm"]) for (name, engine), figure in figures.items()
+              if engine == OURS and figure["heap_warm"] > 0]
+    for name, calls in broken:
+        print(f"heap calls where there should be none: {name}, {calls:.0f} while warm")
+    return 1 if broken else 0
+
+
+try:
+    sys.exit(main())
+except Failed as failure:
+    sys.exit(f"bench: {failure}")
