@@ -76,6 +76,9 @@ std::optional<Event> SecureConnection::next_inner_event() noexcept {
   ByteView none;
   ByteView& source = phase_ == Phase::h2 ? plaintext_ : none;
   while (auto event = http2_.receive(source)) {
+    // Requests that waited for the handshake are encoded, but no byte of them has left: safe to send anywhere.
+    auto* const closed = std::get_if<h2::StreamClosed>(&*event);
+    if (closed != nullptr && !http2_polled_ && role_ == h2::Role::client) closed->verdict = h2::Verdict::never_sent;
     if (phase_ <= Phase::h2 || concerns_a_stream(*event)) return Event{*std::move(event)};
   }
   return std::nullopt;
@@ -198,6 +201,7 @@ void SecureConnection::encrypt(std::size_t max_bytes) noexcept {
       break;
     }
     ByteView slices[64];
+    http2_polled_ = true;
     const std::size_t count = http2_.poll_output(slices, kRecordBytes);
     std::size_t gathered = 0;
     for (const ByteView slice : std::span{slices, count}) {
@@ -259,6 +263,7 @@ bool SecureConnection::linger_is_over() const noexcept { return now_.has_value()
 h2::TransportWish SecureConnection::transport_wish() const noexcept {
   using Wish = h2::TransportWish;
   if (lost_ || linger_is_over()) return Wish::close;
+  if (has_output()) return Wish::open;
   const bool hung_up = peer_closed_ || channel_.at_eof();
   switch (phase_) {
     case Phase::handshake: return Wish::open;

@@ -70,6 +70,7 @@ class SecureConnection {
 
   H2CORE_API bool has_event() const noexcept;
   H2CORE_API bool has_output() const noexcept;
+  /// `open` while output waits; then as `h2::Connection::transport_wish`. A failed connection waits two seconds for the peer.
   H2CORE_API h2::TransportWish transport_wish() const noexcept;
   H2CORE_API void advance_time(h2::TimePoint now) noexcept;
   H2CORE_API std::optional<h2::TimePoint> deadline() const noexcept;
@@ -130,6 +131,7 @@ class SecureConnection {
   bool preface_settled_ = true;
   bool peer_closed_ = false;
   bool lost_ = false;
+  bool http2_polled_ = false;
   bool close_wanted_ = false;
   bool close_sent_ = false;
   bool memory_held_ = true;  // buffers that an idle connection gives back

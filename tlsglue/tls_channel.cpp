@@ -86,6 +86,7 @@ struct ChannelState {
   std::size_t first_seen = 0;
   unsigned idle_messages = 0;
   int alert_sent = -1, alert_received = -1;  // fatal ones
+  const char* renegotiation = nullptr;       // what the peer tried
   bool first_settled = false;
   bool handshake_done = false;
   bool counted = false;  // its end is in the counters
@@ -96,7 +97,6 @@ struct ChannelState {
   bool eof = false;
   bool close_sent = false;
   bool lost = false;
-  bool renegotiating = false;  // the peer tried
   bool out_of_memory = false;  // inside a hook
 };
 
@@ -141,8 +141,10 @@ void on_message(int sent, int, int content, const void* bytes, std::size_t size,
   if (sent != 0 || content != SSL3_RT_HANDSHAKE || size == 0 || !state.handshake_done) return;
   ++state.idle_messages;
   const int type = octets[0];
-  if (type == SSL3_MT_CLIENT_HELLO || type == SSL3_MT_HELLO_REQUEST || type == SSL3_MT_CERTIFICATE_REQUEST) {
-    state.renegotiating = true;
+  if (type == SSL3_MT_CLIENT_HELLO || type == SSL3_MT_HELLO_REQUEST) {
+    state.renegotiation = "the peer tried to renegotiate (RFC 9113 9.2.1)";
+  } else if (type == SSL3_MT_CERTIFICATE_REQUEST) {
+    state.renegotiation = "the peer asked for a certificate after the handshake (RFC 9113 9.2.3)";
   }
 }
 
@@ -300,9 +302,9 @@ TlsOutcome ChannelState::read() noexcept {
     fail_from_library();
     return {};
   }
-  if (renegotiating) {
+  if (renegotiation != nullptr) {
     count(context.counters.renegotiations);
-    fail(TlsFailureKind::renegotiation, TlsLayer::policy, "the peer tried to renegotiate (RFC 9113 9.2.1)");
+    fail(TlsFailureKind::renegotiation, TlsLayer::policy, renegotiation);
     return {};
   }
   if (verdict == SSL_ERROR_ZERO_RETURN) {
@@ -484,11 +486,10 @@ void ChannelState::fail_from_library() noexcept {
     sentence.append(", ");
     sentence.append(SSL_alert_desc_string_long(alert));
   }
-  if (renegotiating) {
+  if (renegotiation != nullptr) {
     sentence = {};
     count(context.counters.renegotiations);
-    return fail(TlsFailureKind::renegotiation, TlsLayer::policy,
-                "the peer asked for authentication after the handshake (RFC 9113 9.2.3)",
+    return fail(TlsFailureKind::renegotiation, TlsLayer::policy, renegotiation,
                 static_cast<std::uint8_t>(std::max(alert, 0)));
   }
   if (alert < 0) return fail(TlsFailureKind::protocol_error, layer, reason != nullptr ? reason : "protocol error");
@@ -572,7 +573,10 @@ TlsChannel::TlsChannel(TlsContext& context, const PeerName& peer) noexcept
   const TlsSession* session = peer.session;
   if (session != nullptr && session->session_ != nullptr && state.server_name.view() == session->name_ &&
       (session->verified_ || !state.context.verifies)) {
-    SSL_set_session(state.ssl, session->session_);
+    // A copy: OpenSSL marks a session as spent once the server has sent a newer one.
+    SSL_SESSION* copy = SSL_SESSION_dup(session->session_);
+    if (copy != nullptr) SSL_set_session(state.ssl, copy);
+    SSL_SESSION_free(copy);
   }
   detail::note_offered(state, state.context.alpn, state.context.alpn_bytes);
   static_cast<void>(state.shake_hands());  // there is no input yet: only the ClientHello can come of it

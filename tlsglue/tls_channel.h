@@ -28,7 +28,7 @@ inline constexpr std::size_t kMaxWaitingCiphertext = std::size_t{64} * 1024;
 /// For clients; a server leaves all of it empty.
 struct PeerName {
   /// Host name (sent as SNI, and verified) or IP address (verified, never sent: RFC 6066 3). A client that verifies needs it.
-  std::string_view server_name;
+  std::string_view server_name{};
   /// From an earlier channel to the same name; null or unfit ones mean a full handshake. May be used again.
   const TlsSession* session = nullptr;
 };

@@ -30,16 +30,16 @@ enum class Resumption : std::uint8_t { on, off };
 
 /// A certificate chain, leaf first, and its key; each as a PEM file or as PEM text. Text wins where both are given.
 struct Credentials {
-  std::string_view certificate_file, key_file;
-  std::string_view certificate_pem, key_pem;
+  std::string_view certificate_file{}, key_file{};
+  std::string_view certificate_pem{}, key_pem{};
 };
 
 /// Views are read during `make()` only.
 struct TlsConfig {
   Role role = Role::server;
-  Credentials credentials{};  ///< a server's, and a client's that authenticates itself
-  std::string_view ca_file;   ///< whom to trust; without file and text, the system's store
-  std::string_view ca_pem;
+  Credentials credentials{};   ///< a server's, and a client's that authenticates itself
+  std::string_view ca_file{};  ///< whom to trust; without file and text, the system's store
+  std::string_view ca_pem{};
   Verify verify = Verify::by_role;
   AlpnPolicy alpn{};
   TlsVersion min_version = TlsVersion::tls12;  ///< RFC 9113 9.2

@@ -24,8 +24,9 @@ struct NamedCertificate {
 // One row per counter, so that the snapshot and the store cannot drift apart.
 #define TLSGLUE_COUNTERS(X)                                                                                    \
   X(connections)                                                                                               \
-  X(handshakes_done) X(handshakes_failed) X(resumed) X(alpn_h2) X(alpn_http11) X(alpn_other) X(alpn_none_sent) \
-      X(alpn_no_overlap) X(alpn_undecided) X(none_sent_rejected) X(not_tls) X(closed) X(truncated) X(renegotiations)
+  X(handshakes_done)                                                                                           \
+  X(handshakes_failed) X(resumed) X(alpn_h2) X(alpn_http11) X(alpn_other) X(alpn_none_sent) X(alpn_no_overlap) \
+      X(alpn_undecided) X(none_sent_rejected) X(not_tls) X(closed) X(truncated) X(renegotiations)
 
 struct AtomicCounters {
 #define X(row) std::atomic<std::uint64_t> row{0};
@@ -58,6 +59,6 @@ BIO_METHOD* make_bio_method() noexcept;
 void install_channel_hooks(SSL_CTX* context, Role role, Resumption resumption) noexcept;
 
 /// RFC 9113 9.2.2 as an allow list: ephemeral key exchange, a certificate, AEAD. TLS 1.3 has nothing else (9.2.3).
-H2CORE_API bool is_suite_allowed(const SSL_CIPHER* cipher) noexcept;
+bool is_suite_allowed(const SSL_CIPHER* cipher) noexcept;
 
 }  // namespace tlsglue::detail

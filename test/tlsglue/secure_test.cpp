@@ -1,0 +1,441 @@
+// SecureConnection: HTTP/2 over TLS in memory, and everything that is not HTTP/2 handed through.
+#include <h2core/frame.h>
+
+#include "harness.h"
+
+namespace tlsglue::test {
+namespace {
+
+using namespace std::chrono_literals;
+
+template <class T>
+constexpr bool kIsTls = std::is_same_v<T, HandshakeDone> || std::is_same_v<T, PlaintextReceived> ||
+                        std::is_same_v<T, TlsFailed> || std::is_same_v<T, PeerClosed>;
+
+/// A SecureConnection with the loop of a driver, and a log of what it said.
+struct Driven {
+  Driven(TlsContext& context, h2::Role role, std::string_view name = {}, const h2::Config& base = {})
+      : connection(context, with_role(base, role), {.peer = {.server_name = name}}) {}
+
+  static h2::Config with_role(h2::Config config, h2::Role role) {
+    config.role = role;
+    return config;
+  }
+
+  void feed(ByteView input) {
+    stalled.clear();
+    while (auto event = connection.receive(input)) {
+      note(*event);
+      if (on_event) on_event(*event);
+    }
+    stalled.assign(reinterpret_cast<const char*>(input.data()), input.size());
+  }
+  void eof() {
+    connection.receive_eof();
+    feed({});
+  }
+  std::string take_output() {
+    std::string taken;
+    ByteView slices[4];
+    while (const std::size_t count = connection.poll_output(slices)) {
+      for (std::size_t i = 0; i < count; ++i) taken += text_of(slices[i]);
+      std::size_t bytes = 0;
+      for (std::size_t i = 0; i < count; ++i) bytes += slices[i].size();
+      connection.consume_output(bytes);
+      feed({});
+    }
+    CHECK_FALSE(connection.has_output());
+    return taken;
+  }
+
+  void note(const Event& event) {
+    if (const auto* done = std::get_if<HandshakeDone>(&event)) handshake = *done;
+    if (const auto* text = std::get_if<PlaintextReceived>(&event)) plaintext += text_of(text->data);
+    if (const auto* failed = std::get_if<TlsFailed>(&event)) failures.push_back(failed->failure);
+    if (const auto* closed = std::get_if<PeerClosed>(&event)) closes.push_back(closed->kind);
+    const auto* inner = std::get_if<h2::Event>(&event);
+    if (inner == nullptr) return;
+    if (const auto* request = std::get_if<h2::RequestReceived>(inner)) {
+      paths.emplace_back(request->path);
+      last_stream = request->stream;
+    }
+    if (const auto* response = std::get_if<h2::ResponseReceived>(inner)) statuses.push_back(response->status);
+    if (const auto* data = std::get_if<h2::DataReceived>(inner)) {
+      body += text_of(data->data);
+      connection.http2().consume(data->stream, data->data.size());
+    }
+    if (const auto* sent = std::get_if<h2::DataSent>(inner)) returned.push_back(sent->token.value);
+    if (const auto* closed = std::get_if<h2::StreamClosed>(inner)) verdicts.push_back(closed->verdict);
+    if (const auto* failed = std::get_if<h2::ConnectionFailed>(inner)) violations.push_back(failed->violation);
+    if (const auto* goaway = std::get_if<h2::GoawayReceived>(inner)) goaways.push_back(goaway->code);
+  }
+
+  SecureConnection connection;
+  std::function<void(const Event&)> on_event;
+  std::optional<HandshakeDone> handshake;
+  std::string plaintext, body, stalled;
+  std::vector<std::string> paths;
+  std::vector<std::uint16_t> statuses;
+  std::vector<std::uint64_t> returned;
+  std::vector<TlsFailure> failures;
+  std::vector<CloseKind> closes;
+  std::vector<h2::Verdict> verdicts;
+  std::vector<h2::Violation> violations;
+  std::vector<h2::ErrorCode> goaways;
+  h2::StreamId last_stream;
+};
+
+h2::StreamId get(Driven& client, std::string_view path) {
+  auto sent = client.connection.http2().send_request(
+      {.method = "GET", .scheme = "https", .authority = "localhost", .path = path, .fields = {}, .protocol = {}},
+      h2::EndStream::yes);
+  REQUIRE(sent.has_value());
+  return *sent;
+}
+
+/// Answers every request with `body`, lent.
+void serve(Driven& server, const std::string& body) {
+  server.on_event = [&server, &body](const Event& event) {
+    const auto* inner = std::get_if<h2::Event>(&event);
+    const auto* request = inner != nullptr ? std::get_if<h2::RequestReceived>(inner) : nullptr;
+    if (request == nullptr) return;
+    h2::Connection& http2 = server.connection.http2();
+    REQUIRE(http2.send_response(request->stream, 200, {}, h2::EndStream::no).has_value());
+    REQUIRE(http2.send_data(request->stream, bytes_of(body), h2::Token{request->stream.value}, h2::EndStream::yes)
+                .has_value());
+  };
+}
+
+struct Sides {
+  explicit Sides(const TlsConfig& for_server = server_config(), const TlsConfig& for_client = client_config())
+      : server_context(context(for_server)),
+        client_context(context(for_client)),
+        server(server_context, h2::Role::server),
+        client(client_context, h2::Role::client, "localhost") {}
+  TlsContext server_context, client_context;
+  Driven server, client;
+};
+
+TEST_CASE("a request made before the handshake is answered over TLS, in any cut") {
+  const std::string body(200000, 'b');
+  for (const TlsVersion version : kVersions) {
+    for (const Cut& cut : all_cuts()) {
+      Sides sides{only(server_config(), version), only(client_config(), version)};
+      serve(sides.server, body);
+      get(sides.client, "/one");
+      get(sides.client, "/two");
+      exchange(sides.client, sides.server, cut);
+      REQUIRE(sides.client.handshake.has_value());
+      CHECK(sides.client.handshake->protocol == Protocol::h2);
+      CHECK(sides.server.handshake->alpn == AlpnOutcome::h2);
+      CHECK(sides.server.paths == std::vector<std::string>{"/one", "/two"});
+      CHECK(sides.client.statuses == std::vector<std::uint16_t>{200, 200});
+      CHECK(sides.client.body.size() == 2 * body.size());
+      CHECK(sides.server.returned.size() == 2);
+      CHECK(sides.client.verdicts == std::vector{h2::Verdict::processed, h2::Verdict::processed});
+    }
+  }
+}
+
+TEST_CASE("a shutdown sends GOAWAY, then close_notify, and then wants the transport closed") {
+  Sides sides;
+  const std::string body = "x";
+  serve(sides.server, body);
+  get(sides.client, "/");
+  exchange(sides.client, sides.server);
+  sides.server.connection.http2().shutdown(h2::Shutdown::immediate);
+  exchange(sides.client, sides.server);
+  CHECK(sides.client.goaways == std::vector{h2::ErrorCode::no_error});
+  CHECK(sides.client.closes == std::vector{CloseKind::clean});
+  CHECK(sides.server.connection.transport_wish() != h2::TransportWish::open);
+  CHECK(sides.client.connection.transport_wish() != h2::TransportWish::open);
+  sides.client.eof();
+  sides.server.eof();
+  CHECK(sides.client.closes.size() == 1);
+  CHECK(sides.server.connection.transport_wish() == h2::TransportWish::close);
+  CHECK(sides.client.failures.empty());
+  CHECK(sides.server.failures.empty());
+}
+
+TEST_CASE("EOF without close_notify under h2 is told, and the streams hear of it") {
+  Sides sides;
+  get(sides.client, "/");
+  exchange(sides.client, sides.server);
+  REQUIRE(sides.server.paths.size() == 1);
+  sides.client.eof();
+  CHECK(sides.client.closes == std::vector{CloseKind::truncated});
+  CHECK(sides.client.verdicts == std::vector{h2::Verdict::maybe_processed});
+  CHECK(sides.client_context.counters().truncated == 1);
+}
+
+TEST_CASE(
+    "where http/1.1 is chosen, plaintext is handed through both ways, with back-pressure and both ends' close_notify") {
+  constexpr std::string_view kHttp11Only[] = {kHttp11};
+  TlsConfig old = client_config();
+  old.alpn = {kHttp11Only};
+  Sides sides{server_config(), old};
+  exchange(sides.client, sides.server);
+  CHECK(sides.client.handshake->protocol == Protocol::http11);
+  CHECK(sides.server.handshake->protocol == Protocol::http11);
+  const std::string_view request = "GET / HTTP/1.1\r\nhost: localhost\r\n\r\n";
+  CHECK(sides.client.connection.send_plaintext(bytes_of(request)) == request.size());
+  exchange(sides.client, sides.server);
+  CHECK(sides.server.plaintext == request);
+
+  const std::string response(300000, 'r');
+  std::size_t sent = 0;
+  while (sent < response.size()) {
+    const std::size_t taken = sides.server.connection.send_plaintext(bytes_of(std::string_view{response}.substr(sent)));
+    CHECK(taken <= kMaxWaitingCiphertext + kRecordBytes);
+    sent += taken;
+    if (sent < response.size()) CHECK(sides.server.connection.send_plaintext(bytes_of("x")) == 0);
+    if (sent < response.size()) exchange(sides.server, sides.client);
+    if (taken == 0) break;
+  }
+  sides.server.connection.close();
+  CHECK(sides.server.connection.send_plaintext(bytes_of("x")) == 0);
+  exchange(sides.server, sides.client);
+  CHECK(sides.client.plaintext.size() == response.size());
+  CHECK(sides.client.closes == std::vector{CloseKind::clean});
+  CHECK(sides.server.connection.transport_wish() == h2::TransportWish::shut_down_write);
+  CHECK_FALSE(sides.server.connection.deadline().has_value());
+  sides.client.connection.close();
+  exchange(sides.server, sides.client);
+  CHECK(sides.client.connection.transport_wish() == h2::TransportWish::close);
+  CHECK(sides.server.connection.transport_wish() == h2::TransportWish::close);
+  CHECK(sides.server.violations.empty());
+  CHECK(sides.client.violations.empty());
+}
+
+TEST_CASE("requests that a client queued for h2 end as never sent when http/1.1 is chosen") {
+  constexpr std::string_view kHttp11ThenH2[] = {kHttp11, kH2};
+  TlsConfig old = server_config();
+  old.alpn = {kHttp11ThenH2};
+  Sides sides{old, client_config()};
+  get(sides.client, "/");
+  exchange(sides.client, sides.server);
+  CHECK(sides.client.handshake->protocol == Protocol::http11);
+  CHECK(sides.client.verdicts == std::vector{h2::Verdict::never_sent});
+  CHECK(sides.server.plaintext.empty());
+}
+
+TEST_CASE("a strict client that does not get h2 fails before it writes a byte of a request") {
+  TlsConfig strict = client_config();
+  strict.alpn = AlpnPolicy::h2_only();
+  TlsContext client_context = context(strict);
+  Driven client{client_context, h2::Role::client, "localhost"};
+  get(client, "/secret");
+  RawPeer server{Role::server, [](SSL_CTX*) {}};
+  exchange(client, server);
+  REQUIRE(client.failures.size() == 1);
+  CHECK(client.failures[0].kind == TlsFailureKind::alpn_refused);
+  CHECK_FALSE(client.handshake.has_value());
+  CHECK(client.verdicts == std::vector{h2::Verdict::never_sent});
+  CHECK(server.plaintext.empty());
+  CHECK(SSL_get_shutdown(server.ssl) == SSL_RECEIVED_SHUTDOWN);
+  CHECK(client.connection.transport_wish() == h2::TransportWish::shut_down_write);
+  client.eof();
+  CHECK(client.connection.transport_wish() == h2::TransportWish::close);
+}
+
+TEST_CASE("the alert of a failed handshake is in the output, and the wish is to end") {
+  constexpr std::string_view kHttp11Only[] = {kHttp11};
+  TlsConfig strict = server_config();
+  strict.alpn = AlpnPolicy::h2_only();
+  TlsConfig old = client_config();
+  old.alpn = {kHttp11Only};
+  Sides sides{strict, old};
+  exchange(sides.client, sides.server);
+  REQUIRE(sides.server.failures.size() == 1);
+  CHECK(sides.server.failures[0].alert == 120);
+  REQUIRE(sides.client.failures.size() == 1);
+  CHECK(sides.client.failures[0].alert == 120);
+  CHECK(sides.client.connection.record().alpn == AlpnOutcome::no_overlap);
+  CHECK(sides.server.connection.transport_wish() == h2::TransportWish::shut_down_write);
+}
+
+TEST_CASE("an HTTP/2 preface where http/1.1 was agreed is named, in any cut; what only begins like one is delivered") {
+  const auto send = [](std::string_view text, std::size_t piece) {
+    constexpr std::string_view kHttp11Only[] = {kHttp11};
+    TlsConfig old = client_config();
+    old.alpn = {kHttp11Only};
+    Sides sides{server_config(), old};
+    exchange(sides.client, sides.server);
+    for (std::size_t at = 0; at < text.size(); at += piece) {
+      const std::string_view part = text.substr(at, piece);
+      REQUIRE(sides.client.connection.send_plaintext(bytes_of(part)) == part.size());
+      exchange(sides.client, sides.server);
+    }
+    sides.client.connection.close();
+    exchange(sides.client, sides.server);
+    return std::pair{sides.server.plaintext,
+                     sides.server.failures.empty() ? TlsFailureKind::none : sides.server.failures[0].kind};
+  };
+  for (const std::size_t piece : {std::size_t{1}, std::size_t{5}, std::size_t{100}}) {
+    CHECK(send(h2::kClientPreface, piece) == std::pair{std::string{}, TlsFailureKind::wrong_protocol});
+    for (const std::string_view honest :
+         {"PRI /x HTTP/1.1\r\n\r\n", "POST / HTTP/1.1\r\n\r\n", "GET / HTTP/1.1\r\n\r\n", "PRI * HT"}) {
+      CHECK(send(honest, piece) == std::pair{std::string{honest}, TlsFailureKind::none});
+    }
+  }
+}
+
+TEST_CASE("an HTTP/1.1 request where h2 was agreed is named by h2") {
+  TlsContext server_context = context(server_config());
+  TlsContext client_context = context(client_config());
+  Driven server{server_context, h2::Role::server};
+  End client{client_context, {.server_name = "localhost"}};
+  exchange(client, server);
+  client.send("GET / HTTP/1.1\r\nhost: localhost\r\n\r\n");
+  exchange(client, server);
+  REQUIRE(server.violations.size() == 1);
+  CHECK(h2::describe(server.violations[0]).sentence.find("HTTP/1") != std::string_view::npos);
+  CHECK(client.saw(TlsStatus::close_notify));  // behind the GOAWAY
+}
+
+TEST_CASE("RFC 9113 9.2.1: an attempt to renegotiate ends the connection with PROTOCOL_ERROR") {
+  TlsContext client_context = context(client_config());
+  Driven client{client_context, h2::Role::client, "localhost"};
+  RawPeer server{
+      Role::server, [](SSL_CTX* raw) {
+        SSL_CTX_set_max_proto_version(raw, TLS1_2_VERSION);
+        SSL_CTX_set_alpn_select_cb(
+            raw,
+            [](SSL*, const unsigned char** out, unsigned char* bytes, const unsigned char*, unsigned, void*) {
+              *out = reinterpret_cast<const unsigned char*>("h2");
+              *bytes = 2;
+              return SSL_TLSEXT_ERR_OK;
+            },
+            nullptr);
+      }};
+  get(client, "/");
+  exchange(client, server);
+  REQUIRE(client.handshake.has_value());
+  server.plaintext.clear();
+  SSL_renegotiate(server.ssl);
+  SSL_do_handshake(server.ssl);
+  client.feed(bytes_of(server.take_output()));
+  REQUIRE(client.failures.size() == 1);
+  CHECK(client.failures[0].kind == TlsFailureKind::renegotiation);
+  CHECK(client.verdicts.size() == 1);
+  CHECK(client.connection.has_output());
+  client.take_output();
+  CHECK(client.connection.transport_wish() == h2::TransportWish::shut_down_write);
+  CHECK(client.connection.http2().counters().frames_sent >= 4);  // SETTINGS, HEADERS, ACK or not, GOAWAY
+  client.eof();
+  CHECK(client.connection.transport_wish() == h2::TransportWish::close);
+}
+
+TEST_CASE("the handshake has a deadline, and h2's timers start behind it") {
+  TlsContext server_context = context(server_config());
+  Driven server{server_context, h2::Role::server};
+  const h2::TimePoint start{1000s};
+  CHECK_FALSE(server.connection.deadline().has_value());
+  server.connection.advance_time(start);
+  CHECK(server.connection.deadline() == start + 10s);
+  server.connection.advance_time(start + 9s);
+  CHECK_FALSE(server.connection.has_event());
+  server.connection.advance_time(start + 10s);
+  CHECK(server.connection.has_event());
+  server.feed({});
+  REQUIRE(server.failures.size() == 1);
+  CHECK(server.failures[0].kind == TlsFailureKind::timed_out);
+  CHECK(server.connection.transport_wish() == h2::TransportWish::shut_down_write);
+  server.connection.advance_time(*server.connection.deadline());
+  CHECK(server.connection.transport_wish() == h2::TransportWish::close);
+  CHECK_FALSE(server.connection.deadline().has_value());
+}
+
+TEST_CASE("an idle hour fires nothing, gives buffers back once, and the next request is served") {
+  Sides sides;
+  const std::string body = "x";
+  serve(sides.server, body);
+  h2::TimePoint now{1000s};
+  sides.server.connection.advance_time(now);
+  get(sides.client, "/");
+  exchange(sides.client, sides.server);
+  int wakes = 0;
+  for (sides.server.connection.advance_time(now += 1s); const auto next = sides.server.connection.deadline(); ++wakes) {
+    if (*next > now + 1h) break;
+    REQUIRE(wakes < 10);
+    sides.server.connection.advance_time(*next);
+    sides.server.feed({});
+  }
+  CHECK(wakes <= 2);
+  sides.server.connection.advance_time(now += 1h);
+  sides.server.feed({});
+  get(sides.client, "/again");
+  exchange(sides.client, sides.server);
+  CHECK(sides.client.statuses.size() == 2);
+  CHECK(sides.server.failures.empty());
+  CHECK(sides.server.closes.empty());
+}
+
+TEST_CASE("a lost transport ends handshake, streams and output") {
+  Sides sides;
+  get(sides.client, "/");
+  sides.client.connection.transport_lost();
+  sides.client.feed({});
+  REQUIRE(sides.client.failures.size() == 1);
+  CHECK(sides.client.verdicts == std::vector{h2::Verdict::never_sent});
+  CHECK_FALSE(sides.client.connection.has_output());
+  CHECK(sides.client.connection.transport_wish() == h2::TransportWish::close);
+
+  Sides open;
+  get(open.client, "/");
+  exchange(open.client, open.server);
+  open.client.connection.transport_lost();
+  open.client.feed({});
+  CHECK(open.client.violations.size() == 1);
+  CHECK(open.client.verdicts == std::vector{h2::Verdict::maybe_processed});
+  CHECK(open.client.connection.transport_wish() == h2::TransportWish::close);
+}
+
+TEST_CASE("frames are gathered into records, and only 64 KiB is encrypted ahead") {
+  Sides sides;
+  const std::string body(1 << 20, 'b');
+  serve(sides.server, body);
+  exchange(sides.client, sides.server);
+  // Windows wide open, so that nothing but the ciphertext bound holds the server back.
+  REQUIRE(sides.client.connection.http2().set_window(h2::kConnection, 1 << 24).has_value());
+  const h2::Setting window{h2::SettingId::initial_window_size, 1 << 24};
+  REQUIRE(sides.client.connection.http2().send_settings({&window, 1}).has_value());
+  get(sides.client, "/");
+  Cut whole;
+  carry(sides.client, sides.server, whole);
+  ByteView slices[16];
+  std::size_t waiting = 0;
+  for (int again = 0; again < 3; ++again) {
+    const std::size_t count = sides.server.connection.poll_output(slices, 1 << 20);
+    std::size_t bytes = 0;
+    for (std::size_t i = 0; i < count; ++i) bytes += slices[i].size();
+    CHECK(bytes < kMaxWaitingCiphertext + kRecordBytes + 512);
+    CHECK(bytes > kMaxWaitingCiphertext - kRecordBytes);
+    if (again != 0) CHECK(bytes == waiting);
+    waiting = bytes;
+  }
+  exchange(sides.client, sides.server);
+  CHECK(sides.client.body.size() == body.size());
+}
+
+TEST_CASE("roles of context and configuration must agree, and a connection can be moved") {
+  TlsContext server_context = context(server_config());
+  Driven wrong{server_context, h2::Role::client};
+  wrong.feed({});
+  REQUIRE(wrong.failures.size() == 1);
+  CHECK(wrong.failures[0].layer == TlsLayer::policy);
+
+  Sides sides;
+  get(sides.client, "/");
+  Cut cut{1, 50};
+  carry(sides.client, sides.server, cut);
+  Driven moved{std::move(sides.server)};
+  exchange(sides.client, moved);
+  CHECK(moved.paths == std::vector<std::string>{"/"});
+  SecureConnection target{server_context, {}, {}};
+  target = std::move(moved.connection);
+  CHECK(target.record().alpn == AlpnOutcome::h2);
+}
+
+}  // namespace
+}  // namespace tlsglue::test
