@@ -25,6 +25,14 @@ std::optional<tlsglue::Event> Cleartext::receive(ByteView& input) {
     if (event) return *event;
   }
   if (phase_ == Phase::h2) {
+    if (!early_.empty()) {
+      ByteView early(early_);
+      if (std::optional<h2::Event> event = http2_.receive(early)) {
+        early_.erase(early_.begin(), early_.end() - static_cast<std::ptrdiff_t>(early.size()));
+        return *event;
+      }
+      early_.clear();
+    }
     if (eof_ && !std::exchange(told_eof_, true)) http2_.receive_eof();
     if (std::optional<h2::Event> event = http2_.receive(input)) return *event;
     return std::nullopt;
@@ -67,22 +75,21 @@ void Cleartext::transport_lost() {
 }
 
 std::size_t Cleartext::poll_output(std::span<ByteView> slices) {
-  if (phase_ == Phase::h2 || role_ == h2::Role::client) return http2_.poll_output(slices);
+  const bool h2 = phase_ == Phase::h2 || role_ == h2::Role::client;
+  if (h2 && output_.empty()) return http2_.poll_output(slices);
   if (output_.empty() || slices.empty()) return 0;
   slices[0] = output_;
   return 1;
 }
 
 void Cleartext::consume_output(std::size_t bytes) {
-  if (phase_ == Phase::h2 || role_ == h2::Role::client) {
-    http2_.consume_output(bytes);
-  } else {
-    output_.erase(output_.begin(), output_.begin() + static_cast<std::ptrdiff_t>(bytes));
-  }
+  if (output_.empty()) return http2_.consume_output(bytes);
+  output_.erase(output_.begin(), output_.begin() + static_cast<std::ptrdiff_t>(bytes));
 }
 
 bool Cleartext::has_output() const {
-  return phase_ == Phase::h2 || role_ == h2::Role::client ? http2_.has_output() : !output_.empty();
+  const bool h2 = phase_ == Phase::h2 || role_ == h2::Role::client;
+  return !output_.empty() || (h2 && http2_.has_output());
 }
 
 h2::TransportWish Cleartext::transport_wish() const {
@@ -108,6 +115,12 @@ std::size_t Cleartext::send_plaintext(ByteView data) {
   const std::size_t bytes = std::min(data.size(), kMaxWaiting - output_.size());
   output_.insert(output_.end(), data.begin(), data.begin() + static_cast<std::ptrdiff_t>(bytes));
   return bytes;
+}
+
+h2::Result<h2::StreamId> Cleartext::upgrade(const h2::Request& request, ByteView http2_settings, ByteView rest) {
+  phase_ = Phase::h2;
+  early_.assign(rest.begin(), rest.end());
+  return http2_.begin_upgraded(request, http2_settings);
 }
 
 }  // namespace tools

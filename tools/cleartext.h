@@ -31,6 +31,9 @@ class Cleartext {
   std::optional<h2::TimePoint> deadline() const;
 
   std::size_t send_plaintext(ByteView data);
+  /// Goes on in HTTP/2 behind the plaintext that waits, which ends with the 101 response (RFC 7540 3.2). `rest` is what
+  /// came behind the request.
+  h2::Result<h2::StreamId> upgrade(const h2::Request& request, ByteView http2_settings, ByteView rest);
   void close() { close_wanted_ = true; }
 
  private:
@@ -45,6 +48,7 @@ class Cleartext {
   std::size_t matched_ = 0;  // octets of the client preface that came, and are not yet handed on
   std::optional<h2::TimePoint> sniff_until_;
   std::vector<std::byte> output_;  // of plaintext only
+  std::vector<std::byte> early_;   // of the client's preface, behind an upgrade
   bool eof_ = false, close_wanted_ = false, told_eof_ = false;
 };
 

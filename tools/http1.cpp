@@ -4,6 +4,7 @@
 #include <array>
 #include <boost/beast/http.hpp>
 #include <charconv>
+#include <limits>
 
 namespace tools {
 namespace {
@@ -33,6 +34,36 @@ std::string_view path_of(std::string_view target) {
   return path == std::string_view::npos ? "/" : target.substr(path);
 }
 
+/// Whether `item` stands in a comma-separated list.
+bool lists(std::string_view list, std::string_view item) {
+  while (!list.empty()) {
+    const std::size_t comma = std::min(list.find(','), list.size());
+    std::string_view part = list.substr(0, comma);
+    while (part.starts_with(' ') || part.starts_with('\t')) part.remove_prefix(1);
+    while (part.ends_with(' ') || part.ends_with('\t')) part.remove_suffix(1);
+    if (part == item) return true;
+    list.remove_prefix(std::min(comma + 1, list.size()));
+  }
+  return false;
+}
+
+/// RFC 4648 5 without padding, as HTTP2-Settings has it.
+std::optional<std::vector<std::byte>> decode_base64url(std::string_view text) {
+  constexpr std::string_view kDigits = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+  std::vector<std::byte> octets;
+  unsigned bits = 0, value = 0;
+  for (const char c : text) {
+    const std::size_t digit = kDigits.find(c);
+    if (digit == std::string_view::npos) return std::nullopt;
+    value = (value << 6 | static_cast<unsigned>(digit)) & 0xffff;
+    bits += 6;
+    if (bits < 8) continue;
+    bits -= 8;
+    octets.push_back(static_cast<std::byte>(value >> bits & 0xff));
+  }
+  return octets;
+}
+
 }  // namespace
 
 struct Http1::Exchange {
@@ -46,8 +77,8 @@ struct Http1::Exchange {
   bool answered = false, keep_alive = true, chunked = false, response_ended = false, request_ended = false;
 };
 
-Http1::Http1(const Site& site, ConnectionLog& log, h2::TimePoint now)
-    : site_(site), log_(log), now_(now), last_progress_(now) {}
+Http1::Http1(const Site& site, ConnectionLog& log, h2::TimePoint now, H2cUpgrade h2c)
+    : site_(site), log_(log), now_(now), last_progress_(now), h2c_(h2c) {}
 Http1::~Http1() = default;
 
 bool Http1::has_room() const { return finished_ || input_.size() < kMaxWaitingInput; }
@@ -86,7 +117,7 @@ std::optional<h2::TimePoint> Http1::deadline() const {
 }
 
 void Http1::run() {
-  while (!finished_) {
+  while (!finished_ && !upgrade_) {
     bool moved = false;
     if (!exchange_) {
       if (input_.empty() && (eof_ || draining_)) {
@@ -96,7 +127,7 @@ void Http1::run() {
       if (input_.empty()) return;
       exchange_ = std::make_unique<Exchange>();
       exchange_->parser.header_limit(kMaxHeadBytes);
-      exchange_->parser.body_limit(boost::none);
+      exchange_->parser.body_limit(std::numeric_limits<std::uint64_t>::max());
       exchange_->began = now_;
       ++count_;
     }
@@ -151,6 +182,7 @@ void Http1::answer() {
   std::vector<h2::Field> fields;
   for (const auto& field : request) fields.push_back({names[fields.size()], view(field.value())});
   x.head_fields = fields.size();
+  if (h2c_ == H2cUpgrade::yes && x.parser.is_done() && answer_upgrade(fields)) return;
 
   Question question;
   question.method = x.method;
@@ -176,6 +208,40 @@ void Http1::answer() {
   if (x.keep_alive && request.version() < 11) head.emplace_back("connection", "keep-alive");
   write_head(x.answer.status, head);
   if (!x.answer.content) x.response_ended = true;
+}
+
+/// RFC 7540 3.2: exactly one HTTP2-Settings, and Connection names both fields. Otherwise Upgrade is ignored.
+bool Http1::answer_upgrade(std::span<const h2::Field> fields) {
+  std::string_view settings, host;
+  std::string connection, protocols;
+  int count = 0;
+  Upgrade upgrade;
+  for (const h2::Field& field : fields) {
+    if (field.name == "http2-settings") {
+      settings = field.value;
+      ++count;
+    } else if (field.name == "connection") {
+      connection.append(",").append(lower_case(field.value));
+    } else if (field.name == "upgrade") {
+      protocols.append(",").append(field.value);
+    } else if (field.name == "host") {
+      host = field.value;
+    } else {
+      upgrade.fields.emplace_back(field.name, field.value);
+    }
+  }
+  std::optional<std::vector<std::byte>> payload = decode_base64url(settings);
+  if (count != 1 || !payload || payload->size() % 6 != 0 || !lists(protocols, "h2c") || !lists(connection, "upgrade") ||
+      !lists(connection, "http2-settings")) {
+    return false;
+  }
+  upgrade.method = exchange_->method;
+  upgrade.authority = host;
+  upgrade.path = exchange_->path;
+  upgrade.settings = std::move(*payload);
+  upgrade_ = std::move(upgrade);
+  output_ += "HTTP/1.1 101 Switching Protocols\r\nconnection: upgrade\r\nupgrade: h2c\r\n\r\n";
+  return true;
 }
 
 bool Http1::read_body() {

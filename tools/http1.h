@@ -12,9 +12,18 @@
 
 namespace tools {
 
+enum class H2cUpgrade : std::uint8_t { no, yes };
+
 class Http1 {
  public:
-  Http1(const Site& site, ConnectionLog& log, h2::TimePoint now);
+  /// A request that asked to go on in HTTP/2, and got a 101.
+  struct Upgrade {
+    std::string method, authority, path;
+    std::vector<NameValue> fields;
+    std::vector<std::byte> settings;  ///< the payload of a SETTINGS frame
+  };
+
+  Http1(const Site& site, ConnectionLog& log, h2::TimePoint now, H2cUpgrade h2c = H2cUpgrade::no);
   ~Http1();
 
   /// False while a client is ahead of us: take output first.
@@ -26,6 +35,9 @@ class Http1 {
   void run();
   h2::ByteView output() const { return std::as_bytes(std::span(output_)).subspan(output_front_); }
   void consume_output(std::size_t bytes);
+  /// Set once: nothing more is read here, and `input()` is what came behind the request.
+  const std::optional<Upgrade>& upgrade() const { return upgrade_; }
+  h2::ByteView input() const { return input_; }
   /// Nothing more comes out once `output()` is empty.
   bool finished() const { return finished_; }
 
@@ -41,6 +53,7 @@ class Http1 {
   bool read_body();
   bool write_body();
   void answer();
+  bool answer_upgrade(std::span<const h2::Field> fields);
   void refuse(unsigned status, std::string_view words);
   void write_head(unsigned status, const std::vector<NameValue>& fields);
   void write_piece(h2::ByteView bytes);
@@ -55,6 +68,8 @@ class Http1 {
   std::unique_ptr<Exchange> exchange_;
   std::uint32_t count_ = 0;
   h2::TimePoint now_, last_progress_;
+  H2cUpgrade h2c_;
+  std::optional<Upgrade> upgrade_;
   bool eof_ = false, draining_ = false, finished_ = false;
 };
 

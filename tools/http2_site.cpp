@@ -13,7 +13,7 @@ void Http2Site::on(const h2::RequestReceived& request) {
   x.self = std::prev(exchanges_.end());
   x.method = request.method;
   x.path = request.path;
-  x.began = now_;
+  x.began = std::chrono::steady_clock::now();
   (void)connection_.set_user(request.stream, &x);
 
   Question question;
@@ -72,7 +72,7 @@ void Http2Site::on(const h2::StreamClosed& closed) {
   if (x == nullptr) return;
   if (x->sender.broken()) log_.error("cannot read what " + printable(x->path) + " names");
   const std::string_view remark = closed.code == h2::ErrorCode::no_error ? std::string_view{} : h2::name(closed.code);
-  log_.request({closed.stream.value, x->method, x->path, x->status, x->sender.sent_bytes(), now_ - x->began, remark});
+  log_.request({closed.stream.value, x->method, x->path, x->status, x->sender.sent_bytes(), std::chrono::steady_clock::now() - x->began, remark});
   exchanges_.erase(x->self);
 }
 

@@ -15,7 +15,8 @@ class Http2Site {
       : connection_(connection), site_(site), log_(log) {}
 
   void on_event(const h2::Event& event);
-  void advance_time(h2::TimePoint now) { now_ = now; }
+  /// A request that came in another way than as an event, whole.
+  void on_request(const h2::RequestReceived& request) { on(request); }
 
  private:
   /// A request and its response, found again by the pointer that the stream carries.
@@ -43,7 +44,6 @@ class Http2Site {
   h2::Connection& connection_;
   const Site& site_;
   ConnectionLog& log_;
-  h2::TimePoint now_;
   std::list<Exchange> exchanges_;
 };
 

@@ -31,6 +31,7 @@ CLI::App* add_serve(CLI::App& app, tools::ServeOptions& options) {
   serve->add_option("--write-ca", options.ca_file, "Saves the self-signed certificate, for clients to trust")
       ->excludes(cert);
   serve->add_option("--root", options.root, "Directory whose files are served");
+  serve->add_flag("--h2c-upgrade", options.h2c_upgrade, "Lets HTTP/1.1 requests upgrade to HTTP/2 without TLS");
   serve->add_option("--threads", options.threads, "Event loops")->check(CLI::Range(1, 256))->capture_default_str();
   serve->add_option("--drain-seconds", options.drain_seconds, "How long open requests may go on after SIGTERM or SIGINT")
       ->check(CLI::Range(0, 3600))

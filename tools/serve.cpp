@@ -39,6 +39,7 @@ struct Shared {
   Log log;
   std::optional<tlsglue::TlsContext> tls;
   h2::Config config = server_config();
+  H2cUpgrade h2c = H2cUpgrade::no;  // in cleartext only
   std::atomic<std::uint64_t> connections{0};
 };
 
@@ -87,7 +88,8 @@ class Worker {
     auto driver = std::make_unique<Driver<Engine>>(loop_, std::move(fd), std::move(engine),
                                                    [this](AnyDriver& ended) { close(ended); });
     ConnectionLog log(shared_.log, ++shared_.connections, std::move(remote), loop_.now());
-    auto served = std::make_unique<Served<Engine>>(driver->engine(), shared_.site, std::move(log), h2_name, loop_.now());
+    auto served = std::make_unique<Served<Engine>>(driver->engine(), shared_.site, std::move(log), h2_name, loop_.now(),
+                                                   std::is_same_v<Engine, Cleartext> ? shared_.h2c : H2cUpgrade::no);
     Driver<Engine>& started = *driver;
     drivers_.emplace(&started, std::move(driver));
     started.start(std::move(served));
@@ -183,6 +185,7 @@ int serve(const ServeOptions& given) {
   }
   raise_descriptor_limit();
   Shared shared{options.root.empty() ? Site() : Site(RootDirectory(options.root)), Log(options.log), {}};
+  if (options.h2c_upgrade) shared.h2c = H2cUpgrade::yes;
   if (options.https_port) shared.tls = make_tls(options);
 
   // This thread keeps to the signals, so that a second one is heard however far the drain has come.

@@ -22,9 +22,10 @@ template <class Engine>
 class Served final : public ServedApplication {
  public:
   /// `h2_name` is what HTTP/2 is called in lines and on the page.
-  Served(Engine& engine, const Site& site, ConnectionLog log, std::string h2_name, h2::TimePoint now)
+  Served(Engine& engine, const Site& site, ConnectionLog log, std::string h2_name, h2::TimePoint now,
+         H2cUpgrade h2c)
       : engine_(engine), site_(site), log_(std::move(log)), h2_name_(std::move(h2_name)),
-        http2_(engine.http2(), site, log_), now_(now) {}
+        http2_(engine.http2(), site, log_), now_(now), h2c_(h2c) {}
   ~Served() override { log_.closed(now_); }
 
   bool ready() const override { return !http1_ || http1_->has_room(); }
@@ -42,12 +43,12 @@ class Served final : public ServedApplication {
       http1_->consume_output(taken);
       http1_->run();
     }
+    if (http1_->upgrade() && http1_->output().empty()) return switch_to_h2();
     if (http1_->finished() && http1_->output().empty()) engine_.close();
   }
 
   void advance_time(h2::TimePoint now) override {
     now_ = now;
-    http2_.advance_time(now);
     if (http1_) http1_->advance_time(now);
   }
 
@@ -63,6 +64,25 @@ class Served final : public ServedApplication {
   }
 
  private:
+  void switch_to_h2() {
+    const std::optional<Http1::Upgrade> upgrade = http1_->upgrade();
+    const h2::ByteView input = http1_->input();
+    const std::vector<std::byte> rest(input.begin(), input.end());
+    http1_.reset();
+    if constexpr (requires { engine_.upgrade(h2::Request{}, rest, rest); }) {
+      log_.opened(h2_name_, "upgraded");
+      h2::Request request{upgrade->method, "http", upgrade->authority, upgrade->path, {}, {}};
+      const auto stream = engine_.upgrade(request, upgrade->settings, rest);
+      if (!stream) {
+        log_.error("cannot upgrade: " + std::string(h2::describe(stream.error())));
+        return engine_.http2().shutdown(h2::Shutdown::immediate);
+      }
+      const std::vector<h2::Field> fields = as_fields(upgrade->fields);
+      http2_.on_request({*stream, request.method, request.scheme, request.authority, request.path, {}, fields,
+                         h2::EndStream::yes});
+    }
+  }
+
   void on(const h2::Event& event) { http2_.on_event(event); }
   void on(const tlsglue::HandshakeDone& done) {
     settled_ = true;
@@ -71,7 +91,7 @@ class Served final : public ServedApplication {
     if (done.resumed) details += " resumed";
     const bool h2 = done.protocol == tlsglue::Protocol::h2;
     log_.opened(h2 ? std::string_view(h2_name_) : tlsglue::name(done.protocol), details);
-    if (!h2) http1_.emplace(site_, log_, now_);
+    if (!h2) http1_.emplace(site_, log_, now_, h2c_);
   }
   void on(const tlsglue::PlaintextReceived& plaintext) {
     if (http1_) http1_->receive(plaintext.data);
@@ -88,6 +108,7 @@ class Served final : public ServedApplication {
   Http2Site http2_;
   std::optional<Http1> http1_;
   h2::TimePoint now_;
+  H2cUpgrade h2c_;
   bool settled_ = false;
 };
 
