@@ -1,0 +1,608 @@
+#include "driver.h"
+
+namespace fuzz {
+
+using namespace h2;
+
+namespace {
+
+constexpr std::size_t kMaxStreams = 64;  // of our own; keeps a run short
+
+std::byte content_at(StreamId stream, std::uint64_t at) {
+  return static_cast<std::byte>((at * 31 + stream.value) & 0xff);
+}
+
+constexpr Field kSomeFields[] = {{"accept", "*/*"},
+                                 {"user-agent", "fuzz"},
+                                 {"content-type", "text/plain"},
+                                 {"cookie", "a=b; c=d"},
+                                 {"authorization", "secret", Indexing::never},
+                                 {"x-long", "0123456789012345678901234567890123456789012345678901234567890123456789"},
+                                 {"te", "trailers"},
+                                 {"x-empty", ""},
+                                 {"Upper", "case"},
+                                 {"connection", "close"},
+                                 {"x-bad", "a\nb"},
+                                 {"content-length", "4"},
+                                 {"content-length", "100"},
+                                 {"host", "example.com"},
+                                 {"priority", "u=1"},
+                                 {"etag", "\"1\""}};
+
+}  // namespace
+
+Driver::Driver(Role role, Input input)
+    : input_(input),
+      memory_((input_.u8() & 7) == 7 ? input_.u8() : ~std::uint32_t{0}),
+      config_(config_of(role, input_, memory_.allocator())),
+      fed_(role),
+      sent_(role) {
+  connection_.emplace(config_);
+}
+
+Config Driver::config_of(Role role, Input& input, const hpack::Allocator& allocator) {
+  Config config;
+  config.role = role;
+  config.allocator = allocator;
+  config.seed = 7;
+  const std::uint8_t options = input.u8();
+  const std::uint8_t sizes = input.u8();
+  if ((options & 1) != 0) config.credit = Credit::automatic;
+  if ((options & 2) != 0) config.deliver_unknown_frames = true;
+  if ((options & 4) != 0) config.settings.enable_connect_protocol = 1;
+  if ((options & 8) != 0) config.idle_timeout = std::chrono::seconds(3);
+  if ((options & 16) != 0) config.keepalive_interval = std::chrono::seconds(2);
+  if ((options & 32) != 0) config.work_budget = 40;
+  if ((options & 64) != 0) config.max_queued_output = 64;
+  if ((options & 128) != 0 && role == Role::client) config.settings.enable_push = 1;
+  if ((sizes & 1) != 0) config.settings.max_concurrent_streams = 2;
+  if ((sizes & 2) != 0) config.settings.initial_window_size = 100;
+  if ((sizes & 4) != 0) config.settings.max_header_list_size = 200;
+  if ((sizes & 8) != 0) config.connection_window = 65535;
+  if ((sizes & 16) != 0) config.copy_bound = 50;
+  if ((sizes & 32) != 0) config.assumed_peer_streams = 1;
+  if ((sizes & 64) != 0) config.settings.header_table_size = 0;
+  if ((sizes & 128) != 0) config.max_continuations = 1;
+  return config;
+}
+
+void Driver::run() {
+  while (!input_.empty()) step(true);
+  finish();
+}
+
+// One call, chosen by the input.
+void Driver::step(bool may_feed) {
+  const std::uint8_t call = input_.u8() & 0x1f;
+  switch (call) {
+    case 0:
+    case 1:
+    case 2: {
+      if (!may_feed) return;
+      const std::size_t size = call == 0 ? input_.u16() : input_.u8();
+      return feed(input_.take(size));
+    }
+    case 3:
+    case 4:
+    case 5:
+    case 6:
+      if (may_feed) feed_frame();
+      return;
+    case 7: return poll();
+    case 8: return take(input_.u8());
+    case 9: return take(input_.u16());
+    case 10:
+    case 11: return credit(input_.u8());
+    case 12: return pass_time(input_.u8());
+    case 13: return pass_time(input_.u8() * 100U);
+    case 14:
+    case 15: return send_head();
+    case 16:
+    case 17: return send_content(true);
+    case 18: return send_content(false);
+    case 19: return send_trailers();
+    case 20: {
+      const StreamId id = some_stream();
+      static_cast<void>(connection_->reset(id, static_cast<ErrorCode>(input_.u8())));
+      return;
+    }
+    case 21: {
+      static_cast<void>(connection_->ping(Token{input_.u8()}));
+      return;
+    }
+    case 22: return send_settings();
+    case 23: {
+      const StreamId id = some_stream();
+      const std::uint32_t window = input_.u32();
+      if (connection_->set_window(id, window)) shrunk_ = true;
+      return;
+    }
+    case 24: {
+      const std::uint8_t how = input_.u8();
+      return connection_->shutdown((how & 1) != 0 ? Shutdown::immediate : Shutdown::graceful,
+                                   std::chrono::milliseconds((how >> 1) * 10), ErrorCode::no_error);
+    }
+    case 25:
+      if (input_.u8() != 0x45) return;  // rarely: it ends much
+      input_ended_ = true;
+      return connection_->receive_eof();
+    case 26:
+      if (input_.u8() != 0x4c) return;
+      input_ended_ = over_ = true;
+      connection_->transport_lost();
+      committed_.clear();
+      committed_bytes_.clear();
+      return;
+    case 27: {
+      const StreamId id = some_stream();
+      void* const user = reinterpret_cast<void*>(next_user_++);
+      if (connection_->set_user(id, user)) streams_[id.value].user = user;
+      return;
+    }
+    default: return poll();
+  }
+}
+
+// ---- input
+
+void Driver::feed(std::span<const std::uint8_t> octets) {
+  const std::size_t size = unread_.size() + octets.size();
+  auto memory = std::make_unique<std::byte[]>(size);
+  std::copy(unread_.begin(), unread_.end(), memory.get());
+  if (!octets.empty()) std::memcpy(memory.get() + unread_.size(), octets.data(), octets.size());
+  views_last();
+  views_.clear();
+  fed_memory_ = std::move(memory);
+  unread_.assign(fed_memory_.get(), fed_memory_.get() + size);
+  drain();
+}
+
+// A frame with a right header, so that the fuzzer need not count.
+void Driver::feed_frame() {
+  const std::uint8_t type = input_.u8() % 18;
+  const std::uint8_t flags = input_.u8();
+  const std::uint8_t stream = input_.u8();
+  const auto payload = input_.take(input_.u8());
+  std::vector<std::uint8_t> frame{0, 0, static_cast<std::uint8_t>(payload.size()), type, flags, 0, 0, 0, stream};
+  frame.insert(frame.end(), payload.begin(), payload.end());
+  feed(frame);
+}
+
+void Driver::drain() {
+  ByteView input(fed_memory_.get(), unread_.size());
+  const ByteView all = input;
+  for (int events = 0;; ++events) {
+    check(events < 100000, "events come to an end");
+    const std::size_t before = input.size();
+    views_last();
+    views_.clear();
+    const std::optional<Event> event = connection_->receive(input);
+    check(input.empty() || input.data() == all.data() + (all.size() - input.size()), "input is used from its front");
+    check(input.size() <= before, "input is not given back");
+    fed_.add(all.subspan(all.size() - before, before - input.size()));
+    max_frame_size_ = std::max(max_frame_size_, connection_->peer_settings().max_frame_size);
+    if (!event) break;
+    on_event(*event);
+    if (in_event_ || (input_.size() & 3) != 0) continue;
+    in_event_ = true;  // every call but this one is allowed between two events
+    step(false);
+    in_event_ = false;
+  }
+  unread_.assign(input.begin(), input.end());
+  if (input.empty()) check(!connection_->has_event(), "has_event says whether an event waits");
+  check_windows();
+}
+
+Driver::Stream& Driver::heard(StreamId id, void* user) {
+  check(id != kConnection, "events of streams name one");
+  Stream& stream = streams_[id.value];
+  check(stream.heard, "the caller knows the stream");
+  check(!stream.closed, "StreamClosed is a stream's last event");
+  check(stream.user == user, "the caller's value comes back");
+  return stream;
+}
+
+void Driver::view(std::string_view text) { views_.push_back({text.data(), {text.begin(), text.end()}}); }
+void Driver::view(FieldsView fields) {
+  view(std::string_view(reinterpret_cast<const char*>(fields.data()), fields.size_bytes()));
+  for (const Field& field : fields) {
+    view(field.name);
+    view(field.value);
+  }
+}
+void Driver::views_last() {
+  for (const Viewed& one : views_) {
+    const bool same = one.copy.empty() || std::memcmp(one.at, one.copy.data(), one.copy.size()) == 0;
+    check(same, "views live until the next receive()");
+  }
+}
+
+void Driver::on_event(const Event& event) {
+  const auto open_head = [this](StreamId id) -> Stream& {
+    Stream& stream = streams_[id.value];
+    check(!stream.heard, "a stream begins once");
+    stream.heard = true;
+    return stream;
+  };
+  if (const auto* e = std::get_if<RequestReceived>(&event)) {
+    check(config_.role == Role::server && e->stream.opened_by_client(), "requests come from clients");
+    Stream& stream = open_head(e->stream);
+    stream.head = true;
+    stream.ended = e->end == EndStream::yes;
+    for (const std::string_view text : {e->method, e->scheme, e->authority, e->path, e->protocol}) view(text);
+    view(e->fields);
+  } else if (const auto* i = std::get_if<InformationalReceived>(&event)) {
+    const Stream& stream = heard(i->stream, i->user);
+    check(config_.role == Role::client && !stream.head && !stream.ended && !stream.reset, "1xx precede the response");
+    check(i->status >= 100 && i->status < 200 && i->status != 101, "1xx is what it says");
+    view(i->fields);
+  } else if (const auto* r = std::get_if<ResponseReceived>(&event)) {
+    Stream& stream = heard(r->stream, r->user);
+    check(config_.role == Role::client && !stream.head && !stream.ended && !stream.reset, "one response each");
+    check(r->status >= 200 && r->status <= 999, "a final status");
+    stream.head = true;
+    stream.ended = r->end == EndStream::yes;
+    view(r->fields);
+  } else if (const auto* p = std::get_if<PushReceived>(&event)) {
+    check(config_.role == Role::client && !p->stream.opened_by_client(), "promises come from servers");
+    heard(p->parent, p->user);
+    open_head(p->stream);
+    for (const std::string_view text : {p->method, p->scheme, p->authority, p->path}) view(text);
+    view(p->fields);
+  } else if (const auto* d = std::get_if<DataReceived>(&event)) {
+    Stream& stream = heard(d->stream, d->user);
+    check(stream.head && !stream.ended && !stream.reset, "content comes between head and end");
+    check(!d->data.empty() || d->end == EndStream::yes, "DATA says something");
+    stream.ended = d->end == EndStream::yes;
+    delivered_ += d->data.size();
+    if (config_.credit == Credit::manual) {
+      stream.stream_unconsumed += d->data.size();
+      stream.connection_unconsumed += d->data.size();
+    }
+    view(std::string_view(reinterpret_cast<const char*>(d->data.data()), d->data.size()));
+  } else if (const auto* t = std::get_if<TrailersReceived>(&event)) {
+    Stream& stream = heard(t->stream, t->user);
+    check(stream.head && !stream.ended && !stream.reset, "trailers end a message");
+    stream.ended = true;
+    view(t->fields);
+  } else if (const auto* x = std::get_if<StreamReset>(&event)) {
+    Stream& stream = heard(x->stream, x->user);
+    check(!stream.reset, "a stream is reset once");
+    stream.reset = true;
+  } else if (const auto* c = std::get_if<StreamClosed>(&event)) {
+    Stream& stream = heard(c->stream, c->user);
+    for (const auto& [token, loan] : loans_)
+      check(loan.stream != c->stream, "lent memory comes back before StreamClosed");
+    stream.closed = true;
+  } else if (const auto* s = std::get_if<DataSent>(&event)) {
+    heard(s->stream, s->user);
+    const auto loan = loans_.find(s->token.value);
+    check(loan != loans_.end() && loan->second.stream == s->stream, "DataSent comes exactly once per token");
+    const std::byte* const front = loan->second.memory.get();
+    for (const ByteView slice : committed_) {
+      check(slice.data() + slice.size() <= front || slice.data() >= front + loan->second.bytes,
+            "memory comes back after its last committed byte was taken");
+    }
+    loans_.erase(loan);
+  } else if (const auto* w = std::get_if<StreamWritable>(&event)) {
+    Stream& stream = heard(w->stream, w->user);
+    check(stream.waits_for_room && !stream.reset, "room was waited for");
+    stream.waits_for_room = false;
+  } else if (const auto* g = std::get_if<GoawayReceived>(&event)) {
+    check(g->debug.size() <= 256, "debug data is bounded");
+    view(std::string_view(reinterpret_cast<const char*>(g->debug.data()), g->debug.size()));
+  } else if (const auto* u = std::get_if<UnknownFrameReceived>(&event)) {
+    check(config_.deliver_unknown_frames, "unknown frames were asked for");
+    view(std::string_view(reinterpret_cast<const char*>(u->payload.data()), u->payload.size()));
+  } else if (const auto* f = std::get_if<ConnectionFailed>(&event)) {
+    check(++failures_ == 1, "a connection fails once");
+    failed_ = true;
+    view(f->sentence);
+    view(f->section);
+  } else if (std::holds_alternative<ShutdownFinished>(event)) {
+    check(++shutdowns_ == 1, "a shutdown finishes once");
+    over_ = true;
+  }
+}
+
+// ---- output
+
+void Driver::output_stays() {
+  std::size_t at = 0;
+  for (const ByteView slice : committed_) {
+    check(std::memcmp(slice.data(), committed_bytes_.data() + at, slice.size()) == 0,
+          "committed output does not change");
+    at += slice.size();
+  }
+}
+
+void Driver::poll() {
+  const std::uint8_t how = input_.u8();
+  ByteView slices[16];
+  const std::size_t room = 1 + (how & 15);
+  const std::size_t max_bytes = (how & 16) != 0 ? 64 * 1024 : 1 + (how >> 5) * std::size_t{40};
+  output_stays();
+  const bool expected = connection_->has_output();
+  const std::size_t count = connection_->poll_output({slices, room}, max_bytes);
+  check(count <= room, "no more slices than there is room for");
+  output_stays();
+
+  std::vector<ByteView> seen(slices, slices + count);
+  std::size_t bytes = 0, before = 0;
+  for (const ByteView slice : seen) {
+    check(!slice.empty(), "no slice is empty");
+    bytes += slice.size();
+  }
+  for (const ByteView slice : committed_) before += slice.size();
+  check(bytes <= std::max(max_bytes, before), "at most max_bytes are committed");
+  check(expected == (bytes > 0) || failed_ || memory_.failed(), "has_output says whether poll_output yields bytes");
+  check(bytes == 0 || connection_->has_output(), "what was polled is output until it is taken");
+
+  // The same bytes at the same addresses as before, perhaps followed by more.
+  std::vector<const std::byte*> old_places, new_places;
+  for (const ByteView slice : committed_)
+    for (const std::byte& octet : slice) old_places.push_back(&octet);
+  for (const ByteView slice : seen)
+    for (const std::byte& octet : slice) new_places.push_back(&octet);
+  const std::size_t common = std::min(old_places.size(), new_places.size());
+  check(std::equal(old_places.begin(), old_places.begin() + static_cast<std::ptrdiff_t>(common), new_places.begin()),
+        "polling again returns the same");
+  if (new_places.size() <= old_places.size()) return;
+  committed_ = std::move(seen);
+  committed_bytes_.clear();
+  for (const std::byte* place : new_places) committed_bytes_.push_back(*place);
+}
+
+void Driver::take(std::size_t bytes) {
+  output_stays();
+  bytes = std::min(bytes, committed_bytes_.size());
+  sent_.out_of_memory = memory_.failed();
+  sent_.add(ByteView(committed_bytes_).first(bytes), max_frame_size_,
+            [this](StreamId stream, std::uint64_t at, std::byte octet) {
+              check(at < streams_[stream.value].given, "we send what we were given");
+              check(octet == content_at(stream, at), "content goes out as it came");
+            });
+  committed_bytes_.erase(committed_bytes_.begin(), committed_bytes_.begin() + static_cast<std::ptrdiff_t>(bytes));
+  std::size_t left = bytes;
+  while (left > 0) {
+    const std::size_t part = std::min(left, committed_.front().size());
+    committed_.front() = committed_.front().subspan(part);
+    left -= part;
+    if (committed_.front().empty()) committed_.erase(committed_.begin());
+  }
+  connection_->consume_output(bytes);
+  check(sent_.data_bytes() <= 65535 + fed_.credit(), "DATA keeps to the connection's window");
+  if (!in_event_) feed({});
+}
+
+// ---- calls
+
+StreamId Driver::some_stream() {
+  const std::uint8_t choice = input_.u8();
+  if (choice < 0xe0 && !streams_.empty()) {
+    auto found = streams_.begin();
+    std::advance(found, static_cast<std::ptrdiff_t>(choice % streams_.size()));
+    return StreamId{found->first};
+  }
+  return StreamId{choice & 0x1fU};
+}
+
+std::vector<Field> Driver::some_fields(bool may_frame) {
+  std::vector<Field> fields;
+  for (std::uint16_t chosen = input_.u16(); const Field& field : kSomeFields) {
+    const bool take_it = (chosen & 1) != 0;
+    chosen = static_cast<std::uint16_t>(chosen >> 1);
+    if (take_it && (may_frame || field.name != "content-length")) fields.push_back(field);
+  }
+  return fields;
+}
+
+void Driver::send_head() {
+  const std::uint8_t how = input_.u8();
+  const EndStream end = (how & 1) != 0 ? EndStream::yes : EndStream::no;
+  const std::vector<Field> fields = some_fields((how & 2) != 0);
+  static constexpr const char* kMethods[] = {"GET", "POST", "HEAD", "OPTIONS", "CONNECT", "", "B D", "PUT"};
+  Request request{
+      kMethods[how >> 2 & 7], "https", "example.com", (how & 0x40) != 0 ? "/a/long/path?x=y" : "/", fields, {}};
+  if (request.method == "CONNECT" && (how & 0x20) != 0) request.protocol = "websocket";
+  if (request.method == "CONNECT" && request.protocol.empty()) {
+    request.scheme = request.path = {};
+    request.authority = "example.com:443";
+  }
+  if (config_.role == Role::server && (how & 0x80) == 0) {
+    const StreamId id = some_stream();
+    Stream* stream = streams_.contains(id.value) ? &streams_[id.value] : nullptr;
+    if ((how & 0x0c) == 0x0c) {
+      const auto sent = connection_->send_informational(id, static_cast<std::uint16_t>(100 + (how >> 4 & 3)), fields);
+      check(!sent || (stream != nullptr && stream->heard), "only known streams are answered");
+      return;
+    }
+    static constexpr std::uint16_t kStatus[] = {200, 204, 304, 404, 199, 999, 1000, 206};
+    const auto sent = connection_->send_response(id, kStatus[how >> 4 & 7], fields, end);
+    check(!sent || (stream != nullptr && stream->heard && !stream->closed), "only known streams are answered");
+    if (sent && end == EndStream::yes) stream->end_given = true;
+    return;
+  }
+  if (streams_.size() >= kMaxStreams) return;
+  void* const user = reinterpret_cast<void*>(next_user_++);
+  const auto id = config_.role == Role::server ? connection_->push(some_stream(), request, user)
+                                               : connection_->send_request(request, end, user);
+  if (!id) return;
+  Stream& stream = streams_[id->value];
+  check(!stream.heard, "stream ids are new");
+  stream.heard = true;
+  stream.user = user;
+  stream.ended = config_.role == Role::server;  // a promised request is whole
+  stream.end_given = config_.role == Role::client && end == EndStream::yes;
+}
+
+void Driver::send_content(bool lent) {
+  const StreamId id = some_stream();
+  const std::uint8_t how = input_.u8();
+  const std::size_t size = (how & 0x80) != 0 ? std::size_t{how & 0x7fU} * 300 : how & 0x3fU;
+  const EndStream end = (how & 0x40) != 0 ? EndStream::yes : EndStream::no;
+  Stream& stream = streams_[id.value];
+  auto memory = std::make_unique<std::byte[]>(size);
+  for (std::size_t i = 0; i < size; ++i) memory[i] = content_at(id, stream.given + i);
+  const ByteView data(memory.get(), size);
+  if (lent) {
+    const Token token{next_token_++};
+    if (!connection_->send_data(id, data, token, end)) return;
+    loans_[token.value] = {id, std::move(memory), size};
+    stream.given += size;
+  } else {
+    const auto taken = connection_->send_copy(id, data, end);
+    if (!taken) return;
+    check(*taken <= size && *taken <= config_.copy_bound, "send_copy takes what its bound allows");
+    stream.given += *taken;
+    stream.waits_for_room = *taken < size;
+    if (*taken < size) return;
+  }
+  check(stream.heard && !stream.end_given, "content is accepted between head and end");
+  if (end == EndStream::yes) stream.end_given = true;
+}
+
+void Driver::send_trailers() {
+  const StreamId id = some_stream();
+  const std::vector<Field> fields = some_fields(true);
+  if (!connection_->send_trailers(id, fields)) return;
+  Stream& stream = streams_[id.value];
+  check(stream.heard && !stream.end_given, "trailers are accepted between head and end");
+  stream.end_given = true;
+}
+
+void Driver::send_settings() {
+  static constexpr SettingId kIds[] = {SettingId::header_table_size,       SettingId::enable_push,
+                                       SettingId::max_concurrent_streams,  SettingId::initial_window_size,
+                                       SettingId::max_frame_size,          SettingId::max_header_list_size,
+                                       SettingId::enable_connect_protocol, SettingId::no_rfc7540_priorities};
+  Setting entries[4];
+  const std::uint8_t how = input_.u8();
+  const std::size_t count = how & 3;
+  for (std::size_t i = 0; i < count; ++i) {
+    const std::uint8_t id = input_.u8();
+    entries[i] = {kIds[id & 7], (id & 0x80) != 0 ? input_.u32() : input_.u8()};
+  }
+  static_cast<void>(connection_->send_settings({entries, count}));
+}
+
+void Driver::credit(std::uint8_t kind) {
+  const StreamId id = some_stream();
+  const std::size_t bytes = (kind & 0x80) != 0 ? input_.u16() : input_.u8();
+  const auto less = [](std::uint64_t& owed, std::uint64_t given) { owed -= std::min(owed, given); };
+  Stream none;
+  Stream& stream = streams_.contains(id.value) ? streams_[id.value] : none;
+  switch (kind & 3) {
+    case 0:
+      connection_->consume(id, bytes);
+      less(stream.stream_unconsumed, bytes);
+      less(stream.connection_unconsumed, bytes);
+      break;
+    case 1:
+      connection_->consume_stream(id, bytes);
+      less(stream.stream_unconsumed, bytes);
+      break;
+    case 2:
+      connection_->consume_connection(id, bytes);
+      less(stream.connection_unconsumed, bytes);
+      break;
+    default:
+      connection_->release(id);
+      stream.stream_unconsumed = stream.connection_unconsumed = 0;
+      break;
+  }
+  check_windows();
+}
+
+void Driver::pass_time(std::uint32_t ms) {
+  now_ += std::chrono::milliseconds(ms);
+  clock_runs_ = true;
+  const auto due = [this] {
+    const std::optional<TimePoint> next = connection_->deadline();
+    return next && *next <= now_;
+  };
+  int wakes = 0;
+  do connection_->advance_time(now_);
+  while (due() && ++wakes < 4);
+  check(!due() || memory_.failed(), "a deadline lies ahead, or the caller's loop would spin");
+  if (!in_event_) feed({});
+}
+
+// ---- what must hold
+
+// RFC 9113 6.9: announced = window + delivered and unconsumed + owed.
+void Driver::check_windows() {
+  const WindowView whole = connection_->window(kConnection).value_or(WindowView{});
+  std::uint64_t unconsumed = 0;
+  for (const auto& [id, stream] : streams_) unconsumed += stream.connection_unconsumed;
+  if (memory_.failed()) return;
+  check(whole.unconsumed == unconsumed, "the connection counts what is unconsumed");
+  for (const auto& [id, stream] : streams_) {
+    const std::optional<WindowView> view = connection_->window(StreamId{id});
+    if (view && stream.heard && id != 0) check(view->unconsumed == stream.stream_unconsumed, "a stream counts so too");
+    if (view) check(view->send_window <= kMaxWindow && view->recv_window <= kMaxWindow, "no window passes 2^31-1");
+  }
+  check(connection_->counters().data_bytes_received == delivered_, "what was counted was delivered");
+  if (failed_ || over_ || input_ended_ || !unread_.empty() || !fed_.between_frames() || in_event_) return;
+  const std::int64_t sum = whole.recv_window + static_cast<std::int64_t>(whole.unconsumed + whole.owed);
+  if (!shrunk_) check(sum == config_.connection_window, "the window is what was announced");
+  if (connection_->has_output() || !sent_.between_frames()) return;
+  const std::int64_t announced = 65535 + sent_.credit() - fed_.data_bytes();
+  check(announced == whole.recv_window, "the peer knows of the window");
+}
+
+// If a stream has content and both its windows are open, output comes.
+void Driver::check_progress() {
+  if (failed_ || over_ || input_ended_ || memory_.failed() || connection_->has_output()) return;
+  const WindowView whole = connection_->window(kConnection).value_or(WindowView{});
+  for (const auto& [id, stream] : streams_) {
+    const std::optional<WindowView> view = connection_->window(StreamId{id});
+    if (!view || stream.closed || !sent_.stream(id).head) continue;
+    check(view->queued == 0 || view->send_window <= 0 || whole.send_window <= 0, "what can be sent is sent");
+    check(view->queued > 0 || !stream.end_given || stream.reset || sent_.stream(id).ended,
+          "an end that can be sent is");
+  }
+}
+
+void Driver::finish() {
+  const auto take_all = [this] {
+    for (int i = 0; i < 10000 && connection_->has_output(); ++i) {
+      ByteView slices[16];
+      const std::size_t before = committed_bytes_.size();
+      const std::size_t count = connection_->poll_output(slices);
+      output_stays();
+      committed_.assign(slices, slices + count);
+      committed_bytes_.clear();
+      for (const ByteView slice : committed_)
+        committed_bytes_.insert(committed_bytes_.end(), slice.begin(), slice.end());
+      check(committed_bytes_.size() >= std::min<std::size_t>(before, 1), "polling again returns the same");
+      take(committed_bytes_.size());
+    }
+    check(!connection_->has_output(), "output comes to an end");
+  };
+  take_all();
+  feed({});
+  pass_time(1000);  // beyond any wait for a larger window
+  take_all();
+  feed({});
+  if (unread_.empty()) check_progress();
+
+  if ((input_.size() + streams_.size()) % 2 == 0) {
+    connection_->transport_lost();
+    input_ended_ = over_ = true;
+    committed_.clear();
+    committed_bytes_.clear();
+    feed({});
+    check(loans_.empty(), "all lent memory came back");
+    for (const auto& [id, stream] : streams_)
+      check(!stream.heard || stream.closed, "every stream ends in StreamClosed");
+    check(!connection_->has_output() && connection_->transport_wish() == TransportWish::close, "nothing is left to do");
+  } else {
+    connection_->abandon([this](Token token) { check(loans_.erase(token.value) == 1, "each token is returned once"); });
+    check(loans_.empty(), "all lent memory was returned");
+  }
+  views_last();
+  connection_.reset();
+}
+
+}  // namespace fuzz

@@ -1,0 +1,99 @@
+// A caller that does anything at any time, and remembers enough to see when a promise of h2core/connection.h is broken.
+#pragma once
+
+#include <deque>
+#include <map>
+#include <memory>
+#include <optional>
+#include <vector>
+
+#include <h2core/connection.h>
+
+#include "input.h"
+#include "wire_model.h"
+
+namespace fuzz {
+
+/// Config and calls come from the input: an octet each, then what the call needs. What is fed lies in the input as it
+/// is, so that the fuzzer's dictionary fits.
+class Driver {
+ public:
+  Driver(h2::Role role, Input input);
+  void run();
+
+ private:
+  struct Stream {
+    bool heard = false, closed = false, reset = false;
+    bool head = false, ended = false;  // of what we receive
+    bool end_given = false;            // of what we send
+    bool waits_for_room = false;
+    void* user = nullptr;
+    std::uint64_t given = 0;  // content accepted from us
+    std::uint64_t stream_unconsumed = 0, connection_unconsumed = 0;
+  };
+  struct Loan {
+    h2::StreamId stream;
+    std::unique_ptr<std::byte[]> memory;
+    std::size_t bytes;
+  };
+  struct Viewed {
+    const void* at;
+    std::vector<char> copy;
+  };
+
+  static h2::Config config_of(h2::Role role, Input& input, const hpack::Allocator& allocator);
+
+  void step(bool may_feed);
+  void feed(std::span<const std::uint8_t> octets);
+  void feed_frame();
+  void drain();
+  void on_event(const h2::Event& event);
+  Stream& heard(h2::StreamId id, void* user);
+  void view(std::string_view text);
+  void view(h2::FieldsView fields);
+  void views_last();
+
+  void poll();
+  void take(std::size_t bytes);
+  void output_stays();
+
+  void send_head();
+  void send_content(bool lent);
+  void send_trailers();
+  void send_settings();
+  void credit(std::uint8_t kind);
+  void pass_time(std::uint32_t ms);
+  void finish();
+  void check_windows();
+  void check_progress();
+  h2::StreamId some_stream();
+  std::vector<h2::Field> some_fields(bool may_frame);
+
+  Input input_;
+  Memory memory_;
+  h2::Config config_;
+  std::optional<h2::Connection> connection_;
+  h2::TimePoint now_{};
+  bool clock_runs_ = false;
+
+  std::unique_ptr<std::byte[]> fed_memory_;
+  std::vector<std::byte> unread_;
+  bool in_event_ = false;
+
+  std::map<std::uint32_t, Stream> streams_;
+  std::map<std::uint64_t, Loan> loans_;
+  std::uint64_t next_token_ = 1;
+  std::uintptr_t next_user_ = 1;
+  std::vector<Viewed> views_;
+  std::vector<hpack::ByteView> committed_;
+  std::vector<std::byte> committed_bytes_;  // the same, copied when they were first seen
+
+  Fed fed_;
+  Sent sent_;
+  std::uint32_t max_frame_size_ = 16384;
+  std::uint64_t delivered_ = 0;
+  bool failed_ = false, over_ = false, input_ended_ = false, shrunk_ = false;
+  int failures_ = 0, shutdowns_ = 0;
+};
+
+}  // namespace fuzz

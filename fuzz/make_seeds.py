@@ -1,0 +1,165 @@
+#!/usr/bin/python3
+"""Writes fuzz/corpus/: small inputs, each a story that a fuzzer would take long to find. Run it after changing what the
+octets of an input mean (driver.cpp, hpack_decoder.cpp, request_validity.cpp, cuts.cpp)."""
+import pathlib
+import struct
+
+CORPUS = pathlib.Path(__file__).parent / "corpus"
+PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
+DATA, HEADERS, PRIORITY, RST, SETTINGS, PUSH, PING, GOAWAY, WINDOW, CONTINUATION, PRIORITY_UPDATE = [*range(10), 16]
+END, ACK, END_HEADERS, PADDED = 1, 1, 4, 8
+
+
+def frame(kind, flags, stream, payload=b""):
+    return struct.pack(">I", len(payload))[1:] + bytes([kind, flags]) + struct.pack(">I", stream) + payload
+
+
+def literal(name, value, first=0x00):
+    name, value = name.encode(), value.encode()
+    return bytes([first, len(name)]) + name + bytes([len(value)]) + value
+
+
+def settings(*entries):
+    return frame(SETTINGS, 0, 0, b"".join(struct.pack(">HI", *entry) for entry in entries))
+
+
+GET = b"\x82\x87\x84" + literal(":authority", "example.com")
+INDEXED_GET = b"\x82\x87\x84" + literal(":authority", "example.com", 0x40)
+POST = b"\x83\x87\x84" + literal(":authority", "example.com")
+LONG_POST = POST + literal("content-length", "10")
+CONNECT = literal(":method", "CONNECT") + literal(":authority", "example.com:443")
+WEBSOCKET = literal(":method", "CONNECT") + literal(":protocol", "websocket") + b"\x87\x84" + literal(
+    ":authority", "example.com")
+OK, NO_CONTENT, EARLY = b"\x88", b"\x89", literal(":status", "103")
+TRAILER = literal("x-sum", "1")
+
+
+def headers(stream, block, flags=END):
+    return frame(HEADERS, flags | END_HEADERS, stream, block)
+
+
+# What crosses the wire, by the side that receives it. Each entry is one feed.
+SERVER = {
+    "get": [headers(1, GET)],
+    "two_gets": [headers(1, INDEXED_GET), headers(3, b"\x82\x87\x84\xbe")],
+    "post": [headers(1, POST, 0), frame(DATA, 0, 1, b"hello "), frame(DATA, END, 1, b"world")],
+    "post_length": [headers(1, LONG_POST, 0), frame(DATA, END, 1, b"0123456789")],
+    "post_padded": [headers(1, POST, 0), frame(DATA, PADDED | END, 1, b"\x03abc\0\0\0")],
+    "post_trailers": [headers(1, POST, 0), frame(DATA, 0, 1, b"abc"), headers(1, TRAILER)],
+    "continuation": [frame(HEADERS, END, 1, GET[:2]), frame(CONTINUATION, 0, 1, GET[2:5]),
+                     frame(CONTINUATION, END_HEADERS, 1, GET[5:])],
+    "reset": [headers(1, POST, 0), frame(RST, 0, 1, b"\0\0\0\x08"), frame(DATA, 0, 1, b"late")],
+    "window": [settings((4, 0)), headers(1, GET), frame(WINDOW, 0, 1, b"\0\0\0\x05"), frame(WINDOW, 0, 0, b"\0\0\1\0"),
+               settings((4, 100)), frame(WINDOW, 0, 1, b"\0\0\xff\xff")],
+    "ping": [frame(PING, 0, 0, b"12345678"), frame(SETTINGS, ACK, 0)],
+    "goaway": [headers(1, GET), frame(GOAWAY, 0, 0, b"\0\0\0\0\0\0\0\0bye")],
+    "priority": [frame(PRIORITY, 0, 3, b"\0\0\0\0\x10"), frame(PRIORITY_UPDATE, 0, 0, b"\0\0\0\1u=1"), headers(1, GET)],
+    "tunnel": [headers(1, CONNECT, 0), frame(DATA, 0, 1, b"tls")],
+    "websocket": [headers(1, WEBSOCKET, 0), frame(DATA, 0, 1, b"frame")],
+    "unknown": [frame(0xbe, 0xff, 5, b"grease"), headers(1, GET)],
+    "settings": [settings((1, 0), (2, 0), (3, 1), (5, 20000), (6, 1000), (0x99, 7)), frame(SETTINGS, ACK, 0)],
+    "too_many": [headers(1, POST, 0), headers(3, POST, 0), headers(5, POST, 0), frame(DATA, END, 1)],
+    "malformed": [headers(1, b"\x82\x87"), headers(3, GET + literal("Upper", "x")), headers(5, GET)],
+    "bad_block": [headers(1, b"\xff\xff\xff\xff\xff\x0f")],
+    "http1": [b"GET / HTTP/1.1\r\n\r\n"],
+}
+CLIENT = {
+    "ok": [headers(1, OK)],
+    "body": [headers(1, OK, 0), frame(DATA, 0, 1, b"hello "), frame(DATA, END, 1, b"world")],
+    "early": [headers(1, EARLY, 0), headers(1, OK, 0), frame(DATA, PADDED, 1, b"\x02ab\0\0"), headers(1, TRAILER)],
+    "no_content": [headers(1, NO_CONTENT), headers(3, OK + literal("content-length", "5"))],
+    "push": [frame(PUSH, END_HEADERS, 1, b"\0\0\0\x02" + GET), headers(2, OK, 0), frame(DATA, END, 2, b"pushed"),
+             headers(1, OK)],
+    "limit": [settings((3, 1)), headers(1, OK), headers(3, OK)],
+    "refused": [frame(RST, 0, 1, b"\0\0\0\x07"), frame(RST, 0, 3, b"\0\0\0\0")],
+    "goaway": [frame(GOAWAY, 0, 0, b"\x7f\xff\xff\xff\0\0\0\0"), frame(GOAWAY, 0, 0, b"\0\0\0\1\0\0\0\0"), headers(1, OK)],
+    "window": [settings((4, 10)), frame(WINDOW, 0, 1, b"\0\0\0\x14"), frame(WINDOW, 0, 0, b"\0\0\xff\xff"),
+               frame(SETTINGS, ACK, 0), headers(1, OK)],
+    "ping": [frame(PING, 0, 0, b"12345678"), frame(PING, ACK, 0, b"12345678")],
+    "mismatch": [headers(1, OK + literal("content-length", "3"), 0), frame(DATA, END, 1, b"four")],
+}
+
+# Calls of driver.cpp, as Driver::step reads them.
+POLL, TAKE = bytes([7, 0x1f]), bytes([9, 0xff, 0xff])
+FLUSH = POLL + TAKE
+
+
+def feed(octets):
+    return bytes([0]) + struct.pack(">H", len(octets)) + octets
+
+
+def frame_call(octets):
+    """The same as a framed call, where the fuzzer need not keep a length right."""
+    length, kind, flags, stream = octets[2], octets[3], octets[4], octets[8]
+    return bytes([3, kind, flags, stream, length]) + octets[9:]
+
+
+def head(how, fields=0):
+    return bytes([14, how]) + (struct.pack(">H", fields))
+
+
+def response(stream, how=0):
+    """200 on the stream at that place of the driver's map."""
+    return head(how) + bytes([stream])
+
+
+def send(stream, how):
+    return bytes([16, stream, how])
+
+
+def copy(stream, how):
+    return bytes([18, stream, how])
+
+
+def seeds():
+    start = feed(PREFACE + settings()) + FLUSH
+    for name, feeds in SERVER.items():
+        raw = b"".join(feeds)
+        first = b"" if name == "http1" else PREFACE + settings()
+        yield "server_bytes", name, bytes(3) + feed(first) + feed(raw) + FLUSH
+        yield "cuts", "server_" + name, b"\0\5" + first + raw
+        if name == "http1":
+            continue
+        talk = b"".join(frame_call(one) for one in feeds)
+        # Answered with lent and copied content, credited, and shut down.
+        yield "server_bytes", name + "_answered", bytes(3) + start + talk + response(0) + send(0, 0x88) + copy(
+            0, 0x4a) + FLUSH + bytes([10, 0, 0, 200]) + FLUSH + bytes([12, 100, 24, 0]) + FLUSH
+    for name, feeds in CLIENT.items():
+        raw = settings() + b"".join(feeds)
+        requests = head(1) + head(0x04) + head(0x08 | 1) + FLUSH
+        yield "client_bytes", name, bytes([0, 0x80, 0]) + requests + feed(raw) + FLUSH
+        talk = b"".join(frame_call(one) for one in feeds)
+        yield "client_bytes", name + "_posted", bytes([0, 0x80, 0]) + requests + frame_call(
+            settings()) + send(1, 0x90) + FLUSH + talk + send(1, 0x45) + FLUSH + bytes([10, 0, 0, 200]) + FLUSH
+        yield "cuts", "client_" + name, b"\1\3" + raw
+
+    blocks = [GET, INDEXED_GET, b"\xbe", POST, OK, b"\x3f\xe1\x1f" + GET, b"\x20" + INDEXED_GET,
+              bytes.fromhex("828684418cf1e3c2e5f23a6ba0ab90f4ff"), bytes.fromhex("828684be5886a8eb10649cbf"),
+              literal("secret", "x", 0x10), b"\x7f\x80\x01", b"\x82\x20"]
+    for i, block in enumerate(blocks):
+        yield "hpack_decoder", f"block_{i}", b"\2" + bytes([len(block)]) + block
+    yield "hpack_decoder", "all", b"\2" + b"".join(bytes([len(block)]) + block for block in blocks[:10])
+    yield "hpack_decoder", "resized", b"\2" + bytes([len(INDEXED_GET)]) + INDEXED_GET + b"\xf0\0\1\x20\xf1\x20" + b"\4\x3f\xe1\x0f\x82"
+
+    # Names and values by their place in request_validity.cpp.
+    for name, section in {
+            "get": [(0, 0), (1, 3), (2, 5), (3, 7)],
+            "connect": [(0, 1), (2, 6)],
+            "websocket": [(0, 1), (4, 15), (1, 3), (3, 7), (2, 5)],
+            "options": [(0, 2), (1, 4), (3, 8), (6, 5), (7, 12)],
+            "response": [(5, 10), (9, 13)],
+            "no_content": [(5, 11), (9, 13)],
+            "trailers": [(15, 9), (6, 5)],
+    }.items():
+        yield "request_validity", name, b"\1" + b"".join(bytes(pair) for pair in section)
+    yield "request_validity", "own", b"\1" + bytes([0, 0, 1, 3, 3, 0x84]) + b"/abc" + bytes([0x83]) + b"x-y" + bytes([0x82]) + b"\xc3\xa4"
+
+
+def main():
+    for target, name, octets in seeds():
+        folder = CORPUS / target
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_bytes(octets)
+
+
+main()

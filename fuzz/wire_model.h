@@ -1,0 +1,177 @@
+// Both directions of a connection as its peer sees them: what was fed to it, and what it sent.
+#pragma once
+
+#include <algorithm>
+#include <map>
+#include <string>
+#include <vector>
+
+#include <h2core/frame.h>
+#include <hpack/decoder.h>
+
+#include "input.h"
+
+namespace fuzz {
+
+/// Collects frames from bytes in any pieces.
+class FrameCollector {
+ public:
+  explicit FrameCollector(bool preface_first) : preface_left_(preface_first ? h2::kClientPreface.size() : 0) {}
+
+  /// Calls `header(head)` when nine bytes are there and `frame(head, payload)` when all are.
+  template <class OnHeader, class OnFrame>
+  void add(hpack::ByteView bytes, OnHeader&& header, OnFrame&& frame) {
+    for (const std::byte octet : bytes) {
+      if (preface_left_ > 0) {
+        preface_good_ = preface_good_ &&
+                        octet == static_cast<std::byte>(h2::kClientPreface[h2::kClientPreface.size() - preface_left_]);
+        --preface_left_;
+        continue;
+      }
+      held_.push_back(octet);
+      if (held_.size() < h2::kFrameHeaderBytes) continue;
+      const h2::FrameHeader head = h2::read_frame_header(held_.data());
+      if (held_.size() == h2::kFrameHeaderBytes) header(head);
+      if (held_.size() < h2::kFrameHeaderBytes + head.length) continue;
+      frame(head, hpack::ByteView(held_).subspan(h2::kFrameHeaderBytes));
+      held_.clear();
+    }
+  }
+  bool between_frames() const { return held_.empty() && preface_left_ == 0; }
+  bool preface_good() const { return preface_good_; }
+
+ private:
+  std::size_t preface_left_;
+  bool preface_good_ = true;
+  std::vector<std::byte> held_;
+};
+
+/// What the connection was sent, as far as its windows go.
+class Fed {
+ public:
+  explicit Fed(h2::Role role) : frames_(role == h2::Role::server) {}
+
+  void add(hpack::ByteView bytes) {
+    frames_.add(
+        bytes,
+        [this](const h2::FrameHeader& head) {
+          if (head.type == h2::FrameType::data) data_bytes_ += head.length;
+        },
+        [this](const h2::FrameHeader& head, hpack::ByteView payload) {
+          if (head.type == h2::FrameType::window_update && head.stream == h2::kConnection && payload.size() == 4) {
+            credit_ += h2::read_u32(payload.data()) & h2::kMaxWindow;
+          }
+        });
+  }
+  bool between_frames() const { return frames_.between_frames(); }
+  std::int64_t data_bytes() const { return data_bytes_; }  ///< of DATA, padding included
+  std::int64_t credit() const { return credit_; }          ///< given on the connection
+
+ private:
+  FrameCollector frames_;
+  std::int64_t data_bytes_ = 0, credit_ = 0;
+};
+
+/// What the connection sent, held against RFC 9113 as far as one can without its state.
+class Sent {
+ public:
+  explicit Sent(h2::Role role) : role_(role), frames_(role == h2::Role::client) { decoder_.allow_table_size(65536); }
+
+  struct Stream {
+    bool head = false, ended = false, reset = false;
+    std::uint64_t content = 0;
+  };
+
+  /// `max_frame_size`: the most that the peer ever allowed. `content(stream, at, octet)` judges each byte of DATA.
+  template <class OnContent>
+  void add(hpack::ByteView bytes, std::uint32_t max_frame_size, OnContent&& content) {
+    frames_.add(
+        bytes,
+        [&](const h2::FrameHeader& head) {
+          check(check_frame_header(head, max_frame_size) == h2::Violation::none, "a sent frame is well-formed");
+        },
+        [&](const h2::FrameHeader& head, hpack::ByteView payload) { on_frame(head, payload, content); });
+    check(frames_.preface_good(), "a client sends its preface");
+  }
+  bool out_of_memory = false;  ///< then a connection may end without a word, or with GOAWAY alone
+  bool between_frames() const { return frames_.between_frames(); }
+  std::int64_t data_bytes() const { return data_bytes_; }
+  std::int64_t credit() const { return credit_; }
+  const Stream& stream(std::uint32_t id) { return streams_[id]; }
+  std::uint64_t frames() const { return count_; }
+
+ private:
+  template <class OnContent>
+  void on_frame(const h2::FrameHeader& head, hpack::ByteView payload, OnContent& content) {
+    using h2::FrameType;
+    if (count_++ == 0) {
+      const bool settings = head.type == FrameType::settings && !head.has(h2::flags::ack);
+      check(settings || out_of_memory, "the first frame is SETTINGS");
+    }
+    if (block_open_) {
+      check(head.type == FrameType::continuation && head.stream == block_on_, "nothing interrupts a header block");
+    }
+    Stream& stream = streams_[head.stream.value];
+    if (head.stream != h2::kConnection) check(!stream.reset, "nothing follows RST_STREAM on its stream");
+    const bool end = head.has(h2::flags::end_stream);
+    switch (head.type) {
+      case FrameType::data:
+        check(stream.head && !stream.ended, "DATA comes between head and end");
+        check(!head.has(h2::flags::padded), "we pad nothing");
+        for (const std::byte octet : payload) content(head.stream, stream.content++, octet);
+        data_bytes_ += head.length;
+        stream.ended = end;
+        break;
+      case FrameType::headers:
+        check(!stream.ended, "no HEADERS after the end");
+        stream.head = true;
+        stream.ended = end;
+        on_block(head, payload);
+        break;
+      case FrameType::push_promise:
+        check(role_ == h2::Role::server && payload.size() >= 4, "only servers promise");
+        check(!stream.ended, "no promise after the end");
+        on_block(head, payload.subspan(4));
+        break;
+      case FrameType::continuation:
+        check(block_open_, "CONTINUATION continues something");
+        on_block(head, payload);
+        break;
+      case FrameType::rst_stream: stream.reset = true; break;
+      case FrameType::window_update: {
+        const std::uint32_t increment = h2::read_u32(payload.data()) & h2::kMaxWindow;
+        check(increment > 0, "we grow a window by something");
+        if (head.stream == h2::kConnection) credit_ += increment;
+        break;
+      }
+      case FrameType::settings:
+      case FrameType::ping:
+      case FrameType::goaway: break;
+      default: broken("we send known frames only");
+    }
+  }
+
+  void on_block(const h2::FrameHeader& head, hpack::ByteView fragment) {
+    if (!block_open_) block_.clear();
+    block_.insert(block_.end(), fragment.begin(), fragment.end());
+    block_open_ = !head.has(h2::flags::end_headers);
+    block_on_ = head.stream;
+    if (block_open_) return;
+    decoder_.begin(block_);
+    hpack::Field field;
+    while (decoder_.next(field) == hpack::Decoder::Step::field) continue;
+    check(decoder_.error() == hpack::DecodeError::none, "a sent header block can be decoded");
+  }
+
+  h2::Role role_;
+  FrameCollector frames_;
+  hpack::Decoder decoder_{{}};
+  std::map<std::uint32_t, Stream> streams_;
+  std::vector<std::byte> block_;
+  bool block_open_ = false;
+  h2::StreamId block_on_;
+  std::uint64_t count_ = 0;
+  std::int64_t data_bytes_ = 0, credit_ = 0;
+};
+
+}  // namespace fuzz
