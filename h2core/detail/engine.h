@@ -141,6 +141,7 @@ class Engine {
   void on_ping(ByteView payload, Out& out) noexcept;
   void on_goaway(ByteView payload, Out& out) noexcept;
   void on_window_update(ByteView payload) noexcept;
+  void on_priority_update(ByteView payload) noexcept;
   State state_of(StreamId id, std::uint32_t slot) const noexcept;
   bool is_idle(StreamId id) const noexcept;
   bool is_ours(StreamId id) const noexcept { return id.opened_by_client() == (config_.role == Role::client); }

@@ -100,6 +100,13 @@ Violation check_regular(std::span<const Field> fields, std::uint32_t attention, 
   return Violation::none;
 }
 
+/// What looks missing may stand behind a regular field: then that is the rule that was broken.
+Violation misplaced_or(Violation broken, std::span<const Field> regular) {
+  for (const Field& field : regular)
+    if (field.name.starts_with(':')) return Violation::pseudo_field_order;
+  return broken;
+}
+
 /// Digits only, at least one, up to 2^63-1 (RFC 9110 8.6).
 Violation read_content_length(const Field* field, std::int64_t& length) {
   length = -1;
@@ -229,7 +236,7 @@ Violation check_request(std::span<const Field> fields, bool extended_connect, He
   PseudoFields pseudo;
   if (const Violation broken = take_pseudo(fields, pseudo); broken != Violation::none) return broken;
   if (const Violation broken = check_request_pseudo(pseudo, extended_connect); broken != Violation::none) {
-    return broken;
+    return misplaced_or(broken, fields);
   }
   std::int64_t content_length = -1;
   if (const Violation broken = check_request_regular<From::peer>(fields, pseudo, content_length);
@@ -252,7 +259,7 @@ Violation check_response(std::span<const Field> fields, Head& head) noexcept {
   if (const Violation broken = take_pseudo(fields, pseudo); broken != Violation::none) return broken;
   const PseudoField& status = pseudo[WellKnown::status];
   if ((pseudo.seen & ~(1U << static_cast<unsigned>(WellKnown::status))) != 0) return Violation::pseudo_field_unknown;
-  if (!status) return Violation::status_invalid;
+  if (!status) return misplaced_or(Violation::status_invalid, fields);
   std::int64_t content_length = -1;
   if (const Violation broken = check_response_regular<From::peer>(fields, status_of(status.mark), content_length);
       broken != Violation::none) {

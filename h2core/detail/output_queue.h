@@ -27,6 +27,10 @@ class OutputQueue {
     queued_ += bytes;
   }
 
+  /// Bytes ever queued: the place in the output where the next ones will be.
+  std::uint64_t position() const noexcept { return taken_ + queued_; }
+  /// Bytes ever taken by the transport.
+  std::uint64_t taken() const noexcept { return taken_; }
   std::size_t queued_bytes() const noexcept { return queued_; }
   std::size_t segments() const noexcept { return segments_.size(); }
   bool empty() const noexcept { return queued_ == 0; }
@@ -38,6 +42,7 @@ class OutputQueue {
   void consume(std::size_t bytes, Taken&& taken) noexcept {
     if (bytes > queued_) bytes = queued_;
     queued_ -= bytes;
+    taken_ += bytes;
     while (bytes > 0) {
       Segment& head = segments_.front();
       const std::size_t step = bytes < head.bytes ? bytes : head.bytes;
@@ -92,6 +97,7 @@ class OutputQueue {
   Block* last_ = nullptr;
   Block* spare_ = nullptr;  // one emptied block, so that a steady flow allocates nothing
   std::size_t queued_ = 0;
+  std::uint64_t taken_ = 0;
   std::size_t handed_out_ = 0;  // segments at the front that a caller has seen: they may not grow
 };
 

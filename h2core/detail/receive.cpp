@@ -40,6 +40,10 @@ std::optional<Event> Engine::receive(ByteView& input) noexcept {
     }
   }
   publish();
+  if (!out && event_waits()) {  // the last of the input has brought the end of the connection
+    emit(out);
+    publish();
+  }
   return out;
 }
 
@@ -131,7 +135,7 @@ bool Engine::begin_frame(ByteView& input, Out& out) noexcept {
     begin_data(0);
     return failed_ || read_data(input, out);
   }
-  const bool known = frame_.type <= FrameType::continuation;
+  const bool known = frame_.type <= FrameType::continuation || frame_.type == FrameType::priority_update;
   if (!known && !config_.deliver_unknown_frames) {  // RFC 9113 5.5: ignored
     note(Direction::received, frame_, {}, {});
     charge(Violation::work_budget_empty, kFrameCost);
@@ -284,10 +288,11 @@ void Engine::on_frame(ByteView payload, Out& out) noexcept {
     case FrameType::ping: return on_ping(payload, out);
     case FrameType::goaway: return on_goaway(payload, out);
     case FrameType::window_update: return on_window_update(payload);
+    case FrameType::priority_update: on_priority_update(payload); break;
     default: break;
   }
   charge(Violation::work_budget_empty, kFrameCost);
-  if (config_.deliver_unknown_frames)
+  if (config_.deliver_unknown_frames && !failed_)
     out.emplace(UnknownFrameReceived{static_cast<std::uint8_t>(frame_.type), frame_.flags, frame_.stream, payload});
 }
 
@@ -450,6 +455,12 @@ void Engine::on_window_update(ByteView payload) noexcept {
   stream.send_window = static_cast<std::int32_t>(stream.send_window + static_cast<std::int64_t>(increment));
   stream.held = false;
   make_ready(slot);
+}
+
+// RFC 9218 7.1. Only clients send it, about a stream that clients open; the rest is advice.
+void Engine::on_priority_update(ByteView payload) noexcept {
+  const StreamId about{read_u32(payload.data()) & kMaxStreamId};
+  if (config_.role == Role::client || about == kConnection) fail(Violation::priority_update_invalid);
 }
 
 // ---- what all of them share

@@ -140,6 +140,7 @@ std::size_t Engine::initial_streams_allowed() const noexcept {
 bool Engine::start_request(std::uint32_t slot, std::span<const Field> pseudo, std::span<const Field> fields) noexcept {
   Stream& stream = streams_[slot];
   const bool end = stream.end_queued && stream.queued_bytes == 0;
+  stream.head_at = output_.position();
   if (!write_block(FrameType::headers, stream.id, end ? EndStream::yes : EndStream::no, kConnection, pseudo, fields))
     return false;
   stream.state = step(State::idle, Input::send_headers).next;
@@ -516,6 +517,7 @@ Verdict Engine::verdict_of(const Stream& stream, ErrorCode code) const noexcept 
   if (stream.waiting) return Verdict::never_sent;
   if (!is_ours(stream.id)) return stream.sent_final ? Verdict::processed : Verdict::maybe_processed;
   if (stream.recv_final) return Verdict::processed;
+  if (output_.taken() <= stream.head_at) return Verdict::never_sent;
   if (goaway_received_ && stream.id > goaway_last_received_) return Verdict::not_processed;
   return code == ErrorCode::refused_stream ? Verdict::not_processed : Verdict::maybe_processed;
 }

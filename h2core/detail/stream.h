@@ -143,6 +143,7 @@ struct Stream {
   std::int64_t recv_content_left = -1;
   std::int64_t send_content_left = -1;
   std::uint64_t queued_bytes = 0;   // of content, not framed
+  std::uint64_t head_at = 0;        // where in the output our HEADERS begin
   void* user = nullptr;
   SavedFields* saved = nullptr;     // a waiting request's head, or trailers behind content
 };
