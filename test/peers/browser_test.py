@@ -1,0 +1,139 @@
+"""A headless Chromium loads a page from `h2 serve --root`, fetches beside it and uploads, all by h2."""
+import fcntl
+import json
+import os
+import select
+import shutil
+import subprocess
+import time
+
+from harness import ENVIRONMENT, Failed, check, equal, test
+
+FETCHES = 50
+PAGE = """<!doctype html><title>h2</title><script>
+async function work() {
+  const texts = await Promise.all([...Array(%d).keys()].map(async n => (await fetch(`file-${n}.txt`)).text()));
+  const upload = new Uint8Array(3 << 20).map((_, i) => (i * i) >> 7);
+  const answer = await fetch('/echo', {method: 'POST', body: upload});
+  const echo = new Uint8Array(await answer.arrayBuffer());
+  const entries = [...performance.getEntriesByType('navigation'), ...performance.getEntriesByType('resource')];
+  return JSON.stringify({
+    texts: texts.every((text, n) => text === `content of file ${n}\\n`),
+    echo: echo.length === upload.length && echo.every((octet, i) => octet === upload[i]),
+    protocols: [...new Set(entries.map(entry => entry.nextHopProtocol))],
+    entries: entries.length,
+  });
+}
+</script>""" % FETCHES
+
+
+class Chromium:
+    """Driven over the DevTools pipe: JSON messages that end with NUL, in on its descriptor 3 and out on 4."""
+
+    def __init__(self, place):
+        program = shutil.which("chromium") or shutil.which("chromium-browser")
+        check(program, "chromium is not installed")
+        flags = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
+                 "--disable-background-networking", "--disable-component-update", "--disable-sync", "--no-proxy-server",
+                 "--disable-dev-shm-usage", "--ignore-certificate-errors", "--remote-debugging-pipe",
+                 f"--user-data-dir={place.path('chromium')}", "about:blank"]
+        to_browser, self._in = os.pipe()
+        self._out, from_browser = os.pipe()
+        ends = [fcntl.fcntl(fd, fcntl.F_DUPFD, 20) for fd in (to_browser, from_browser)]
+        os.close(to_browser)
+        os.close(from_browser)
+        self.log = open(place.path("chromium.log"), "wb+")
+        self.process = subprocess.Popen(
+            ["bash", "-c", f'exec "$0" "$@" 3<&{ends[0]} 4>&{ends[1]} {ends[0]}<&- {ends[1]}>&-', program, *flags],
+            pass_fds=ends, stdin=subprocess.DEVNULL, stdout=self.log, stderr=self.log,
+            env=ENVIRONMENT | {"HOME": str(place.folder)})
+        for fd in ends:
+            os.close(fd)
+        self._buffer, self._id = b"", 0
+
+    def call(self, method, session=None, timeout=60, **parameters):
+        self._id += 1
+        message = {"id": self._id, "method": method, "params": parameters} | ({"sessionId": session} if session else {})
+        os.write(self._in, json.dumps(message).encode() + b"\0")
+        end = time.monotonic() + timeout
+        while True:
+            answer = self._next(end)
+            if answer.get("id") == self._id:
+                check("error" not in answer, method, answer.get("error"))
+                return answer["result"]
+
+    def _next(self, end):
+        while b"\0" not in self._buffer:
+            if not select.select([self._out], [], [], max(0, end - time.monotonic()))[0]:
+                raise Failed("the browser does not answer")
+            more = os.read(self._out, 1 << 20)
+            if not more:
+                self.log.seek(0)
+                raise Failed("the browser is gone: " + self.log.read()[-300:].decode(errors="replace"))
+            self._buffer += more
+        message, _, self._buffer = self._buffer.partition(b"\0")
+        return json.loads(message)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *unused):
+        try:
+            self.call("Browser.close", timeout=5)
+            self.process.wait(10)
+        except (Failed, OSError, subprocess.TimeoutExpired):
+            self.process.kill()
+            self.process.wait()
+        for fd in (self._in, self._out):
+            os.close(fd)
+        self.log.close()
+
+
+def load(place, url):
+    """Opens `url` and calls the page's work()."""
+    with Chromium(place) as browser:
+        target = browser.call("Target.createTarget", url=url)["targetId"]
+        session = browser.call("Target.attachToTarget", targetId=target, flatten=True)["sessionId"]
+        end = time.monotonic() + 30
+        while True:
+            ready = browser.call("Runtime.evaluate", session, expression="typeof work === 'function'")
+            if ready["result"].get("value"):
+                break
+            check(time.monotonic() < end, "the page did not load")
+            time.sleep(0.1)
+        said = browser.call("Runtime.evaluate", session, expression="work()", awaitPromise=True)
+        check("exceptionDetails" not in said, "the page failed:", said.get("exceptionDetails"))
+        return json.loads(said["result"]["value"])
+
+
+@test(browser=True)
+def browser_loads_fetches_and_uploads(place):
+    root = place.path("site")
+    root.mkdir()
+    (root / "index.html").write_text(PAGE)
+    for n in range(FETCHES):
+        (root / f"file-{n}.txt").write_text(f"content of file {n}\n")
+    with place.serve("--https", 0, "--root", root) as server:
+        found = load(place, server.url() + "/")
+        check(found["texts"], "a file differs")
+        check(found["echo"], "the echo differs")
+        equal(found["protocols"], ["h2"], "nextHopProtocol")
+        check(found["entries"] >= FETCHES + 2, found["entries"], "entries")
+
+
+@test(browser=True)
+def browser_shows_the_built_in_page(place):
+    with Chromium(place) as browser:
+        target = browser.call("Target.createTarget", url=place.server.url("https") + "/")["targetId"]
+        session = browser.call("Target.attachToTarget", targetId=target, flatten=True)["sessionId"]
+        expression = """new Promise(done => {
+          const look = () => document.readyState === 'complete' && location.protocol === 'https:'
+            ? done(document.body.innerText + '\\n' + performance.getEntriesByType('navigation')[0].nextHopProtocol)
+            : setTimeout(look, 50);
+          look();
+        })"""
+        time.sleep(0.5)
+        said = browser.call("Runtime.evaluate", session, expression=expression, awaitPromise=True)
+        text = said["result"].get("value", "")
+        check(text.endswith("\nh2"), "the protocol was not h2:", text[-50:])
+        check("h2" in text[:-3], "the page does not show the protocol:", text[:300])
