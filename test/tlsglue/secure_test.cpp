@@ -8,10 +8,6 @@ namespace {
 
 using namespace std::chrono_literals;
 
-template <class T>
-constexpr bool kIsTls = std::is_same_v<T, HandshakeDone> || std::is_same_v<T, PlaintextReceived> ||
-                        std::is_same_v<T, TlsFailed> || std::is_same_v<T, PeerClosed>;
-
 /// A SecureConnection with the loop of a driver, and a log of what it said.
 struct Driven {
   Driven(TlsContext& context, h2::Role role, std::string_view name = {}, const h2::Config& base = {})
@@ -293,21 +289,25 @@ TEST_CASE("an HTTP/1.1 request where h2 was agreed is named by h2") {
   CHECK(client.saw(TlsStatus::close_notify));  // behind the GOAWAY
 }
 
+// Chooses h2 whatever is offered.
+void always_h2(SSL_CTX* raw) {
+  SSL_CTX_set_alpn_select_cb(
+      raw,
+      [](SSL*, const unsigned char** out, unsigned char* bytes, const unsigned char*, unsigned, void*) {
+        *out = reinterpret_cast<const unsigned char*>("h2");
+        *bytes = 2;
+        return SSL_TLSEXT_ERR_OK;
+      },
+      nullptr);
+}
+
 TEST_CASE("RFC 9113 9.2.1: an attempt to renegotiate ends the connection with PROTOCOL_ERROR") {
   TlsContext client_context = context(client_config());
   Driven client{client_context, h2::Role::client, "localhost"};
-  RawPeer server{
-      Role::server, [](SSL_CTX* raw) {
-        SSL_CTX_set_max_proto_version(raw, TLS1_2_VERSION);
-        SSL_CTX_set_alpn_select_cb(
-            raw,
-            [](SSL*, const unsigned char** out, unsigned char* bytes, const unsigned char*, unsigned, void*) {
-              *out = reinterpret_cast<const unsigned char*>("h2");
-              *bytes = 2;
-              return SSL_TLSEXT_ERR_OK;
-            },
-            nullptr);
-      }};
+  RawPeer server{Role::server, [](SSL_CTX* raw) {
+                   SSL_CTX_set_max_proto_version(raw, TLS1_2_VERSION);
+                   always_h2(raw);
+                 }};
   get(client, "/");
   exchange(client, server);
   REQUIRE(client.handshake.has_value());
@@ -322,6 +322,29 @@ TEST_CASE("RFC 9113 9.2.1: an attempt to renegotiate ends the connection with PR
   client.take_output();
   CHECK(client.connection.transport_wish() == h2::TransportWish::shut_down_write);
   CHECK(client.connection.http2().counters().frames_sent >= 4);  // SETTINGS, HEADERS, ACK or not, GOAWAY
+  client.eof();
+  CHECK(client.connection.transport_wish() == h2::TransportWish::close);
+}
+
+TEST_CASE("RFC 9113 9.2.2: h2 over a prohibited suite ends with GOAWAY(INADEQUATE_SECURITY), then close_notify") {
+  constexpr const char* kProhibited = "ECDHE-ECDSA-AES128-SHA";
+  TlsContext client_context = context(client_config());
+  SSL_CTX_set_cipher_list(client_context.native(),
+                          kProhibited);  // against the contract, so that the second check is seen
+  Driven client{client_context, h2::Role::client, "localhost"};
+  RawPeer server{Role::server, [](SSL_CTX* raw) {
+                   always_h2(raw);
+                   SSL_CTX_set_max_proto_version(raw, TLS1_2_VERSION);
+                   SSL_CTX_set_cipher_list(raw, kProhibited);
+                 }};
+  get(client, "/");
+  exchange(client, server);
+  REQUIRE(client.failures.size() == 1);
+  CHECK(client.failures[0].kind == TlsFailureKind::inadequate_security);
+  const std::string goaway_code{"\0\0\0\x0c", 4};
+  REQUIRE(server.plaintext.size() > 17);
+  CHECK(server.plaintext.substr(server.plaintext.size() - 4) == goaway_code);
+  CHECK(SSL_get_shutdown(server.ssl) == SSL_RECEIVED_SHUTDOWN);
   client.eof();
   CHECK(client.connection.transport_wish() == h2::TransportWish::close);
 }
