@@ -20,9 +20,7 @@ const std::vector<std::byte>& pattern_block() {
 
 }  // namespace
 
-std::optional<Content::Piece> TextContent::next() {
-  return Piece{std::as_bytes(std::span(text_)), true};
-}
+std::optional<Content::Piece> TextContent::next() { return Piece{std::as_bytes(std::span(text_)), true}; }
 
 std::optional<Content::Piece> PatternContent::next() {
   const std::vector<std::byte>& block = pattern_block();

@@ -200,8 +200,8 @@ class Driver final : public AnyDriver {
   }
 
   void arm(bool drained) {
-    const std::uint32_t interest = (wants_input() ? std::uint32_t{EPOLLIN} : 0U) |
-                                   (drained || fin_sent_ ? 0U : std::uint32_t{EPOLLOUT});
+    const std::uint32_t interest =
+        (wants_input() ? std::uint32_t{EPOLLIN} : 0U) | (drained || fin_sent_ ? 0U : std::uint32_t{EPOLLOUT});
     if (interest != interest_) {
       interest_ = interest;
       loop_.change(socket_.get(), interest_, *this);

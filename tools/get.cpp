@@ -8,7 +8,6 @@
 #include <charconv>
 #include <cstdio>
 #include <map>
-#include <set>
 
 #include <tools/cleartext.h>
 #include <tools/driver.h>
@@ -95,7 +94,7 @@ class Run {
   Progress progress_;
   std::map<std::uint64_t, Transfer> transfers_;
   std::uint64_t turn_ = 0, total_ = 0;
-  std::size_t connected_ = 0;
+  std::map<AnyDriver*, std::unique_ptr<AnyDriver>> drivers_;
   bool wake_posted_ = false;
   Exit exit_ = Exit::ok;
 };
@@ -215,7 +214,9 @@ h2::Config client_config(bool verbose) {
 }
 
 Run::Run(const GetOptions& options, Message message)
-    : options_(options), message_(std::move(message)), output_(options.output_file),
+    : options_(options),
+      message_(std::move(message)),
+      output_(options.output_file),
       began_(std::chrono::steady_clock::now()),
       progress_(!options.verbose && (!options.output_file.empty() || ::isatty(STDOUT_FILENO) == 0), began_) {
   for (const std::string& url : options.urls) urls_.push_back(parse_url(url));
@@ -257,7 +258,7 @@ int Run::fetch() {
       origin->ended();
     }
   }
-  if (connected_ != 0) loop_.run();
+  if (!drivers_.empty()) loop_.run();
   progress_.erase();
   output_.close();
   if (options_.summary) {
@@ -284,15 +285,17 @@ void Run::connect(Origin& origin, tlsglue::TlsContext* tls) {
 
 template <class Engine>
 void Run::start(Origin& origin, Fd socket, Engine engine) {
-  auto driver = std::make_unique<Driver<Engine>>(loop_, std::move(socket), std::move(engine),
-                                                 [this, &origin](AnyDriver& ended) {
-                                                   origin.ended();
-                                                   next_turn();
-                                                   loop_.retire(std::unique_ptr<Watcher>(&ended));
-                                                   if (--connected_ == 0) loop_.stop();
-                                                 });
-  ++connected_;
-  Driver<Engine>& started = *driver.release();  // ends by the call above
+  auto driver =
+      std::make_unique<Driver<Engine>>(loop_, std::move(socket), std::move(engine), [this, &origin](AnyDriver& ended) {
+        origin.ended();
+        next_turn();
+        const auto found = drivers_.find(&ended);
+        loop_.retire(std::move(found->second));
+        drivers_.erase(found);
+        if (drivers_.empty()) loop_.stop();
+      });
+  Driver<Engine>& started = *driver;
+  drivers_.emplace(&started, std::move(driver));
   origin.attach(started.engine().http2(), started);
   started.start(std::make_unique<Client<Engine>>(started.engine(), origin, urls_.size(), options_.verbose));
 }
@@ -392,9 +395,10 @@ void Origin::start(std::uint64_t index, const Url& url) {
   request.fields = fields;
   const auto stream = connection_->send_request(request, sends ? h2::EndStream::no : h2::EndStream::yes, &transfer);
   if (!stream) {
-    const bool usage = stream.error() == h2::Misuse::malformed_fields ||
-                       stream.error() == h2::Misuse::field_section_too_large;
-    fail(usage ? Exit::usage : Exit::protocol, "the request cannot be sent: " + std::string(h2::describe(stream.error())));
+    const bool usage =
+        stream.error() == h2::Misuse::malformed_fields || stream.error() == h2::Misuse::field_section_too_large;
+    fail(usage ? Exit::usage : Exit::protocol,
+         "the request cannot be sent: " + std::string(h2::describe(stream.error())));
     return run_.closed(transfer);
   }
   transfer.stream = *stream;
@@ -476,8 +480,8 @@ void Origin::show(const Transfer& transfer, std::string_view head, h2::FieldsVie
   for (const h2::Field& field : fields) {
     // Blanks inside a value are harmless on a terminal, control characters are not.
     std::string value(field.value);
-    std::replace_if(value.begin(), value.end(), [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7f; },
-                    '?');
+    std::replace_if(
+        value.begin(), value.end(), [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7f; }, '?');
     ((text.append(field.name) += ": ") += value) += '\n';
   }
   std::fputs(text.c_str(), stderr);

@@ -10,15 +10,15 @@ namespace tools {
 
 struct GetOptions {
   std::vector<std::string> urls;
-  std::string output_file;                   ///< empty: stdout
-  std::string method;                        ///< empty: GET, or POST with data
-  std::string data;                          ///< text, or @FILE
+  std::string output_file;  ///< empty: stdout
+  std::string method;       ///< empty: GET, or POST with data
+  std::string data;         ///< text, or @FILE
   bool has_data = false;
-  std::vector<std::string> fields, trailers; ///< "name: value"
+  std::vector<std::string> fields, trailers;  ///< "name: value"
   std::string ca_file;
-  std::vector<std::string> alpn;             ///< what to offer; empty: h2
+  std::vector<std::string> alpn;  ///< what to offer; empty: h2
   unsigned repeat = 1, concurrency = 100;
-  unsigned timeout_seconds = 10;             ///< for the connection and for the handshake
+  unsigned timeout_seconds = 10;  ///< for the connection and for the handshake
   bool verbose = false, show_heads = false, insecure = false, prior_knowledge = false, summary = false;
 };
 

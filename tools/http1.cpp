@@ -328,8 +328,13 @@ void Http1::refuse(unsigned status, std::string_view words) {
                       {"content-length", std::to_string(words.size())},
                       {"connection", "close"}});
   output_ += words;
-  log_.request({count_, exchange_->method.empty() ? "-" : exchange_->method,
-                exchange_->path.empty() ? "-" : exchange_->path, status, words.size(), now_ - exchange_->began, {}});
+  log_.request({count_,
+                exchange_->method.empty() ? "-" : exchange_->method,
+                exchange_->path.empty() ? "-" : exchange_->path,
+                status,
+                words.size(),
+                now_ - exchange_->began,
+                {}});
   finished_ = true;
 }
 

@@ -72,7 +72,8 @@ void Http2Site::on(const h2::StreamClosed& closed) {
   if (x == nullptr) return;
   if (x->sender.broken()) log_.error("cannot read what " + printable(x->path) + " names");
   const std::string_view remark = closed.code == h2::ErrorCode::no_error ? std::string_view{} : h2::name(closed.code);
-  log_.request({closed.stream.value, x->method, x->path, x->status, x->sender.sent_bytes(), std::chrono::steady_clock::now() - x->began, remark});
+  log_.request({closed.stream.value, x->method, x->path, x->status, x->sender.sent_bytes(),
+                std::chrono::steady_clock::now() - x->began, remark});
   exchanges_.erase(x->self);
 }
 

@@ -33,7 +33,8 @@ CLI::App* add_serve(CLI::App& app, tools::ServeOptions& options) {
   serve->add_option("--root", options.root, "Directory whose files are served");
   serve->add_flag("--h2c-upgrade", options.h2c_upgrade, "Lets HTTP/1.1 requests upgrade to HTTP/2 without TLS");
   serve->add_option("--threads", options.threads, "Event loops")->check(CLI::Range(1, 256))->capture_default_str();
-  serve->add_option("--drain-seconds", options.drain_seconds, "How long open requests may go on after SIGTERM or SIGINT")
+  serve
+      ->add_option("--drain-seconds", options.drain_seconds, "How long open requests may go on after SIGTERM or SIGINT")
       ->check(CLI::Range(0, 3600))
       ->capture_default_str();
   const std::map<std::string, tools::LogLevel> levels{
@@ -58,11 +59,14 @@ CLI::App* add_get(CLI::App& app, tools::GetOptions& options) {
   get->add_option("--cacert", options.ca_file, "Certificates to trust, PEM (default: the system's)");
   get->add_flag("-k,--insecure", options.insecure, "Trusts any certificate");
   get->add_flag("--prior-knowledge", options.prior_knowledge, "Speaks HTTP/2 without TLS, for http:// URLs");
-  get->add_option("--alpn", options.alpn, "What to offer, comma-separated; only h2 is spoken (default h2)")->delimiter(',')
+  get->add_option("--alpn", options.alpn, "What to offer, comma-separated; only h2 is spoken (default h2)")
+      ->delimiter(',')
       ->allow_extra_args(false);
-  get->add_option("--repeat", options.repeat, "Fetches every URL so often")->check(CLI::Range(1, 100000000))
+  get->add_option("--repeat", options.repeat, "Fetches every URL so often")
+      ->check(CLI::Range(1, 100000000))
       ->capture_default_str();
-  get->add_option("--concurrency", options.concurrency, "Requests under way at once")->check(CLI::Range(1, 100000))
+  get->add_option("--concurrency", options.concurrency, "Requests under way at once")
+      ->check(CLI::Range(1, 100000))
       ->capture_default_str();
   get->add_option("--timeout", options.timeout_seconds, "Seconds for the connection, and again for TLS")
       ->check(CLI::Range(1, 3600))

@@ -22,10 +22,14 @@ template <class Engine>
 class Served final : public ServedApplication {
  public:
   /// `h2_name` is what HTTP/2 is called in lines and on the page.
-  Served(Engine& engine, const Site& site, ConnectionLog log, std::string h2_name, h2::TimePoint now,
-         H2cUpgrade h2c)
-      : engine_(engine), site_(site), log_(std::move(log)), h2_name_(std::move(h2_name)),
-        http2_(engine.http2(), site, log_), now_(now), h2c_(h2c) {}
+  Served(Engine& engine, const Site& site, ConnectionLog log, std::string h2_name, h2::TimePoint now, H2cUpgrade h2c)
+      : engine_(engine),
+        site_(site),
+        log_(std::move(log)),
+        h2_name_(std::move(h2_name)),
+        http2_(engine.http2(), site, log_),
+        now_(now),
+        h2c_(h2c) {}
   ~Served() override { log_.closed(now_); }
 
   bool ready() const override { return !http1_ || http1_->has_room(); }
@@ -78,8 +82,8 @@ class Served final : public ServedApplication {
         return engine_.http2().shutdown(h2::Shutdown::immediate);
       }
       const std::vector<h2::Field> fields = as_fields(upgrade->fields);
-      http2_.on_request({*stream, request.method, request.scheme, request.authority, request.path, {}, fields,
-                         h2::EndStream::yes});
+      http2_.on_request(
+          {*stream, request.method, request.scheme, request.authority, request.path, {}, fields, h2::EndStream::yes});
     }
   }
 

@@ -27,9 +27,9 @@ void take_fields(Question& question, std::span<const h2::Field> fields);
 struct Answer {
   std::uint16_t status = 200;
   std::vector<NameValue> fields;
-  std::unique_ptr<Content> content;         ///< null: the message has none
-  EchoContent* echo = nullptr;              ///< `content`, when the request's content is to be pushed into it
-  std::optional<std::uint64_t> length;      ///< of the content, if it is known; not in `fields`
+  std::unique_ptr<Content> content;     ///< null: the message has none
+  EchoContent* echo = nullptr;          ///< `content`, when the request's content is to be pushed into it
+  std::optional<std::uint64_t> length;  ///< of the content, if it is known; not in `fields`
 };
 
 class Site {

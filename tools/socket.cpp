@@ -59,9 +59,7 @@ std::string wait_connected(int fd, std::chrono::steady_clock::time_point until) 
 
 }  // namespace
 
-std::string url_host(const std::string& host) {
-  return host.find(':') == std::string::npos ? host : '[' + host + ']';
-}
+std::string url_host(const std::string& host) { return host.find(':') == std::string::npos ? host : '[' + host + ']'; }
 
 std::string address_text(const sockaddr& address) {
   char text[INET6_ADDRSTRLEN] = "?";

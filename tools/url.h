@@ -10,8 +10,8 @@ namespace tools {
 struct Url {
   std::string scheme, host;  ///< an IPv6 address without its brackets
   std::uint16_t port = 0;
-  std::string authority;     ///< as it was written, without user information
-  std::string path;          ///< with the query, and never empty
+  std::string authority;  ///< as it was written, without user information
+  std::string path;       ///< with the query, and never empty
 
   /// What may share a connection.
   std::string origin() const { return scheme + "://" + host + ':' + std::to_string(port); }
