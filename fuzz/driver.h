@@ -43,6 +43,7 @@ class Driver {
 
   static h2::Config config_of(h2::Role role, Input& input, const hpack::Allocator& allocator);
 
+  void begin_upgraded();
   void step(bool may_feed);
   void feed(std::span<const std::uint8_t> octets);
   void feed_frame();
@@ -70,6 +71,7 @@ class Driver {
   std::vector<h2::Field> some_fields(bool may_frame);
 
   Input input_;
+  std::uint8_t options_;
   Memory memory_;
   h2::Config config_;
   std::optional<h2::Connection> connection_;

@@ -124,6 +124,49 @@ def seeds():
         # Answered with lent and copied content, credited, and shut down.
         yield "server_bytes", name + "_answered", bytes(3) + start + talk + response(0) + send(0, 0x88) + copy(
             0, 0x4a) + FLUSH + bytes([10, 0, 0, 200]) + FLUSH + bytes([12, 100, 24, 0]) + FLUSH
+    get, post = frame_call(headers(1, GET)), frame_call(headers(1, POST, 0))
+    tick = bytes([12, 30])
+    for name, options, calls in [
+            ("pushed", b"\0\0\0", get + head(0x80) + b"\0" + FLUSH + head(0) + b"\1" + send(1, 0x4a) + FLUSH + response(0, 1)),
+            ("upgraded", b"\x20\0\0", response(0) + send(0, 0x4a) + FLUSH),
+            ("between_events", b"\x40\0\0", get + bytes([7, 8]) + send(0, 0x4a) + post + head(0) + b"\1"),
+            ("interim", b"\0\0\0", get + head(0x3c) + b"\0" + head(0x3c, 1) + b"\0" + response(0) + send(0, 0) + FLUSH),
+            ("bare_end", b"\0\0\0", get + response(0) + send(0, 0x40) + FLUSH),
+            ("bare_trailers", b"\0\0\0", get + response(0) + bytes([19, 0, 0, 1]) + FLUSH),
+            ("length", b"\0\0\0", get + head(2, 0x0800) + b"\0" + send(0, 0x42) + send(0, 0x44) + FLUSH),
+            ("released", b"\0\0\0", post + frame_call(frame(DATA, 0, 1, b"z" * 90)) + bytes([10, 3, 0, 0]) + FLUSH),
+            ("no_room", b"\0\0\x10", get + response(0) + copy(0, 0x3f) + FLUSH + copy(0, 0x4a) + FLUSH),
+            ("small_polls", b"\0\0\0", get + response(0) + send(0, 0x90) + bytes([7, 0, 8, 20, 7, 0x20, 8, 30, 7, 0x41])),
+            ("traced", b"\x08\0\0", get + response(0) + send(0, 0x4a) + FLUSH),
+            ("careless", b"\x10\0\0", get + head(0, 0xffff) + b"\0" + send(0, 0x4a) + FLUSH),
+            ("huge", b"\0\0\0", get + head(0, 0x0080) + b"\0" + send(0, 0x01) + bytes([19, 0, 0, 0x81]) + FLUSH),
+            ("automatic", b"\0\1\2", post + frame_call(frame(DATA, 0, 1, b"x" * 90)) * 3),
+            ("cut_off", b"\0\0\0", post + feed(frame(DATA, END, 1, b"0123456789")[:12]) + bytes([20, 0, 8]) + feed(b"3456789")),
+            ("eof", b"\0\0\0", post + get + bytes([25, 5]) + FLUSH),
+            ("lost", b"\0\0\0", get + response(0) + send(0, 0x90) + POLL + bytes([26, 4])),
+            ("slivers", b"\0\0\0", tick + frame_call(settings((4, 40))) + get + response(0) + send(0, 0x90) + FLUSH +
+             (frame_call(frame(WINDOW, 0, 1, b"\0\0\0\x05")) + FLUSH + tick + FLUSH) * 2),
+            ("drained", b"\0\0\0", tick + get + bytes([24, 200]) + FLUSH + bytes([28]) + FLUSH + response(0, 1) + FLUSH),
+            ("pinged", b"\0\0\0", bytes([21, 9]) + FLUSH + bytes([28, 29]) + FLUSH),
+            ("resettled", b"\0\0\0", post + bytes([22, 2, 3, 200, 0x83, 0, 1, 0, 0]) + FLUSH + bytes([29, 29]) +
+             frame_call(frame(DATA, 0, 1, b"y" * 150)) + bytes([23, 0, 0x7f, 0xff, 0xff, 0xff])),
+            ("kept_alive", b"\0\x18\0", tick + bytes([13, 30]) + FLUSH + bytes([28, 13, 40]) + FLUSH + bytes([13, 100])),
+            ("unread", b"\0\x40\0", frame_call(frame(PING, 0, 0, b"12345678")) * 8 + FLUSH + get),
+            ("flood", b"\0\x20\0", frame_call(frame(PING, 0, 0, b"12345678")) * 50),
+            ("no_memory", b"\7\x0c\0\0", get + post),
+    ]:
+        yield "server_bytes", "story_" + name, options + start + calls + FLUSH
+    for name, options, calls in [
+            ("upgraded", b"\x20\0\0", frame_call(headers(1, OK))),
+            ("refused_push", b"\0\x80\0", frame_call(frame(PUSH, END_HEADERS, 1, b"\0\0\0\2" + POST))),
+            ("no_push", b"\0\0\0", frame_call(frame(PUSH, END_HEADERS, 1, b"\0\0\0\2" + GET))),
+            ("waiting", b"\0\0\x20", send(1, 0x4a) + frame_call(settings((3, 1))) + FLUSH + frame_call(headers(1, OK)) + FLUSH),
+            ("websocket", b"\0\0\0", frame_call(settings((8, 1))) + head(0x30) + FLUSH + frame_call(headers(7, OK, 0)) +
+             send(3, 0x45) + FLUSH),
+            ("no_memory", b"\7\x10\0\0", frame_call(headers(1, OK, 0))),
+    ]:
+        requests = head(1) + head(0x04) + head(0x08 | 1) + FLUSH
+        yield "client_bytes", "story_" + name, options + requests + frame_call(settings()) + calls + FLUSH
     for name, feeds in CLIENT.items():
         raw = settings() + b"".join(feeds)
         requests = head(1) + head(0x04) + head(0x08 | 1) + FLUSH

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <algorithm>
+#include <array>
 #include <map>
 #include <string>
 #include <vector>
@@ -97,6 +98,7 @@ class Sent {
   bool between_frames() const { return frames_.between_frames(); }
   std::int64_t data_bytes() const { return data_bytes_; }
   std::int64_t credit() const { return credit_; }
+  std::span<const std::byte> last_ping() const { return ping_; }
   const Stream& stream(std::uint32_t id) { return streams_[id]; }
   std::uint64_t frames() const { return count_; }
 
@@ -144,8 +146,10 @@ class Sent {
         if (head.stream == h2::kConnection) credit_ += increment;
         break;
       }
-      case FrameType::settings:
       case FrameType::ping:
+        if (!head.has(h2::flags::ack)) std::copy(payload.begin(), payload.end(), ping_.begin());
+        break;
+      case FrameType::settings:
       case FrameType::goaway: break;
       default: broken("we send known frames only");
     }
@@ -168,6 +172,7 @@ class Sent {
   hpack::Decoder decoder_{{}};
   std::map<std::uint32_t, Stream> streams_;
   std::vector<std::byte> block_;
+  std::array<std::byte, 8> ping_{};
   bool block_open_ = false;
   h2::StreamId block_on_;
   std::uint64_t count_ = 0;
