@@ -44,7 +44,7 @@ function answer(stream, fields) {
   if (path.startsWith('/bytes/')) return bytes(stream, number);
   if (path === '/reset') {
     stream.write('half');
-    return setTimeout(() => stream.close(http2.constants.NGHTTP2_INTERNAL_ERROR), 50);
+    return setTimeout(() => stream.destroy(new Error('as asked')), 50);
   }
   stream.end(`${fields[':method']} ${path}\n`);
 }

