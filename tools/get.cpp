@@ -122,7 +122,7 @@ class Origin {
   void fail(Exit exit, std::string_view what);
 
   void on_event(const h2::Event& event) {
-    std::visit([this](const auto& it) { on(it); }, event);
+    std::visit([this](const auto& it) { this->on(it); }, event);
   }
 
  private:
@@ -160,7 +160,7 @@ class Client final : public Application {
       : engine_(engine), origin_(origin), url_count_(url_count), verbose_(verbose) {}
 
   void on_event(const tlsglue::Event& event) override {
-    std::visit([this](const auto& it) { on(it); }, event);
+    std::visit([this](const auto& it) { this->on(it); }, event);
   }
   void after_events() override {
     if (ready_) origin_.start_requests(url_count_);

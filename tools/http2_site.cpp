@@ -5,7 +5,7 @@
 namespace tools {
 
 void Http2Site::on_event(const h2::Event& event) {
-  std::visit([this](const auto& it) { on(it); }, event);
+  std::visit([this](const auto& it) { this->on(it); }, event);
 }
 
 void Http2Site::on(const h2::RequestReceived& request) {

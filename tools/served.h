@@ -35,7 +35,7 @@ class Served final : public ServedApplication {
   bool ready() const override { return !http1_ || http1_->has_room(); }
 
   void on_event(const tlsglue::Event& event) override {
-    std::visit([this](const auto& it) { on(it); }, event);
+    std::visit([this](const auto& it) { this->on(it); }, event);
   }
 
   void after_events() override {
