@@ -41,12 +41,12 @@ TEST_CASE("RFC 9113 4.2: every frame up to the maximum size passes, one byte mor
 TEST_CASE("RFC 9113 5.1.1: frames of streams do not come on stream 0, frames of the connection only there") {
   for (const char* on_zero : {"000001 00 00 00000000", "000001 01 04 00000000", "000005 02 00 00000000",
                               "000004 03 00 00000000", "000004 05 04 00000000", "000001 09 04 00000000"}) {
-    CAPTURE(on_zero);
+    CAPTURE(std::string(on_zero));
     CHECK(check(on_zero) == Violation::frame_on_connection);
   }
   for (const char* on_one :
        {"000000 04 00 00000001", "000008 06 00 00000001", "000008 07 00 00000001", "000004 10 00 00000001"}) {
-    CAPTURE(on_one);
+    CAPTURE(std::string(on_one));
     CHECK(check(on_one) == Violation::frame_on_stream);
   }
   CHECK(check("000004 08 00 00000000") == Violation::none);
@@ -55,7 +55,7 @@ TEST_CASE("RFC 9113 5.1.1: frames of streams do not come on stream 0, frames of 
 
 TEST_CASE("RFC 9113 6: frames of one length have that length") {
   struct Row {
-    const char *short_by_one, *exact, *long_by_one;
+    std::string short_by_one, exact, long_by_one;
     Violation violation;
   };
   const Row rows[] = {

@@ -118,8 +118,9 @@ constexpr Cell kServer[] = {
 
 TEST_CASE("RFC 9113 5.1: each state answers each frame of the peer as the table of states says") {
   for (const Cell& cell : kServer) {
-    CAPTURE(kStateNames[static_cast<int>(cell.state)]);
-    const auto cell_is = [&](const char* input, const Bytes& bytes, std::string_view expected) {
+    const std::string state = kStateNames[static_cast<int>(cell.state)];
+    CAPTURE(state);
+    const auto cell_is = [&](const std::string& input, const Bytes& bytes, std::string_view expected) {
       if (expected.empty()) return;  // the RFC leaves it open
       CAPTURE(input);
       Stage stage = server_in(cell.state);
@@ -173,8 +174,9 @@ constexpr Call kCalls[] = {
 
 TEST_CASE("RFC 9113 5.1: each state answers each call as the table of states says, and a refused call sends nothing") {
   for (const Call& call : kCalls) {
-    CAPTURE(kStateNames[static_cast<int>(call.state)]);
-    const auto call_is = [&](const char* which, auto&& made, Misuse expected) {
+    const std::string state = kStateNames[static_cast<int>(call.state)];
+    CAPTURE(state);
+    const auto call_is = [&](const std::string& which, auto&& made, Misuse expected) {
       CAPTURE(which);
       Stage stage = server_in(call.state);
       const StreamId stream{stage.stream};

@@ -1,0 +1,191 @@
+// RFC 9113 5.1.2: how many streams at once, ours and the peer's; and the other bounds of a connection.
+#include "harness.h"
+
+namespace h2::test {
+namespace {
+
+Harness client_of(std::uint32_t peer_limit) {
+  Options options;
+  options.peer_settings = {{SettingId::max_concurrent_streams, peer_limit}};
+  return Harness(Role::client, options);
+}
+
+TEST_CASE("RFC 9113 5.1.2: requests over the peer's limit wait and go out in order") {
+  Harness client = client_of(2);
+  for (int i = 0; i < 5; ++i) {
+    std::string path = "/" + std::to_string(i);  // gone after the call: what waits is copied
+    Request request = kGet;
+    request.path = path;
+    REQUIRE(client.call([&](Connection& c) { return c.send_request(request, EndStream::yes); }));
+    path.assign(path.size(), '!');
+  }
+  CHECK(client.history(FrameType::headers).size() == 2);
+  CHECK(client.connection().open_streams() == 5);
+  client.feed(headers(3, status("204"), kEnd));
+  CHECK(client.history(FrameType::headers).size() == 3);
+  CHECK(client.blocks(5)[0][3].value == "/2");
+  client.feed(rst(1, ErrorCode::cancel));
+  client.feed(settings({{SettingId::max_concurrent_streams, 100}}));
+  const auto sent = client.history(FrameType::headers);
+  REQUIRE(sent.size() == 5);
+  for (std::uint32_t i = 0; i < 5; ++i) CHECK(sent[i].header.stream == StreamId{2 * i + 1});
+  CHECK(client.blocks(9)[0][3].value == "/4");
+}
+
+TEST_CASE("a body of a request that waits goes out behind its head") {
+  Harness client = client_of(0);
+  const Bytes body = bytes_of("body");
+  const Field trailer[] = {{"a", "b"}};
+  REQUIRE(client.call([](Connection& c) { return c.send_request(kPost, EndStream::no); }));
+  REQUIRE(client.call([&](Connection& c) { return c.send_data(StreamId{1}, body, Token{1}, EndStream::no); }));
+  REQUIRE(client.call([&](Connection& c) { return c.send_trailers(StreamId{1}, trailer); }));
+  CHECK(client.sent().empty());
+  client.feed(settings({{SettingId::max_concurrent_streams, 1}}));
+  const auto& sent = client.history();
+  REQUIRE(sent.size() == 4);
+  CHECK(sent[1].header.type == FrameType::headers);
+  CHECK(text_of(sent[2].payload) == "body");
+  CHECK(sent[3].header.type == FrameType::headers);
+  CHECK(sent[3].header.has(flags::end_stream));
+}
+
+TEST_CASE("a request that is reset while it waits leaves nothing on the wire") {
+  Harness client = client_of(1);
+  const Bytes body = bytes_of("body");
+  for (int i = 0; i < 3; ++i) {
+    REQUIRE(client.call([](Connection& c) { return c.send_request(kPost, EndStream::no); }));
+  }
+  REQUIRE(client.call([&](Connection& c) { return c.send_data(StreamId{3}, body, Token{9}, EndStream::yes); }));
+  client.sent();
+  REQUIRE(client.call([](Connection& c) { return c.reset(StreamId{3}, ErrorCode::cancel); }));
+  CHECK(client.sent().empty());
+  CHECK(client.last(Kind::data_sent)->outcome == DataOutcome::dropped);
+  CHECK(client.last(Kind::stream_closed, 3)->verdict == Verdict::never_sent);
+  client.feed(rst(1, ErrorCode::cancel));
+  const auto sent = client.history(FrameType::headers);
+  REQUIRE(sent.size() == 2);
+  CHECK(sent[1].header.stream == StreamId{5});
+}
+
+TEST_CASE("RFC 9113 6.5.2: a limit below what is in use resets nothing, and new requests wait") {
+  Harness client = client_of(3);
+  for (int i = 0; i < 3; ++i) {
+    REQUIRE(client.call([](Connection& c) { return c.send_request(kGet, EndStream::yes); }));
+  }
+  client.feed(settings({{SettingId::max_concurrent_streams, 1}}));
+  REQUIRE(client.call([](Connection& c) { return c.send_request(kGet, EndStream::yes); }));
+  client.feed(headers(1, status("204"), kEnd) + headers(3, status("204"), kEnd));
+  CHECK(client.history(FrameType::headers).size() == 3);
+  client.feed(headers(5, status("204"), kEnd));
+  CHECK(client.history(FrameType::headers).size() == 4);
+  CHECK(client.history(FrameType::rst_stream).empty());
+}
+
+TEST_CASE("before the peer's SETTINGS a sane number of streams is assumed, after an empty one no limit") {
+  Options options;
+  options.handshake = false;
+  options.config.assumed_peer_streams = 2;
+  Harness client(Role::client, options);
+  for (int i = 0; i < 4; ++i) {
+    REQUIRE(client.call([](Connection& c) { return c.send_request(kGet, EndStream::yes); }));
+  }
+  CHECK(client.history(FrameType::headers).size() == 2);
+  client.feed(settings({}));
+  CHECK(client.history(FrameType::headers).size() == 4);
+}
+
+TEST_CASE("RFC 9113 5.1.2: streams over our limit are refused, their blocks decoded, the others untouched") {
+  Options options;
+  options.config.settings.max_concurrent_streams = 2;
+  Harness server(Role::server, options);
+  server.feed(headers(1, get(), kEnd) + headers(3, post()));
+  // A literal with indexing in the refused block; the next block names it by its index.
+  server.feed(frame(FrameType::headers, flags::end_headers | kEnd, 5, block(get()) + wire("40 01 'x' 02 'yz'")));
+  CHECK(find(server.sent_frames(), FrameType::rst_stream, 5)->u32() ==
+        static_cast<std::uint32_t>(ErrorCode::refused_stream));
+  CHECK(server.connection().counters().streams_refused == 1);
+  server.feed(headers(3, {}, kEnd));
+  REQUIRE(server.call([](Connection& c) { return c.send_response(StreamId{3}, 204, {}, EndStream::yes); }));
+  server.feed(frame(FrameType::headers, flags::end_headers | kEnd, 7, block(get()) + wire("be")));
+  CHECK(server.last(Kind::request, 7)->fields == OwnedFields{{"x", "yz"}});
+}
+
+TEST_CASE("RFC 9113 5.1.1: the highest stream id is one like any other") {
+  Harness server(Role::server);
+  server.feed(headers(0x7fffffff, get(), kEnd));
+  CHECK(server.last(Kind::request));
+  REQUIRE(server.call([](Connection& c) { return c.send_response(StreamId{0x7fffffff}, 204, {}, EndStream::yes); }));
+  CHECK(server.last(Kind::stream_closed)->code == ErrorCode::no_error);
+}
+
+TEST_CASE("a peer that does not read its replies is not read either, beyond a bound") {
+  Options options;
+  options.config.max_queued_output = 1000;
+  Harness server(Role::server, options);
+  server.take = false;
+  server.feed(repeat(ping(1), 500));
+  CHECK(server.unread() > 0);
+  CHECK(server.unread() < 500 * 17);
+  CHECK_FALSE(server.failed());
+  server.take = true;
+  for (int i = 0; i < 1000 && server.unread() > 0; ++i) server.feed({});
+  CHECK(server.unread() == 0);
+  CHECK(server.history(FrameType::ping).size() == 500);
+}
+
+TEST_CASE("the budget for idle work warns at half, then ends the connection; time refills it") {
+  Options options;
+  options.config.work_budget = 1000;
+  options.config.work_refill_per_second = 100;
+  Harness server(Role::server, options);
+  server.feed(repeat(ping(1), 400));
+  CHECK_FALSE(server.last(Kind::work_low));
+  server.feed(repeat(ping(1), 200));
+  CHECK(server.all(Kind::work_low).size() == 1);
+  for (int i = 0; i < 60; ++i) {
+    server.advance(1s);
+    server.feed(repeat(ping(1), 100));
+  }
+  CHECK_FALSE(server.failed());
+  server.feed(repeat(ping(1), 1001));
+  CHECK(server.failure() == Violation::work_budget_empty);
+}
+
+TEST_CASE("a page of a browser that is cancelled again and again is not abuse") {
+  Pair pair({}, {}, 20ms);
+  Connection& client = *pair.client.connection;
+  pair.pass(1s);
+  for (int page = 0; page < 20; ++page) {
+    std::vector<StreamId> streams;
+    for (int i = 0; i < 80; ++i) streams.push_back(*client.send_request(kGet, EndStream::yes));
+    pair.pass(100ms);
+    for (const StreamId stream : streams) REQUIRE(client.reset(stream, ErrorCode::cancel));
+    pair.pass(400ms);
+  }
+  CHECK(of_kind(pair.server.events, Kind::failed).empty());
+  CHECK(of_kind(pair.client.events, Kind::failed).empty());
+  CHECK(of_kind(pair.server.events, Kind::request).size() == 1600);
+}
+
+TEST_CASE("any number of streams may pass, and what they held comes back") {
+  TestMemory memory;
+  Config config;
+  config.allocator = memory.allocator();
+  Pair pair(config, config);
+  pair.client.keep_events = pair.server.keep_events = false;
+  pair.server.on_event = [](Connection& c, const Event& event) {
+    if (const auto* request = std::get_if<RequestReceived>(&event)) {
+      REQUIRE(c.send_response(request->stream, 204, {}, EndStream::yes));
+    }
+  };
+  std::uint64_t early = 0;
+  for (int i = 0; i < 5000; ++i) {
+    REQUIRE(pair.client.connection->send_request(kGet, EndStream::yes));
+    pair.settle();
+    if (i == 200) early = memory.live_bytes;
+  }
+  CHECK(memory.live_bytes <= early);
+}
+
+}  // namespace
+}  // namespace h2::test

@@ -1,0 +1,210 @@
+// Memory: none is asked for once a connection is warm, running out is an ordinary end, and all of it comes back.
+#include <array>
+
+#include "harness.h"
+
+namespace h2::test {
+namespace {
+
+// A client and a server, and pipes of fixed size between them, so that only the engine could call the heap.
+class Bench {
+ public:
+  Bench(Allocator client, Allocator server)
+      : client_(config(Role::client, client)), server_(config(Role::server, server)) {
+    client_.advance_time(TimePoint{1h});
+    server_.advance_time(TimePoint{1h});
+    pump();
+  }
+
+  bool request(bool with_body) {
+    static const Field kFields[] = {
+        {"user-agent", "bench/1"}, {"accept", "*/*"}, {"cookie", "a=b; session=0123456789"}};
+    Request request = with_body ? kPost : kGet;
+    request.fields = kFields;
+    const auto stream = client_.send_request(request, with_body ? EndStream::no : EndStream::yes);
+    if (!stream) return false;
+    if (with_body && !client_.send_data(*stream, body_, Token{1}, EndStream::yes)) return false;
+    pump();
+    return true;
+  }
+  void pump() {
+    for (bool moved = true; moved;) {
+      const bool up = move(client_, server_), down = move(server_, client_);
+      moved = up || down;
+    }
+  }
+  bool over() const {
+    return client_.transport_wish() != TransportWish::open || server_.transport_wish() != TransportWish::open;
+  }
+  std::uint64_t answered = 0, failures = 0;
+  Violation client_violation = Violation::none, server_violation = Violation::none;
+  Connection& client() { return client_; }
+
+ private:
+  static Config config(Role role, Allocator allocator) {
+    Config config;
+    config.role = role;
+    config.allocator = allocator;
+    return config;
+  }
+
+  void on(Connection& self, const Event& event) {
+    static const Field kFields[] = {{"content-type", "text/html"}, {"server", "bench"}};
+    if (const auto* request = std::get_if<RequestReceived>(&event)) {
+      if (!self.send_response(request->stream, 200, kFields, EndStream::no)) return;
+      (void)self.send_data(request->stream, body_, Token{2}, EndStream::yes);
+    } else if (const auto* piece = std::get_if<DataReceived>(&event)) {
+      self.consume(piece->stream, piece->data.size());
+    } else if (const auto* closed = std::get_if<StreamClosed>(&event)) {
+      if (&self == &client_ && closed->code == ErrorCode::no_error) ++answered;
+    } else if (const auto* failed = std::get_if<ConnectionFailed>(&event)) {
+      ++failures;
+      (&self == &client_ ? client_violation : server_violation) = failed->violation;
+    }
+  }
+  void drain(Connection& self, ByteView input) {
+    while (const auto event = self.receive(input)) on(self, *event);
+  }
+  bool move(Connection& from, Connection& to) {
+    drain(from, {});
+    std::array<ByteView, 8> slices;
+    const std::size_t n = from.poll_output(slices);
+    std::size_t bytes = 0;
+    for (std::size_t i = 0; i < n; ++i) {
+      drain(to, slices[i]);
+      bytes += slices[i].size();
+    }
+    from.consume_output(bytes);
+    drain(from, {});
+    return bytes > 0;
+  }
+
+  Connection client_, server_;
+  std::array<std::byte, 3000> body_{};
+};
+
+TEST_CASE("a warm connection asks for no memory, whatever request comes") {
+  TestMemory client, server;
+  Bench bench(client.allocator(), server.allocator());
+  for (int i = 0; i < 500; ++i) REQUIRE(bench.request(i % 2 == 0));
+  const std::uint64_t calls = client.calls + server.calls;
+  const std::uint64_t heap = heap_calls();
+  for (int i = 0; i < 2000; ++i) bench.request(i % 2 == 0);
+  const std::uint64_t heap_after = heap_calls();
+  CHECK(client.calls + server.calls == calls);
+  CHECK(heap_after == heap);
+  CHECK(bench.answered == 2500);
+  CHECK(bench.failures == 0);
+}
+
+TEST_CASE("the engine takes no memory but its allocator's") {
+  TestMemory client, server;
+  const std::uint64_t before = heap_calls();
+  {
+    Bench bench(client.allocator(), server.allocator());
+    for (int i = 0; i < 100; ++i) bench.request(true);
+  }
+  CHECK(heap_calls() - before == client.calls + server.calls);
+  CHECK(client.live_bytes == 0);
+  CHECK(server.live_bytes == 0);
+}
+
+TEST_CASE("whichever allocation fails, the connection ends cleanly and all memory comes back") {
+  for (const bool once : {false, true}) {
+    CAPTURE(once);
+    std::uint64_t needed = 0;
+    for (std::uint64_t fail_at = 0; fail_at <= needed; ++fail_at) {
+      CAPTURE(fail_at);
+      for (const Role failing : {Role::client, Role::server}) {
+        TestMemory client, server;
+        TestMemory& weak = failing == Role::client ? client : server;
+        weak.fail_once = once;
+        if (fail_at > 0) weak.fail_at = fail_at - 1;
+        {
+          Bench bench(client.allocator(), server.allocator());
+          for (int i = 0; i < 6; ++i) bench.request(i % 2 == 0);
+          if (fail_at == 0) {
+            CHECK(bench.answered == 6);
+          } else if (bench.failures > 0) {
+            const Violation told = failing == Role::client ? bench.client_violation : bench.server_violation;
+            CHECK((told == Violation::out_of_memory || told == Violation::none));
+          } else {
+            // A call said so, and the connection lives; or nothing was lost.
+            CHECK(bench.answered <= 6);
+          }
+        }
+        CHECK(client.live_bytes == 0);
+        CHECK(server.live_bytes == 0);
+        if (fail_at == 0) needed = std::max(needed, weak.calls);
+      }
+    }
+    CHECK(needed > 5);
+  }
+}
+
+TEST_CASE("a connection that never had memory says so by its first event") {
+  TestMemory memory;
+  memory.fail_at = 0;
+  for (const Role role : {Role::client, Role::server}) {
+    Config config;
+    config.role = role;
+    config.allocator = memory.allocator();
+    Connection connection(config);
+    CHECK(connection.has_event());
+    ByteView none;
+    const auto event = connection.receive(none);
+    REQUIRE(event);
+    const auto* failed = std::get_if<ConnectionFailed>(&*event);
+    REQUIRE(failed != nullptr);
+    CHECK(failed->violation == Violation::out_of_memory);
+    CHECK(failed->section == describe(Violation::out_of_memory).section);
+    const Bytes junk(1000);
+    ByteView input = junk;
+    CHECK_FALSE(connection.receive(input));
+    CHECK(input.empty());
+    // Every call is still safe.
+    std::array<ByteView, 4> slices;
+    CHECK(connection.poll_output(slices) == 0);
+    connection.consume_output(0);
+    connection.advance_time(TimePoint{1h});
+    connection.shutdown(Shutdown::graceful);
+    connection.consume(StreamId{1}, 5);
+    connection.release(StreamId{1});
+    CHECK_FALSE(connection.send_request(kGet, EndStream::yes));
+    CHECK_FALSE(connection.ping(Token{1}));
+    CHECK_FALSE(connection.send_settings({}));
+    CHECK_FALSE(connection.window(StreamId{1}));
+    CHECK(connection.open_streams() == 0);
+    (void)connection.peer_settings();
+    (void)connection.counters();
+    connection.receive_eof();
+    connection.transport_lost();
+    CHECK(connection.transport_wish() == TransportWish::close);
+    connection.abandon([](Token) {});
+  }
+  CHECK(memory.live_bytes == 0);
+}
+
+TEST_CASE("a connection can be moved, and the one that was moved from can be assigned and destroyed") {
+  TestMemory memory;
+  {
+    Config config;
+    config.role = Role::client;
+    config.allocator = memory.allocator();
+    Connection first(config);
+    REQUIRE(first.send_request(kGet, EndStream::yes));
+    Connection second(std::move(first));
+    CHECK(second.has_output());
+    CHECK(second.open_streams() == 1);
+    Connection third(config);
+    third = std::move(second);
+    CHECK(third.open_streams() == 1);
+    CHECK(find(frames(take_output(third)), FrameType::headers, 1));
+    first = Connection(config);
+    CHECK(first.has_output());
+  }
+  CHECK(memory.live_bytes == 0);
+}
+
+}  // namespace
+}  // namespace h2::test

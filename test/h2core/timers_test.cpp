@@ -1,0 +1,137 @@
+// Time: it comes by advance_time() alone, and deadline() says when it is wanted.
+#include "harness.h"
+
+namespace h2::test {
+namespace {
+
+constexpr StreamId one{1};
+
+TEST_CASE("an idle hour, then a request: nothing fires early, nothing is late") {
+  Pair pair;
+  pair.settle();
+  pair.client.events.clear();
+  pair.server.events.clear();
+  const std::uint64_t bytes = pair.bytes_to_client + pair.bytes_to_server;
+  CHECK_FALSE(pair.client.connection->deadline());
+  CHECK_FALSE(pair.server.connection->deadline());
+  pair.pass(1h);
+  CHECK(pair.bytes_to_client + pair.bytes_to_server == bytes);
+  CHECK(pair.client.events.empty());
+  CHECK(pair.server.events.empty());
+  REQUIRE(pair.client.connection->send_request(kGet, EndStream::yes));
+  pair.settle();
+  REQUIRE(pair.server.connection->send_response(one, 204, {}, EndStream::yes));
+  pair.pass(1s);
+  CHECK(text_of(pair.client.events) == "response 1 204 end\nclosed 1 processed\n");
+  CHECK(of_kind(pair.server.events, Kind::failed).empty());
+}
+
+TEST_CASE("an idle hour without one wake-up, with all timers on: the request that ends it is served") {
+  Options options;
+  options.config.keepalive_interval = 2h;
+  options.config.idle_timeout = 2h;
+  Harness server(Role::server, options);
+  server.advance(1h);
+  CHECK(text_of(server.events()) == "");
+  CHECK(server.sent().empty());
+  server.feed(headers(1, get(), kEnd));
+  CHECK(server.last(Kind::request));
+}
+
+TEST_CASE("the preface has ten seconds, from the first advance_time on") {
+  for (const Role role : {Role::client, Role::server}) {
+    Options options;
+    options.handshake = false;
+    Harness harness(role, options);
+    REQUIRE(harness.connection().deadline());
+    CHECK(*harness.connection().deadline() == harness.now() + 10s);
+    harness.advance(9999ms);
+    CHECK_FALSE(harness.failed());
+    harness.advance(1ms);
+    CHECK(harness.failed());
+  }
+  Config config;
+  Connection untimed(config);
+  CHECK_FALSE(untimed.deadline());
+}
+
+TEST_CASE("RFC 9113 6.5.3: each SETTINGS has its own time") {
+  Harness client(Role::client);
+  const Setting entry[] = {{SettingId::max_frame_size, 20000}};
+  CHECK_FALSE(client.connection().deadline());
+  REQUIRE(client.call([&](Connection& c) { return c.send_settings(entry); }));
+  CHECK(client.connection().deadline() == client.now() + 10s);
+  client.advance(6s);
+  REQUIRE(client.call([&](Connection& c) { return c.send_settings(entry); }));
+  CHECK(client.connection().deadline() == client.now() + 4s);
+  client.feed(settings_ack());
+  CHECK(client.connection().deadline() == client.now() + 10s);
+  client.advance(10s);
+  CHECK(client.failure() == Violation::settings_timeout);
+}
+
+TEST_CASE("a keep-alive PING goes out after silence, and traffic puts it off") {
+  Options options;
+  options.config.keepalive_interval = 30s;
+  Harness client(Role::client, options);
+  CHECK(client.connection().deadline() == client.now() + 30s);
+  client.advance(20s);
+  client.feed(ping(1));
+  client.sent();
+  CHECK(client.connection().deadline() == client.now() + 30s);
+  client.advance(29999ms);
+  CHECK(client.sent().empty());
+  client.advance(1ms);
+  const auto sent = client.sent_frames();
+  REQUIRE(sent.size() == 1);
+  CHECK(sent[0].header.type == FrameType::ping);
+  CHECK(client.connection().deadline() == client.now() + 15s);
+  client.feed(frame(FrameType::ping, flags::ack, 0, sent[0].payload));
+  CHECK(text_of(client.events()) == "");
+  client.advance(15s);
+  CHECK_FALSE(client.failed());
+}
+
+TEST_CASE("a connection without streams for its idle time begins to end") {
+  Options options;
+  options.config.idle_timeout = 60s;
+  Harness server(Role::server, options);
+  CHECK(server.connection().deadline() == server.now() + 60s);
+  server.advance(50s);
+  server.feed(headers(1, get(), kEnd));
+  server.advance(50s);  // a stream is open: no idle time passes
+  CHECK_FALSE(server.last(Kind::idle));
+  CHECK_FALSE(server.connection().deadline());
+  REQUIRE(server.call([](Connection& c) { return c.send_response(one, 204, {}, EndStream::yes); }));
+  CHECK(server.connection().deadline() == server.now() + 60s);
+  server.sent();
+  server.advance(59999ms);
+  CHECK_FALSE(server.last(Kind::idle));
+  server.advance(1ms);
+  CHECK(server.last(Kind::idle));
+  CHECK(find(server.sent_frames(), FrameType::goaway, 0));
+}
+
+TEST_CASE("time never goes back") {
+  Options options;
+  options.config.keepalive_interval = 30s;
+  Harness client(Role::client, options);
+  client.advance(10s);
+  client.run([&](Connection& c) { c.advance_time(client.now() - 9s); });
+  CHECK(client.connection().deadline() == client.now() + 20s);
+  client.run([](Connection& c) { c.advance_time(TimePoint{}); });
+  CHECK(client.connection().deadline() == client.now() + 20s);
+}
+
+TEST_CASE("timers that are zero are off") {
+  Options options;
+  options.handshake = false;
+  options.config.preface_timeout = options.config.settings_timeout = Duration{0};
+  Harness client(Role::client, options);
+  CHECK_FALSE(client.connection().deadline());
+  client.advance(24h);
+  CHECK_FALSE(client.failed());
+}
+
+}  // namespace
+}  // namespace h2::test
