@@ -76,7 +76,7 @@ struct App {
 /// What every loop keeps for a connection, besides its socket.
 struct Session {
   Session() = default;
-  ~Session() { connection.abandon(&App::take_back); }
+  ~Session() { connection.abandon(App::take_back); }
   Session(const Session&) = delete;
   Session& operator=(const Session&) = delete;
 

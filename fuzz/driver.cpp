@@ -14,6 +14,20 @@ std::byte content_at(StreamId stream, std::uint64_t at) {
   return static_cast<std::byte>((at * 31 + stream.value) & 0xff);
 }
 
+/// Whether both begin with the same bytes at the same addresses, however they are cut.
+bool same_places(std::span<const ByteView> a, std::span<const ByteView> b) {
+  std::size_t in_a = 0, in_b = 0;
+  while (!a.empty() && !b.empty()) {
+    if (a[0].data() + in_a != b[0].data() + in_b) return false;
+    const std::size_t step = std::min(a[0].size() - in_a, b[0].size() - in_b);
+    in_a += step;
+    in_b += step;
+    if (in_a == a[0].size()) a = a.subspan(1), in_a = 0;
+    if (in_b == b[0].size()) b = b.subspan(1), in_b = 0;
+  }
+  return true;
+}
+
 // Longer than a frame, so that CONTINUATION is needed.
 const std::string kHuge(20000, '~');
 
@@ -360,6 +374,12 @@ void Driver::output_stays() {
   }
 }
 
+void Driver::commit(std::vector<ByteView> slices) {
+  committed_ = std::move(slices);
+  committed_bytes_.clear();
+  for (const ByteView slice : committed_) committed_bytes_.insert(committed_bytes_.end(), slice.begin(), slice.end());
+}
+
 void Driver::poll() {
   const std::uint8_t how = input_.u8();
   ByteView slices[16];
@@ -384,19 +404,8 @@ void Driver::poll() {
   check(!expected || bytes > 0 || !connection_->has_output(), "what has_output says can be polled");
   check(bytes == 0 || connection_->has_output(), "what was polled is output until it is taken");
 
-  // The same bytes at the same addresses as before, perhaps followed by more.
-  std::vector<const std::byte*> old_places, new_places;
-  for (const ByteView slice : committed_)
-    for (const std::byte& octet : slice) old_places.push_back(&octet);
-  for (const ByteView slice : seen)
-    for (const std::byte& octet : slice) new_places.push_back(&octet);
-  const std::size_t common = std::min(old_places.size(), new_places.size());
-  check(std::equal(old_places.begin(), old_places.begin() + static_cast<std::ptrdiff_t>(common), new_places.begin()),
-        "polling again returns the same");
-  if (new_places.size() <= old_places.size()) return;
-  committed_ = std::move(seen);
-  committed_bytes_.clear();
-  for (const std::byte* place : new_places) committed_bytes_.push_back(*place);
+  check(same_places(committed_, seen), "polling again returns the same, perhaps followed by more");
+  if (bytes > before) commit(std::move(seen));
 }
 
 void Driver::take(std::size_t bytes) {
@@ -615,14 +624,11 @@ void Driver::finish() {
   const auto take_all = [this] {
     for (int i = 0; i < 10000 && connection_->has_output(); ++i) {
       ByteView slices[16];
-      const std::size_t before = committed_bytes_.size();
       const std::size_t count = connection_->poll_output(slices);
       output_stays();
-      committed_.assign(slices, slices + count);
-      committed_bytes_.clear();
-      for (const ByteView slice : committed_)
-        committed_bytes_.insert(committed_bytes_.end(), slice.begin(), slice.end());
-      check(committed_bytes_.size() >= std::min<std::size_t>(before, 1), "polling again returns the same");
+      std::vector<ByteView> seen(slices, slices + count);
+      check(same_places(committed_, seen), "polling again returns the same, perhaps followed by more");
+      commit(std::move(seen));
       take(committed_bytes_.size());
     }
     check(!connection_->has_output(), "output comes to an end");

@@ -55,6 +55,7 @@ class Driver {
   void views_last();
 
   void poll();
+  void commit(std::vector<hpack::ByteView> slices);
   void take(std::size_t bytes);
   void output_stays();
 

@@ -123,8 +123,8 @@ struct WorkBudgetLow {
 };
 /// A shutdown ran to its end: no stream is left and everything was sent. Follow `transport_wish()`.
 struct ShutdownFinished {};
-/// The connection is over for a reason: a rule broken (`violation`), the peer's GOAWAY with an error
-/// (`violation` none), or the transport lost in the middle (`code` internal_error, `violation` none).
+/// The connection is over for a reason: a rule that the peer broke or a timer (`violation`), or the transport was lost
+/// with streams open (`violation` none, `code` internal_error). A peer's GOAWAY is no failure: see GoawayReceived.
 /// Every open stream's StreamClosed follows. Output may still hold our GOAWAY: keep polling.
 struct ConnectionFailed {
   Violation violation;

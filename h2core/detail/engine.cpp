@@ -130,7 +130,7 @@ void Engine::publish() noexcept {
   if (!finished_ && !failed_ && live_streams_ == 0 && output_.empty() &&
       (goaway_final_ || eof_ || (goaway_received_ && config_.role == Role::client))) {
     if (goaway_received_ && !goaway_final_ && !eof_) {
-      finish_goaway();
+      finish_goaway(ErrorCode::no_error);
     } else {
       finished_ = true;
       connection_events_ |= kFinished;
@@ -235,7 +235,7 @@ void Engine::fail(Violation violation) noexcept {
   if (failed_ || lost_) return;
   const ViolationRow& row = describe(violation);
   failure_ = violation;
-  write_goaway(last_peer_id_ < goaway_last_sent_ ? last_peer_id_ : goaway_last_sent_, row.code, row.sentence);
+  write_goaway(last_touched(), row.code, row.sentence);
   over(row.code);
 }
 
@@ -299,25 +299,31 @@ void Engine::shutdown(Shutdown how, Duration drain, ErrorCode code) noexcept {
     if (!drain_by_ || by < *drain_by_) drain_by_ = by;
   }
   if (how == Shutdown::immediate) {
-    if (!goaway_final_) finish_goaway();
-    if (code != ErrorCode::no_error) write_goaway(goaway_last_sent_, code, {});
+    if (!goaway_final_ || code != ErrorCode::no_error) finish_goaway(code);
     close_all(code == ErrorCode::no_error ? ErrorCode::cancel : code);
   } else if (!shutting_down_) {
     shutting_down_ = true;
     if (config_.role == Role::client) {
-      finish_goaway();  // nothing of the server's can be lost on the way: pushes are refused by this alone
+      finish_goaway(code);  // nothing of the server's can be lost on the way: pushes are refused by this alone
     } else {
       write_goaway(StreamId{kMaxStreamId}, code, {});
-      if (!write_ping(PingOwner::shutdown, Token{})) finish_goaway();
+      if (!write_ping(PingOwner::shutdown, Token{})) finish_goaway(code);
     }
   }
   publish();
 }
 
 // The second GOAWAY of RFC 9113 6.8: streams above it were not and will not be looked at.
-void Engine::finish_goaway() noexcept {
+void Engine::finish_goaway(ErrorCode code) noexcept {
   shutting_down_ = goaway_final_ = true;
-  write_goaway(last_peer_id_, ErrorCode::no_error, {});
+  write_goaway(std::min(last_peer_id_, goaway_last_sent_), code, {});
+}
+
+// For a GOAWAY in the middle of things: a stream whose header block was cut counts, or its poison would be sent again.
+StreamId Engine::last_touched() const noexcept {
+  StreamId last = last_peer_id_;
+  if (!is_ours(open_block_.first.stream)) last = std::max(last, open_block_.first.stream);
+  return std::min(last, goaway_last_sent_);
 }
 
 void Engine::write_goaway(StreamId last, ErrorCode code, std::string_view debug) noexcept {

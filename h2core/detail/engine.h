@@ -115,7 +115,8 @@ class Engine {
   void write_goaway(StreamId last, ErrorCode code, std::string_view debug) noexcept;
   bool write_ping(PingOwner owner, Token token) noexcept;
   void refresh_effective(bool acknowledged) noexcept;
-  void finish_goaway() noexcept;
+  void finish_goaway(ErrorCode code) noexcept;
+  StreamId last_touched() const noexcept;
   void check_timers() noexcept;
   void check_keepalive() noexcept;
   void drop_output() noexcept;
@@ -125,6 +126,7 @@ class Engine {
   bool advance(ByteView& input, Out& out) noexcept;
   bool read_preface(ByteView& input) noexcept;
   bool read_header(ByteView& input, Out& out) noexcept;
+  bool is_tls_record() const noexcept;
   bool begin_frame(ByteView& input, Out& out) noexcept;
   bool read_payload(ByteView& input, Out& out) noexcept;
   bool read_data(ByteView& input, Out& out) noexcept;
@@ -173,6 +175,7 @@ class Engine {
                    std::span<const Field> fields) noexcept;
   std::size_t split_block(std::byte* frame, std::size_t payload_bytes, FrameHeader header) noexcept;
   SavedFields* save(std::span<const Field> pseudo, std::span<const Field> fields) noexcept;
+  bool write_trailers(Stream& stream) noexcept;
   void free_saved(Stream& stream) noexcept;
   bool start_request(std::uint32_t slot, std::span<const Field> pseudo, std::span<const Field> fields) noexcept;
   void start_waiting() noexcept;

@@ -39,8 +39,7 @@ std::size_t OutputQueue::poll(std::span<ByteView> slices, std::size_t max_bytes)
 }
 
 void OutputQueue::trim() noexcept {
-  if (spare_ != nullptr) free_block(spare_);
-  spare_ = nullptr;
+  free_spares();
   if (queued_ > 0) return;
   release();
   segments_.release();
@@ -49,11 +48,12 @@ void OutputQueue::trim() noexcept {
 
 bool OutputQueue::add_block(std::size_t bytes) noexcept {
   Block* block = nullptr;
-  if (spare_ != nullptr && spare_->capacity >= bytes) {
+  if (spare_ != nullptr && bytes <= kBlock) {
     block = spare_;
-    spare_ = nullptr;
+    spare_ = block->next;
+    --spares_;
   } else {
-    const std::size_t usual = first_ == nullptr && spare_ == nullptr ? kFirstBlock : kBlock;
+    const std::size_t usual = first_ == nullptr ? kFirstBlock : kBlock;
     const std::size_t capacity = bytes > usual ? bytes : usual;
     void* memory = allocator_.allocate(allocator_.context, sizeof(Block) + capacity);
     if (memory == nullptr) return false;
@@ -62,8 +62,8 @@ bool OutputQueue::add_block(std::size_t bytes) noexcept {
   }
   block->next = nullptr;
   block->written = block->taken = 0;
-  if (last_ != nullptr && last_->written == last_->taken) {  // an emptied last block makes way for the larger one
-    free_block(last_);
+  if (last_ != nullptr && first_ == last_ && last_->written == last_->taken) {  // an emptied last block makes way for the larger one
+    retire(last_);
     first_ = last_ = nullptr;
   }
   (last_ != nullptr ? last_->next : first_) = block;
@@ -75,7 +75,7 @@ void OutputQueue::owned_taken(std::size_t bytes) noexcept {
   while (first_->taken == first_->written && first_ != last_) {  // skipped room at a block's end
     Block* empty = first_;
     first_ = first_->next;
-    free_block(empty);
+    retire(empty);
   }
   first_->taken += bytes;
   if (first_->taken < first_->written) return;
@@ -85,14 +85,24 @@ void OutputQueue::owned_taken(std::size_t bytes) noexcept {
   }
   Block* empty = first_;
   first_ = first_->next;
-  if (spare_ != nullptr && spare_->capacity < empty->capacity && empty->capacity <= kBlock) {
-    free_block(spare_);
-    spare_ = nullptr;
+  retire(empty);
+}
+
+// Only blocks of the usual size are kept, so that any spare one serves.
+void OutputQueue::retire(Block* block) noexcept {
+  if (block->capacity != kBlock || spares_ == kSpares) return free_block(block);
+  block->next = spare_;
+  spare_ = block;
+  ++spares_;
+}
+
+void OutputQueue::free_spares() noexcept {
+  while (spare_ != nullptr) {
+    Block* block = spare_;
+    spare_ = block->next;
+    free_block(block);
   }
-  if (spare_ == nullptr && empty->capacity <= kBlock)
-    spare_ = empty;
-  else
-    free_block(empty);
+  spares_ = 0;
 }
 
 void OutputQueue::release() noexcept {
@@ -102,8 +112,7 @@ void OutputQueue::release() noexcept {
     free_block(block);
   }
   last_ = nullptr;
-  if (spare_ != nullptr) free_block(spare_);
-  spare_ = nullptr;
+  free_spares();
 }
 
 }  // namespace h2::detail

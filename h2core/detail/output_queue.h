@@ -84,7 +84,11 @@ class OutputQueue {
   static constexpr std::size_t kFirstBlock = 512 - sizeof(Block);    // a handshake and a few replies
   static constexpr std::size_t kBlock = 8192 - sizeof(Block);
 
+  static constexpr std::size_t kSpares = 8;  // the most that a peer's unread replies may fill by default
+
   bool add_block(std::size_t bytes) noexcept;
+  void retire(Block* block) noexcept;
+  void free_spares() noexcept;
   void owned_taken(std::size_t bytes) noexcept;
   void free_block(Block* block) noexcept {
     allocator_.release(allocator_.context, block, sizeof(Block) + block->capacity);
@@ -95,7 +99,8 @@ class OutputQueue {
   Ring<Segment> segments_;
   Block* first_ = nullptr;
   Block* last_ = nullptr;
-  Block* spare_ = nullptr;  // one emptied block, so that a steady flow allocates nothing
+  Block* spare_ = nullptr;  // emptied blocks, so that a steady flow allocates nothing
+  std::size_t spares_ = 0;
   std::size_t queued_ = 0;
   std::uint64_t taken_ = 0;
   std::size_t handed_out_ = 0;  // segments at the front that a caller has seen: they may not grow

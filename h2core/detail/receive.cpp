@@ -97,16 +97,24 @@ bool Engine::read_header(ByteView& input, Out& out) noexcept {
   std::memcpy(head_ + head_have_, input.data(), step);
   head_have_ = static_cast<std::uint8_t>(head_have_ + step);
   input = input.subspan(step);
+  if (head_have_ >= 2 && is_tls_record()) return fail(Violation::preface_is_tls), true;  // an alert has 7 bytes
   if (head_have_ < kFrameHeaderBytes) return false;
   head_have_ = 0;
   frame_ = read_frame_header(head_);
   return begin_frame(input, out);
 }
 
+// An alert or a handshake where a server's first frame should be.
+bool Engine::is_tls_record() const noexcept {
+  const bool first = !settings_seen_ && config_.role == Role::client;
+  return first && (head_[0] == std::byte{0x15} || head_[0] == std::byte{0x16}) && head_[1] == std::byte{0x03};
+}
+
 // Everything that nine bytes decide.
 bool Engine::begin_frame(ByteView& input, Out& out) noexcept {
   ++counters_.frames_received;
   if (!settings_seen_) {
+    if (is_tls_record()) return fail(Violation::preface_is_tls), true;
     if (config_.role == Role::client && starts_with(head_, "HTTP/")) return fail(Violation::preface_is_http1), true;
     if (frame_.type != FrameType::settings || frame_.has(flags::ack))
       return fail(Violation::first_frame_not_settings), true;
@@ -410,7 +418,7 @@ void Engine::on_ping(ByteView payload, Out& out) noexcept {
   const PendingPing ping = pings_[at];
   for (; at > 0; --at) pings_[at] = pings_[at - 1];
   pings_.pop();
-  if (ping.owner == PingOwner::shutdown && !goaway_final_) finish_goaway();
+  if (ping.owner == PingOwner::shutdown && !goaway_final_) finish_goaway(ErrorCode::no_error);
   if (ping.owner == PingOwner::caller) out.emplace(PingAnswered{ping.token, now_ - ping.sent_at});
 }
 
@@ -467,6 +475,7 @@ void Engine::on_priority_update(ByteView payload) noexcept {
 
 // RFC 9113 5.1.1: idle is every id above the highest of its side.
 bool Engine::is_idle(StreamId id) const noexcept {
+  if (id == kConnection) return true;  // never a stream
   return is_ours(id) ? id.value >= next_id_ : id > last_peer_id_;
 }
 
@@ -504,8 +513,7 @@ void Engine::stream_error(StreamId id, Violation violation) noexcept {
   const State state = state_of(id, slot);
   if (state == State::idle) {
     failure_ = violation;
-    write_goaway(last_peer_id_ < goaway_last_sent_ ? last_peer_id_ : goaway_last_sent_, code,
-                 describe(violation).sentence);
+    write_goaway(last_touched(), code, describe(violation).sentence);
     return over(code);
   }
   charge(violation, kResetCost);

@@ -78,12 +78,7 @@ bool Engine::frame_data(std::uint32_t slot, std::size_t room) noexcept {
     make_ready(slot);
     return true;
   }
-  if (SavedFields* trailers = stream.saved) {
-    if (!write_block(FrameType::headers, stream.id, EndStream::yes, kConnection, {},
-                     {trailers->fields(), trailers->count}))
-      return fail(Violation::out_of_memory), false;
-    free_saved(stream);
-  }
+  if (stream.saved != nullptr && !write_trailers(stream)) return fail(Violation::out_of_memory), false;
   send_end(slot);
   return true;
 }

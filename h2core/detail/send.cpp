@@ -139,7 +139,8 @@ std::size_t Engine::initial_streams_allowed() const noexcept {
 // From idle to open, on the wire. False leaves the stream as it was.
 bool Engine::start_request(std::uint32_t slot, std::span<const Field> pseudo, std::span<const Field> fields) noexcept {
   Stream& stream = streams_[slot];
-  const bool end = stream.end_queued && stream.queued_bytes == 0;
+  const bool last = stream.end_queued && stream.queued_bytes == 0;
+  const bool end = last && stream.saved == nullptr;
   stream.head_at = output_.position();
   if (!write_block(FrameType::headers, stream.id, end ? EndStream::yes : EndStream::no, kConnection, pseudo, fields))
     return false;
@@ -151,7 +152,8 @@ bool Engine::start_request(std::uint32_t slot, std::span<const Field> pseudo, st
   count(stream);
   ++counters_.streams_opened;
   if (stream.queued_bytes == 0) gather(stream, 0);
-  if (end)
+  if (last && !end && !write_trailers(stream)) return false;
+  if (last)
     send_end(slot);
   else
     make_ready(slot);
@@ -165,7 +167,7 @@ void Engine::start_waiting() noexcept {
     if (slot != kNoSlot && streams_[slot].waiting) {
       Stream& stream = streams_[slot];
       SavedFields* head = stream.saved;
-      stream.saved = nullptr;
+      stream.saved = head->next;
       std::size_t pseudo = 0;
       while (pseudo < head->count && head->fields()[pseudo].name.starts_with(':')) ++pseudo;
       const std::span<const Field> all(head->fields(), head->count);
@@ -231,15 +233,14 @@ Result<void> Engine::send_trailers(StreamId id, std::span<const Field> fields) n
   const std::uint32_t slot = streams_.find(id);
   if (const Misuse misuse = may_send(slot, id, Input::send_data); misuse != Misuse::none) return misuse;
   Stream& stream = streams_[slot];
-  if (!stream.sent_final && !stream.waiting) return Misuse::wrong_state;
-  if (stream.waiting || stream.connect_request) return Misuse::wrong_state;
+  if (stream.connect_request) return Misuse::wrong_state;
   if (const Misuse misuse = check_content(stream, 0, EndStream::yes); misuse != Misuse::none) return misuse;
   if (config_.validate_outgoing && check_sent_trailers(fields) != Violation::none) return Misuse::malformed_fields;
   if (const Misuse misuse = section_fits({}, fields); misuse != Misuse::none) return misuse;
-  if (stream.chunk_head != kNoSlot) {
+  if (stream.chunk_head != kNoSlot || stream.waiting) {
     SavedFields* saved = save({}, fields);
     if (saved == nullptr) return Misuse::out_of_memory;
-    stream.saved = saved;
+    (stream.waiting ? stream.saved->next : stream.saved) = saved;
     stream.end_queued = true;
   } else {
     if (!write_block(FrameType::headers, id, EndStream::yes, kConnection, {}, fields)) return Misuse::out_of_memory;
@@ -363,6 +364,14 @@ std::size_t Engine::split_block(std::byte* frame, std::size_t payload_bytes, Fra
   return payload_bytes + pieces * kFrameHeaderBytes;
 }
 
+// The saved ones, whose place has come.
+bool Engine::write_trailers(Stream& stream) noexcept {
+  const std::span<const Field> fields(stream.saved->fields(), stream.saved->count);
+  if (!write_block(FrameType::headers, stream.id, EndStream::yes, kConnection, {}, fields)) return false;
+  free_saved(stream);
+  return true;
+}
+
 SavedFields* Engine::save(std::span<const Field> pseudo, std::span<const Field> fields) noexcept {
   const std::size_t count = pseudo.size() + fields.size();
   std::size_t bytes = sizeof(SavedFields) + count * sizeof(Field);
@@ -370,7 +379,7 @@ SavedFields* Engine::save(std::span<const Field> pseudo, std::span<const Field> 
     for (const Field& field : part) bytes += field.name.size() + field.value.size();
   void* memory = copies_.take(bytes);
   if (memory == nullptr) return nullptr;
-  SavedFields* saved = ::new (memory) SavedFields{bytes, static_cast<std::uint32_t>(count)};
+  SavedFields* saved = ::new (memory) SavedFields{bytes, nullptr, static_cast<std::uint32_t>(count)};
   char* text = reinterpret_cast<char*>(saved->fields() + count);
   const auto copy = [&text](std::string_view from) {
     if (!from.empty()) std::memcpy(text, from.data(), from.size());
@@ -385,9 +394,10 @@ SavedFields* Engine::save(std::span<const Field> pseudo, std::span<const Field> 
 }
 
 void Engine::free_saved(Stream& stream) noexcept {
-  if (stream.saved == nullptr) return;
-  copies_.give_back(stream.saved, stream.saved->allocation_bytes);
-  stream.saved = nullptr;
+  while (SavedFields* saved = stream.saved) {
+    stream.saved = saved->next;
+    copies_.give_back(saved, saved->allocation_bytes);
+  }
 }
 
 // ---- content

@@ -97,6 +97,7 @@ struct Chunk {
 /// Fields and pseudo-fields copied because their place on the wire is not fixed yet.
 struct SavedFields {
   std::size_t allocation_bytes;
+  SavedFields* next;  // behind a waiting request's head: its trailers
   std::uint32_t count;
   Field* fields() noexcept { return reinterpret_cast<Field*>(this + 1); }
 };
