@@ -31,12 +31,12 @@ struct Config {
   /// Streams that we open before the peer's SETTINGS came (RFC 9113 6.5.2 sets no limit; 100 is its advice).
   std::uint32_t assumed_peer_streams = 100;
 
-  std::uint32_t max_fields = 256;             ///< in one section, beside the limit in bytes
-  std::uint32_t max_continuations = 32;       ///< per block, empty ones count
-  std::uint32_t max_settings_entries = 64;    ///< per SETTINGS frame
-  std::uint32_t max_interim_responses = 16;   ///< per request
-  std::uint32_t max_queued_output = 65536;    ///< bytes of replies to a peer that does not read; then `receive` waits
-  std::uint32_t work_budget = 10000;          ///< frames that move nothing forward, at most in one burst
+  std::uint32_t max_fields = 256;            ///< in one section, beside the limit in bytes
+  std::uint32_t max_continuations = 32;      ///< per block, empty ones count
+  std::uint32_t max_settings_entries = 64;   ///< per SETTINGS frame
+  std::uint32_t max_interim_responses = 16;  ///< per request
+  std::uint32_t max_queued_output = 65536;   ///< bytes of replies to a peer that does not read; then `receive` waits
+  std::uint32_t work_budget = 10000;         ///< frames that move nothing forward, at most in one burst
   std::uint32_t work_refill_per_second = 1000;
 
   /// Zero switches a timer off. The clock starts with the first `advance_time()`.

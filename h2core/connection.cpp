@@ -142,9 +142,7 @@ Result<void> Connection::set_user(StreamId stream, void* user) noexcept {
   if (engine_ == nullptr) return Misuse::connection_over;
   return engine_->set_user(stream, user);
 }
-void* Connection::user(StreamId stream) const noexcept {
-  return engine_ != nullptr ? engine_->user(stream) : nullptr;
-}
+void* Connection::user(StreamId stream) const noexcept { return engine_ != nullptr ? engine_->user(stream) : nullptr; }
 std::optional<WindowView> Connection::window(StreamId stream) const noexcept {
   return engine_ != nullptr ? engine_->window(stream) : std::nullopt;
 }

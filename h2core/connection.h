@@ -22,9 +22,9 @@ struct Pending {
 
 /// What the transport should do once output is drained.
 enum class TransportWish : std::uint8_t {
-  open,            ///< go on
-  shut_down_write, ///< send FIN, go on reading and feeding `receive()` so that no TCP reset destroys our GOAWAY
-  close,           ///< both directions are done with
+  open,             ///< go on
+  shut_down_write,  ///< send FIN, go on reading and feeding `receive()` so that no TCP reset destroys our GOAWAY
+  close,            ///< both directions are done with
 };
 
 enum class Shutdown : std::uint8_t {
@@ -42,11 +42,11 @@ struct Counters {
 
 /// Windows and sizes of a stream, or of the connection (`kConnection`), in bytes. RFC 9113 6.9.
 struct WindowView {
-  std::int64_t send_window = 0;       ///< what we may still send; negative after a shrink
-  std::int64_t recv_window = 0;       ///< what the peer may still send
-  std::uint64_t unconsumed = 0;       ///< delivered, and not yet given back by `consume()`
-  std::uint64_t owed = 0;             ///< consumed, and not yet announced by WINDOW_UPDATE
-  std::uint64_t queued = 0;           ///< content given to us and not yet framed
+  std::int64_t send_window = 0;  ///< what we may still send; negative after a shrink
+  std::int64_t recv_window = 0;  ///< what the peer may still send
+  std::uint64_t unconsumed = 0;  ///< delivered, and not yet given back by `consume()`
+  std::uint64_t owed = 0;        ///< consumed, and not yet announced by WINDOW_UPDATE
+  std::uint64_t queued = 0;      ///< content given to us and not yet framed
 };
 
 class H2CORE_API Connection {

@@ -29,22 +29,22 @@ H2CORE_API const ViolationRow& describe(Violation violation) noexcept;
 /// One rule that the caller broke. The call that returns it has sent nothing and changed nothing.
 enum class Misuse : std::uint8_t {
   none,
-  stream_gone,            ///< nobody's fault: the stream ended a moment ago
-  unknown_stream,         ///< no such stream was ever open
-  wrong_role,             ///< a client's call on a server or the reverse
-  wrong_state,            ///< not possible in this state of the stream (such as DATA before the response)
-  already_ended,          ///< our side of the stream has ended
-  connection_over,        ///< the connection failed, was lost or is closed
-  shutting_down,          ///< no new streams after a GOAWAY in either direction
-  stream_ids_exhausted,   ///< 2^31-1 was reached; open another connection
-  malformed_fields,       ///< names, values or the set of pseudo-fields break RFC 9113 8
-  content_length_broken,  ///< the body is longer or shorter than content-length says
-  field_section_too_large,///< over the peer's MAX_HEADER_LIST_SIZE or our own bound
-  push_disabled,          ///< the peer does not accept pushes
-  bad_setting,            ///< a value that RFC 9113 6.5.2 forbids
-  too_many_pings,         ///< a bounded number of PINGs may be unanswered
-  too_many_settings,      ///< a bounded number of SETTINGS may be unacknowledged
-  out_of_memory,          ///< the allocator returned null
+  stream_gone,              ///< nobody's fault: the stream ended a moment ago
+  unknown_stream,           ///< no such stream was ever open
+  wrong_role,               ///< a client's call on a server or the reverse
+  wrong_state,              ///< not possible in this state of the stream (such as DATA before the response)
+  already_ended,            ///< our side of the stream has ended
+  connection_over,          ///< the connection failed, was lost or is closed
+  shutting_down,            ///< no new streams after a GOAWAY in either direction
+  stream_ids_exhausted,     ///< 2^31-1 was reached; open another connection
+  malformed_fields,         ///< names, values or the set of pseudo-fields break RFC 9113 8
+  content_length_broken,    ///< the body is longer or shorter than content-length says
+  field_section_too_large,  ///< over the peer's MAX_HEADER_LIST_SIZE or our own bound
+  push_disabled,            ///< the peer does not accept pushes
+  bad_setting,              ///< a value that RFC 9113 6.5.2 forbids
+  too_many_pings,           ///< a bounded number of PINGs may be unanswered
+  too_many_settings,        ///< a bounded number of SETTINGS may be unacknowledged
+  out_of_memory,            ///< the allocator returned null
 };
 H2CORE_API std::string_view describe(Misuse misuse) noexcept;
 

@@ -20,18 +20,13 @@ Settings looser(const Settings& a, const Settings& b) {
 
 bool is_legal(const Setting& setting, Role role, const Settings& announced) {
   switch (setting.id) {
-    case SettingId::enable_push:
-      return setting.value <= (role == Role::client ? 1U : 0U);
-    case SettingId::initial_window_size:
-      return setting.value <= kMaxWindow;
-    case SettingId::max_frame_size:
-      return setting.value >= 16384 && setting.value <= 0xffffff;
+    case SettingId::enable_push: return setting.value <= (role == Role::client ? 1U : 0U);
+    case SettingId::initial_window_size: return setting.value <= kMaxWindow;
+    case SettingId::max_frame_size: return setting.value >= 16384 && setting.value <= 0xffffff;
     case SettingId::enable_connect_protocol:
       return setting.value <= 1 && setting.value >= announced.enable_connect_protocol;
-    case SettingId::no_rfc7540_priorities:
-      return setting.value <= 1;
-    default:
-      return true;
+    case SettingId::no_rfc7540_priorities: return setting.value <= 1;
+    default: return true;
   }
 }
 
@@ -71,10 +66,8 @@ std::size_t first_settings(const Config& config, Setting (&entries)[8]) {
 
 Engine::Engine(const Config& config) noexcept
     : config_(config),
-      decoder_(hpack::Decoder::Config{.table_size = 4096,
-                                      .classify = &classify,
-                                      .static_marks = kStaticMarks,
-                                      .allocator = config.allocator}),
+      decoder_(hpack::Decoder::Config{
+          .table_size = 4096, .classify = &classify, .static_marks = kStaticMarks, .allocator = config.allocator}),
       encoder_(hpack::Encoder::Config{.table_cap = config.encoder_table_cap,
                                       .seed = static_cast<std::uint32_t>(config.seed >> 32),
                                       .allocator = config.allocator}),
@@ -146,10 +139,8 @@ void Engine::publish() noexcept {
 void Engine::emit(Out& out) noexcept {
   if ((connection_events_ & (kFailed | kIdle | kBudget)) != 0) return emit_connection_event(out);
   if (event_head_ == kNoSlot) return emit_connection_event(out);
-  if ((event_head_ & kChunkRef) != 0)
-    emit_chunk_event(event_head_ & ~kChunkRef, out);
-  else
-    emit_stream_event(event_head_, out);
+  if ((event_head_ & kChunkRef) != 0) emit_chunk_event(event_head_ & ~kChunkRef, out);
+  else emit_stream_event(event_head_, out);
 }
 
 void Engine::emit_connection_event(Out& out) noexcept {
@@ -216,10 +207,8 @@ void Engine::append_event(std::uint32_t ref) noexcept {
     return (node & kChunkRef) != 0 ? chunks_[node & ~kChunkRef].next_event : streams_[node].next_event;
   };
   link(ref) = kNoSlot;
-  if (event_tail_ == kNoSlot)
-    event_head_ = ref;
-  else
-    link(event_tail_) = ref;
+  if (event_tail_ == kNoSlot) event_head_ = ref;
+  else link(event_tail_) = ref;
   event_tail_ = ref;
 }
 
@@ -405,8 +394,7 @@ void Engine::check_keepalive() noexcept {
     if (now_ >= pings_[i].sent_at + config_.keepalive_timeout) fail(Violation::ping_timeout);
     return;
   }
-  if (now_ >= last_received_ + config_.keepalive_interval)
-    static_cast<void>(write_ping(PingOwner::keepalive, Token{}));
+  if (now_ >= last_received_ + config_.keepalive_interval) static_cast<void>(write_ping(PingOwner::keepalive, Token{}));
 }
 
 std::optional<TimePoint> Engine::deadline() const noexcept {
@@ -433,7 +421,8 @@ std::optional<TimePoint> Engine::deadline() const noexcept {
       }
     if (!asked) add(last_received_ + config_.keepalive_interval);
   }
-  if (config_.idle_timeout > Duration{0} && live_streams_ == 0 && !shutting_down_) add(idle_since_ + config_.idle_timeout);
+  if (config_.idle_timeout > Duration{0} && live_streams_ == 0 && !shutting_down_)
+    add(idle_since_ + config_.idle_timeout);
   return first;
 }
 
@@ -484,8 +473,8 @@ void Engine::refresh_effective(bool acknowledged) noexcept {
   Settings loosest = acknowledged_;
   for (std::size_t i = 0; i < settings_in_flight_.size(); ++i)
     loosest = looser(loosest, settings_in_flight_[i].settings);
-  const std::int64_t shift =
-      static_cast<std::int64_t>(loosest.initial_window_size) - static_cast<std::int64_t>(effective_.initial_window_size);
+  const std::int64_t shift = static_cast<std::int64_t>(loosest.initial_window_size) -
+                             static_cast<std::int64_t>(effective_.initial_window_size);
   if (shift != 0)
     streams_.each([this, shift](std::uint32_t slot) {
       Stream& stream = streams_[slot];

@@ -224,23 +224,23 @@ class Engine {
   std::byte head_[kFrameHeaderBytes] = {};
   bool settings_seen_ = false;
   FrameHeader frame_;
-  std::uint32_t data_left_ = 0;   // content of the current DATA frame, not delivered
-  std::uint32_t skip_left_ = 0;   // padding, or a payload that nobody wants
+  std::uint32_t data_left_ = 0;  // content of the current DATA frame, not delivered
+  std::uint32_t skip_left_ = 0;  // padding, or a payload that nobody wants
   std::uint32_t pad_left_ = 0;
   bool data_dropped_ = false;
   std::size_t preface_have_ = 0;
-  Array<std::byte> stash_;        // one frame's payload that straddles calls; at most MAX_FRAME_SIZE
-  Array<std::byte> block_;        // a header block over several frames; at most the list limit and a frame
+  Array<std::byte> stash_;  // one frame's payload that straddles calls; at most MAX_FRAME_SIZE
+  Array<std::byte> block_;  // a header block over several frames; at most the list limit and a frame
   OpenBlock open_block_;
   Array<Field> fields_;
-  Array<Field> note_fields_;      // for the observer alone
+  Array<Field> note_fields_;  // for the observer alone
 
   // settings
   Settings peer_;
   bool peer_settings_known_ = false;
-  Settings acknowledged_{};       // ours, as the peer has confirmed them
-  Settings announced_{};          // ours, as last sent
-  Settings effective_{};          // ours, the loosest of acknowledged and pending: what the peer may rely on
+  Settings acknowledged_{};  // ours, as the peer has confirmed them
+  Settings announced_{};     // ours, as last sent
+  Settings effective_{};     // ours, the loosest of acknowledged and pending: what the peer may rely on
   Ring<PendingSettings> settings_in_flight_;
 
   // windows of the connection
@@ -274,8 +274,8 @@ class Engine {
   ErrorCode failure_code_ = ErrorCode::no_error;
   Violation budget_cause_ = Violation::none;
   bool failed_ = false, eof_ = false, lost_ = false, finished_ = false;
-  bool shutting_down_ = false;    // a GOAWAY of ours is out, or about to be
-  bool goaway_final_ = false;     // it named the real last stream
+  bool shutting_down_ = false;  // a GOAWAY of ours is out, or about to be
+  bool goaway_final_ = false;   // it named the real last stream
   bool goaway_received_ = false;
   StreamId goaway_last_sent_{kMaxStreamId};
   StreamId goaway_last_received_{kMaxStreamId};
@@ -288,8 +288,8 @@ class Engine {
   std::int64_t budget_;
   std::int64_t refill_remainder_ns_ = 0;
   bool budget_warned_ = false;
-  bool trim_due_ = false;         // views of the last event may still be read: memory goes at the next receive()
-  std::size_t reply_bytes_ = 0;   // of output nobody asked for but the peer
+  bool trim_due_ = false;        // views of the last event may still be read: memory goes at the next receive()
+  std::size_t reply_bytes_ = 0;  // of output nobody asked for but the peer
   std::byte goaway_debug_[kGoawayDebug];
   Counters counters_;
 };

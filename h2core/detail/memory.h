@@ -161,9 +161,7 @@ class Slab {
     --used_;
   }
   T& operator[](std::uint32_t slot) noexcept { return at_cell(slot).record; }
-  const T& operator[](std::uint32_t slot) const noexcept {
-    return pages_[slot / kPerPage][slot % kPerPage].record;
-  }
+  const T& operator[](std::uint32_t slot) const noexcept { return pages_[slot / kPerPage][slot % kPerPage].record; }
   std::uint32_t used() const noexcept { return used_; }
 
   /// Gives all pages back; only when no record is in use.

@@ -62,7 +62,8 @@ bool OutputQueue::add_block(std::size_t bytes) noexcept {
   }
   block->next = nullptr;
   block->written = block->taken = 0;
-  if (last_ != nullptr && first_ == last_ && last_->written == last_->taken) {  // an emptied last block makes way for the larger one
+  if (last_ != nullptr && first_ == last_ &&
+      last_->written == last_->taken) {  // an emptied last block makes way for the larger one
     retire(last_);
     first_ = last_ = nullptr;
   }

@@ -54,10 +54,8 @@ class OutputQueue {
         segments_.pop();
         if (handed_out_ > 0) --handed_out_;
       }
-      if (chunk == kOwned)
-        owned_taken(step);
-      else
-        taken(chunk, step);
+      if (chunk == kOwned) owned_taken(step);
+      else taken(chunk, step);
     }
   }
 
@@ -81,7 +79,7 @@ class OutputQueue {
     std::size_t capacity, written, taken;
     std::byte* data() noexcept { return reinterpret_cast<std::byte*>(this + 1); }
   };
-  static constexpr std::size_t kFirstBlock = 512 - sizeof(Block);    // a handshake and a few replies
+  static constexpr std::size_t kFirstBlock = 512 - sizeof(Block);  // a handshake and a few replies
   static constexpr std::size_t kBlock = 8192 - sizeof(Block);
 
   static constexpr std::size_t kSpares = 8;  // the most that a peer's unread replies may fill by default

@@ -223,10 +223,8 @@ void Engine::begin_data(std::uint32_t pad_bytes) noexcept {
   data_dropped_ = false;
   stream.recv_window -= static_cast<std::int32_t>(frame_.length);
   if (stream.recv_content_left >= 0) stream.recv_content_left -= content;
-  if (content == 0 && !end)
-    charge(Violation::work_budget_empty, kFrameCost);
-  else
-    reward(1);
+  if (content == 0 && !end) charge(Violation::work_budget_empty, kFrameCost);
+  else reward(1);
   if (pad_bytes > 0) {  // nobody is to read it (RFC 9113 6.9.1)
     credit_connection(pad_bytes);
     stream.recv_owed += static_cast<std::int32_t>(pad_bytes);
@@ -358,7 +356,8 @@ Violation Engine::apply(const Setting& setting) noexcept {
       break;
     case SettingId::max_header_list_size: peer_.max_header_list_size = setting.value; break;
     case SettingId::enable_connect_protocol:
-      if (setting.value > 1 || setting.value < peer_.enable_connect_protocol) return Violation::setting_connect_protocol;
+      if (setting.value > 1 || setting.value < peer_.enable_connect_protocol)
+        return Violation::setting_connect_protocol;
       peer_.enable_connect_protocol = setting.value;
       break;
     case SettingId::no_rfc7540_priorities:
@@ -519,10 +518,8 @@ void Engine::stream_error(StreamId id, Violation violation) noexcept {
   charge(violation, kResetCost);
   if (failed_ || state == State::reset_by_us) return;
   write_rst_stream(id, code);
-  if (slot != kNoSlot && !is_closed(state))
-    close_stream(slot, State::reset_by_us, code, violation, true);
-  else
-    streams_.remember(id, State::reset_by_us);
+  if (slot != kNoSlot && !is_closed(state)) close_stream(slot, State::reset_by_us, code, violation, true);
+  else streams_.remember(id, State::reset_by_us);
 }
 
 void Engine::write_rst_stream(StreamId id, ErrorCode code) noexcept {

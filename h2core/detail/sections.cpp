@@ -159,7 +159,8 @@ void Engine::on_response(std::uint32_t slot, EndStream end, Out& out) noexcept {
   const Violation violation = check_response({fields_.data(), fields_.size()}, head);
   if (violation != Violation::none) return stream_error(stream.id, violation);
   if (head.status < 200) {
-    if (end == EndStream::yes || head.status == 101) return stream_error(stream.id, Violation::interim_response_invalid);
+    if (end == EndStream::yes || head.status == 101)
+      return stream_error(stream.id, Violation::interim_response_invalid);
     if (++stream.interim_responses > config_.max_interim_responses)
       return stream_error(stream.id, Violation::interim_response_flood);
     out.emplace(InformationalReceived{stream.id, stream.user, head.status, head.regular});

@@ -120,10 +120,8 @@ Result<StreamId> Engine::begin_upgraded(const Request& request, ByteView http2_s
   stream.recv_final = stream.ended_by_peer = server;
   stream.sent_final = stream.end_queued = !server;
   stream.no_content_send = server && stream.head_request;
-  if (server)
-    last_peer_id_ = StreamId{1};
-  else
-    next_id_ = 3;
+  if (server) last_peer_id_ = StreamId{1};
+  else next_id_ = 3;
   count(stream);
   ++live_streams_;
   ++counters_.streams_opened;
@@ -153,10 +151,8 @@ bool Engine::start_request(std::uint32_t slot, std::span<const Field> pseudo, st
   ++counters_.streams_opened;
   if (stream.queued_bytes == 0) gather(stream, 0);
   if (last && !end && !write_trailers(stream)) return false;
-  if (last)
-    send_end(slot);
-  else
-    make_ready(slot);
+  if (last) send_end(slot);
+  else make_ready(slot);
   return true;
 }
 
@@ -218,8 +214,8 @@ Result<void> Engine::send_informational(StreamId id, std::uint16_t status, std::
   if (streams_[slot].sent_final || streams_[slot].state == State::reserved_local) return Misuse::wrong_state;
   std::int64_t content_length = -1;
   if (status < 100 || status > 199 || status == 101) return Misuse::malformed_fields;
-  if (config_.validate_outgoing && (check_sent_response(status, fields, content_length) != Violation::none ||
-                                    content_length >= 0))
+  if (config_.validate_outgoing &&
+      (check_sent_response(status, fields, content_length) != Violation::none || content_length >= 0))
     return Misuse::malformed_fields;
   const StatusField pseudo(status);
   if (const Misuse misuse = section_fits(pseudo.span(), fields); misuse != Misuse::none) return misuse;
@@ -389,7 +385,8 @@ SavedFields* Engine::save(std::span<const Field> pseudo, std::span<const Field> 
   };
   Field* to = saved->fields();
   for (const auto& part : {pseudo, fields})
-    for (const Field& field : part) ::new (static_cast<void*>(to++)) Field{copy(field.name), copy(field.value), field.indexing};
+    for (const Field& field : part)
+      ::new (static_cast<void*>(to++)) Field{copy(field.name), copy(field.value), field.indexing};
   return saved;
 }
 
@@ -455,8 +452,16 @@ Misuse Engine::queue_chunk(std::uint32_t slot, ByteView data, Token token, bool 
   if (!copied || !data.empty()) {
     index = chunks_.take();
     if (index == kNoSlot) return Misuse::out_of_memory;
-    chunks_[index] = {.data = data.data(), .bytes = data.size(), .framed = 0, .committed = 0, .token = token,
-                      .stream = slot, .next = kNoSlot, .next_event = kNoSlot, .copied = copied, .dropped = false,
+    chunks_[index] = {.data = data.data(),
+                      .bytes = data.size(),
+                      .framed = 0,
+                      .committed = 0,
+                      .token = token,
+                      .stream = slot,
+                      .next = kNoSlot,
+                      .next_event = kNoSlot,
+                      .copied = copied,
+                      .dropped = false,
                       .dequeued = false};
   }
   if (bare_end) {  // END_STREAM alone needs no window (RFC 9113 6.9.1)
@@ -473,20 +478,16 @@ Misuse Engine::queue_chunk(std::uint32_t slot, ByteView data, Token token, bool 
   }
   if (index != kNoSlot) {
     ++stream.chunks_out;
-    if (stream.chunk_tail == kNoSlot)
-      stream.chunk_head = index;
-    else
-      chunks_[stream.chunk_tail].next = index;
+    if (stream.chunk_tail == kNoSlot) stream.chunk_head = index;
+    else chunks_[stream.chunk_tail].next = index;
     stream.chunk_tail = index;
     stream.queued_bytes += data.size();
   }
   if (stream.send_content_left >= 0) stream.send_content_left -= static_cast<std::int64_t>(data.size());
   if (end == EndStream::yes) stream.end_queued = true;
   if (!stream.waiting && stream.queued_bytes == 0) gather(stream, 0);  // empty pieces wait for nothing
-  if (bare_end)
-    send_end(slot);
-  else
-    make_ready(slot);
+  if (bare_end) send_end(slot);
+  else make_ready(slot);
   return Misuse::none;
 }
 
@@ -505,7 +506,8 @@ void Engine::send_end(std::uint32_t slot) noexcept {
 
 // ---- ends of streams
 
-void Engine::close_stream(std::uint32_t slot, State how, ErrorCode code, Violation violation, bool tell_reset) noexcept {
+void Engine::close_stream(std::uint32_t slot, State how, ErrorCode code, Violation violation,
+                          bool tell_reset) noexcept {
   Stream& stream = streams_[slot];
   if (is_closed(stream.state)) return;
   stream.verdict = verdict_of(stream, code);

@@ -9,9 +9,9 @@ constexpr Step bad(Violation violation) { return {Answer::violate, State::idle, 
 constexpr Step no(Misuse misuse) { return {Answer::misuse, State::idle, Violation::none, misuse}; }
 constexpr Step drop() { return {Answer::ignore, State::idle, Violation::none, Misuse::none}; }
 
-constexpr State resl = State::reserved_local, open = State::open,
-                hcl = State::half_closed_local, hcr = State::half_closed_remote, ended = State::ended,
-                rstu = State::reset_by_us, rstp = State::reset_by_peer;
+constexpr State resl = State::reserved_local, open = State::open, hcl = State::half_closed_local,
+                hcr = State::half_closed_remote, ended = State::ended, rstu = State::reset_by_us,
+                rstp = State::reset_by_peer;
 constexpr Step early = bad(Violation::frame_on_idle_stream);
 constexpr Step reserved = bad(Violation::reserved_stream_frame);
 constexpr Step late = bad(Violation::frame_on_closed_stream);

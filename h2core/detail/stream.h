@@ -35,11 +35,11 @@ enum class State : std::uint8_t {
   open,
   half_closed_local,
   half_closed_remote,
-  ended,          // both sides said END_STREAM
+  ended,  // both sides said END_STREAM
   reset_by_us,
   reset_by_peer,
-  never_used,     // its id was passed over by a later one
-  forgotten,      // closed, and longer ago than we remember
+  never_used,  // its id was passed over by a later one
+  forgotten,   // closed, and longer ago than we remember
 };
 inline constexpr std::size_t kStates = 11;
 constexpr bool is_closed(State state) { return state >= State::ended; }
@@ -86,12 +86,12 @@ struct Chunk {
   std::size_t framed;
   std::size_t committed;  // framed and not yet consumed by the transport
   Token token;
-  std::uint32_t stream;   // slot
-  std::uint32_t next;     // in the stream's queue
+  std::uint32_t stream;  // slot
+  std::uint32_t next;    // in the stream's queue
   std::uint32_t next_event;
-  bool copied;            // memory of ours, freed instead of handed back
+  bool copied;  // memory of ours, freed instead of handed back
   bool dropped;
-  bool dequeued;          // left the stream's queue
+  bool dequeued;  // left the stream's queue
 };
 
 /// Fields and pseudo-fields copied because their place on the wire is not fixed yet.
@@ -109,44 +109,44 @@ inline constexpr std::uint8_t reset = 1, writable = 2, closed = 4, queued = 128;
 struct Stream {
   StreamId id;
   State state = State::idle;
-  std::uint8_t events = 0;          // stream_event bits
-  bool known : 1 = false;           // the caller has heard of it: events are owed
-  bool waiting : 1 = false;         // a request over the peer's stream limit
-  bool ready : 1 = false;           // in the ready list
-  bool end_queued : 1 = false;      // END_STREAM follows the last queued byte
-  bool sent_final : 1 = false;      // our message head is out
-  bool recv_final : 1 = false;      // the peer's message head is in
+  std::uint8_t events = 0;      // stream_event bits
+  bool known : 1 = false;       // the caller has heard of it: events are owed
+  bool waiting : 1 = false;     // a request over the peer's stream limit
+  bool ready : 1 = false;       // in the ready list
+  bool end_queued : 1 = false;  // END_STREAM follows the last queued byte
+  bool sent_final : 1 = false;  // our message head is out
+  bool recv_final : 1 = false;  // the peer's message head is in
   bool head_request : 1 = false;
   bool connect_request : 1 = false;
-  bool no_content_recv : 1 = false; // DATA may carry nothing (HEAD, 204, 304)
+  bool no_content_recv : 1 = false;  // DATA may carry nothing (HEAD, 204, 304)
   bool no_content_send : 1 = false;
-  bool copy_refused : 1 = false;    // send_copy took less than it was given
-  bool counted : 1 = false;         // in the count of active streams
-  bool ended_by_peer : 1 = false;   // END_STREAM was received
-  bool released : 1 = false;        // StreamClosed was delivered
-  bool held : 1 = false;            // its window is a sliver: not ready until it grows or the hold is over
-  bool hold_over : 1 = false;       // held long enough: the next frame may be small
+  bool copy_refused : 1 = false;   // send_copy took less than it was given
+  bool counted : 1 = false;        // in the count of active streams
+  bool ended_by_peer : 1 = false;  // END_STREAM was received
+  bool released : 1 = false;       // StreamClosed was delivered
+  bool held : 1 = false;           // its window is a sliver: not ready until it grows or the hold is over
+  bool hold_over : 1 = false;      // held long enough: the next frame may be small
   std::uint8_t interim_responses = 0;
   Verdict verdict = Verdict::maybe_processed;
   Violation violation = Violation::none;
   ErrorCode code = ErrorCode::no_error;
   std::int32_t send_window = 0;
   std::int32_t recv_window = 0;
-  std::int32_t recv_owed = 0;       // consumed, not announced; negative after a shrink
+  std::int32_t recv_owed = 0;  // consumed, not announced; negative after a shrink
   std::int32_t recv_target = 0;
   std::uint32_t unconsumed = 0;             // on the stream's window
   std::uint32_t connection_unconsumed = 0;  // on the connection's
   std::uint32_t copied_bytes = 0;
   std::uint32_t ready_prev = kNoSlot, ready_next = kNoSlot;
   std::uint32_t chunk_head = kNoSlot, chunk_tail = kNoSlot;
-  std::uint32_t chunks_out = 0;     // chunks whose memory is not back
+  std::uint32_t chunks_out = 0;  // chunks whose memory is not back
   std::uint32_t next_event = kNoSlot;
   std::int64_t recv_content_left = -1;
   std::int64_t send_content_left = -1;
-  std::uint64_t queued_bytes = 0;   // of content, not framed
-  std::uint64_t head_at = 0;        // where in the output our HEADERS begin
+  std::uint64_t queued_bytes = 0;  // of content, not framed
+  std::uint64_t head_at = 0;       // where in the output our HEADERS begin
   void* user = nullptr;
-  SavedFields* saved = nullptr;     // a waiting request's head, or trailers behind content
+  SavedFields* saved = nullptr;  // a waiting request's head, or trailers behind content
 };
 
 }  // namespace h2::detail

@@ -65,9 +65,7 @@ void StreamTable::passed_over(StreamId after, StreamId before) noexcept {
   gaps_[gaps_next_++ % kGaps] = {after.value, before.value};
 }
 
-void StreamTable::remember(StreamId id, State how) noexcept {
-  closed_[closed_next_++ % kClosed] = {id.value, how};
-}
+void StreamTable::remember(StreamId id, State how) noexcept { closed_[closed_next_++ % kClosed] = {id.value, how}; }
 
 State StreamTable::how_closed(StreamId id) const noexcept {
   for (const Closed& closed : closed_)
