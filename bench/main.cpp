@@ -2,7 +2,7 @@
 //
 //     workloads [GOOGLE BENCHMARK OPTION]...     under the clock
 //     workloads --list                           name, engine and operations that are enough to count instructions
-//     workloads --only NAME/ENGINE --ops N       sets up, warms up and does N operations: for callgrind and perf
+//     workloads --only NAME/ENGINE --ops N       sets up and does N operations: for callgrind and perf
 #include <benchmark/benchmark.h>
 
 #include <cstdio>
@@ -55,7 +55,6 @@ int do_operations(const Workloads& all, const std::string& name, std::size_t ops
     if (full_name(workload) != name) continue;
     try {
       const auto task = workload.make();
-      task->run(workload.counted_ops);
       std::printf("%zu\n", task->run(ops));
       return 0;
     } catch (const WrongResult& wrong) {

@@ -4,9 +4,9 @@
     run.py --build DIR [--quick] [--filter REGEX] [--repeat N] [--no-instructions] [--json FILE]
 
 Time is CPU time, the median of several runs in which the engines take turns. Instructions come from callgrind, as the
-difference between a run of N and one of 2N operations, so that setting up cancels out. Heap calls are malloc, calloc and
-realloc, opening the session or table included. The exit code is 1 if a workload gave a wrong result, or if our engine called the
-heap where everything is warm; no time is ever a reason to fail.
+difference between a run of N and one of 2N operations, so that setting up cancels out. Heap calls are malloc, calloc
+and realloc, opening the session or table included. The exit code is 1 if a workload failed or gave a wrong result, or
+if our engine called the heap where everything is warm; no time is ever a reason to fail.
 """
 import argparse
 import concurrent.futures
@@ -76,7 +76,7 @@ def timed(program, chosen, seconds, repeat):
 
 
 def counted(program, chosen):
-    """{(name, engine): instructions per operation}. Other load does not disturb these, so all cores are used."""
+    """{(name, engine): instructions per operation, or why there are none}. Other load does not disturb these, so all cores are used."""
     def collected(name, engine, ops):
         command = ["valgrind", "--tool=callgrind", "--callgrind-out-file=/dev/null", program,
                    "--only", f"{name}/{engine}", "--ops", str(ops)]
@@ -84,9 +84,12 @@ def counted(program, chosen):
         return int(out.split()[-1]), int(re.search(r"Collected\s*:\s*(\d+)", log)[1])
 
     def one(name, engine, ops):
-        done, instructions = collected(name, engine, ops)
-        done_twice, instructions_twice = collected(name, engine, 2 * ops)
         progress(f"instructions of {name}/{engine}")
+        try:
+            done, instructions = collected(name, engine, ops)
+            done_twice, instructions_twice = collected(name, engine, 2 * ops)
+        except Failed as failure:
+            return (name, engine), failure
         return (name, engine), (instructions_twice - instructions) / (done_twice - done)
 
     with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
@@ -191,10 +194,14 @@ def main():
     repeat = options.repeat or (3 if options.quick else 7)
     figures, context = timed(program, chosen, 0.03 if options.quick else 0.2, repeat)
 
+    uncounted = []
     if shutil.which("valgrind") and not options.no_instructions:
         to_count = [each for each in chosen if each[2] and (not options.quick or QUICK.search(each[0]))]
         for key, instructions in counted(program, to_count).items():
-            figures[key]["instructions"] = instructions
+            if isinstance(instructions, Failed):
+                uncounted.append(instructions)
+            else:
+                figures[key]["instructions"] = instructions
     progress("")
 
     about = machine(context)
@@ -212,7 +219,9 @@ def main():
               if engine == OURS and figure["heap_warm"] > 0]
     for name, calls in broken:
         print(f"heap calls where there should be none: {name}, {calls:.0f} while warm")
-    return 1 if broken else 0
+    for failure in uncounted:
+        print(f"not counted: {failure}")
+    return 1 if broken or uncounted else 0
 
 
 try:
