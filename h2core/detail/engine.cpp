@@ -451,10 +451,23 @@ Result<void> Engine::send_settings(std::span<const Setting> entries) noexcept {
     if (!is_legal(entry, config_.role, announced_)) return Misuse::bad_setting;
   if (entries.size() > config_.max_settings_entries) return Misuse::bad_setting;
   if (settings_in_flight_.size() >= kMaxSettingsInFlight) return Misuse::too_many_settings;
+  for (const Setting& entry : entries)
+    if (entry.id == SettingId::initial_window_size && lifts_a_window_too_far(entry.value)) return Misuse::bad_setting;
   for (const Setting& entry : entries) set(announced_, entry);
   write_settings(entries);
   publish();
   return {};
+}
+
+// The peer adds the difference to every stream's window (RFC 9113 6.9.2), also to one that `set_window` has grown.
+bool Engine::lifts_a_window_too_far(std::uint32_t initial_window) noexcept {
+  const std::int64_t shift =
+      static_cast<std::int64_t>(initial_window) - static_cast<std::int64_t>(effective_.initial_window_size);
+  bool too_far = false;
+  streams_.each([&](std::uint32_t slot) {
+    too_far = too_far || streams_[slot].recv_target + shift > static_cast<std::int64_t>(kMaxWindow);
+  });
+  return too_far;
 }
 
 void Engine::write_settings(std::span<const Setting> entries) noexcept {

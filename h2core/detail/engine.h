@@ -111,6 +111,7 @@ class Engine {
   void close_all(ErrorCode code) noexcept;
   void charge(Violation cause, std::uint32_t cost) noexcept;
   void reward(std::uint32_t amount) noexcept;
+  bool lifts_a_window_too_far(std::uint32_t initial_window) noexcept;
   void write_settings(std::span<const Setting> entries) noexcept;
   void write_goaway(StreamId last, ErrorCode code, std::string_view debug) noexcept;
   bool write_ping(PingOwner owner, Token token) noexcept;

@@ -637,6 +637,7 @@ Result<void> Engine::set_window(StreamId id, std::uint32_t bytes) noexcept {
   if (slot == kNoSlot) return is_idle(id) ? Misuse::unknown_stream : Misuse::stream_gone;
   Stream& stream = streams_[slot];
   const std::int64_t growth = static_cast<std::int64_t>(bytes) - stream.recv_target;
+  if (stream.recv_owed + growth > kMaxWindow) return Misuse::bad_setting;  // from below zero, in one WINDOW_UPDATE
   stream.recv_target = static_cast<std::int32_t>(bytes);
   stream.recv_owed = static_cast<std::int32_t>(stream.recv_owed + growth);
   update_stream_window(stream);

@@ -206,5 +206,35 @@ TEST_CASE("a bounded number of SETTINGS may be in flight") {
   CHECK(client.call([&](Connection& c) { return c.send_settings(entry); }));
 }
 
+TEST_CASE("RFC 9113 6.9.2: SETTINGS that would lift a window of ours past 2^31-1 are the caller's slip") {
+  Harness server{Role::server};
+  server.feed(headers(1, post()));
+  REQUIRE(server.call([](Connection& c) { return c.set_window(one, kMaxWindow); }));
+  server.sent();
+  const Setting more[] = {{SettingId::initial_window_size, 65536}};
+  const auto refused = server.call([&](Connection& c) { return c.send_settings(more); });
+  REQUIRE(!refused);
+  CHECK(refused.error() == Misuse::bad_setting);
+  CHECK(server.sent().empty());
+  CHECK(server.connection().window(one)->recv_window == kMaxWindow);
+  const Setting same[] = {{SettingId::initial_window_size, 65535}};
+  CHECK(server.call([&](Connection& c) { return c.send_settings(same); }));
+}
+
+TEST_CASE("RFC 9113 6.9.1: a window far below zero does not grow to the largest in one WINDOW_UPDATE") {
+  Harness server{Role::server};
+  server.feed(headers(1, post()) + repeat(data(1, std::string(13107, 'x')), 5));
+  REQUIRE(server.call([](Connection& c) { return c.set_window(one, 0); }));
+  server.run([](Connection& c) { c.consume_stream(one, 65535); });
+  const Setting tight[] = {{SettingId::initial_window_size, 0}};
+  REQUIRE(server.call([&](Connection& c) { return c.send_settings(tight); }));
+  server.feed(settings_ack());
+  CHECK(server.connection().window(one)->recv_window == -65535);
+  const auto most = server.call([](Connection& c) { return c.set_window(one, kMaxWindow); });
+  REQUIRE(!most);
+  CHECK(most.error() == Misuse::bad_setting);
+  CHECK(server.call([](Connection& c) { return c.set_window(one, kMaxWindow - 65535); }));
+}
+
 }  // namespace
 }  // namespace h2::test
