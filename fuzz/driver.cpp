@@ -346,6 +346,8 @@ void Driver::on_event(const Event& event) {
     Stream& stream = heard(w->stream, w->user);
     check(stream.waits_for_room && !stream.reset, "room was waited for");
     stream.waits_for_room = false;
+  } else if (std::holds_alternative<SettingsAcknowledged>(event)) {
+    check(++settings_acknowledged_ <= sent_.settings() || input_ended_, "an ACK answers SETTINGS that were sent");
   } else if (const auto* g = std::get_if<GoawayReceived>(&event)) {
     check(g->debug.size() <= 256, "debug data is bounded");
     view(std::string_view(reinterpret_cast<const char*>(g->debug.data()), g->debug.size()));
@@ -605,6 +607,15 @@ void Driver::check_windows() {
   if (connection_->has_output() || !sent_.between_frames()) return;
   const std::int64_t announced = 65535 + sent_.credit() - fed_.data_bytes();
   check(announced == whole.recv_window, "the peer knows of the window");
+  for (const auto& [id, stream] : streams_) {
+    const std::optional<WindowView> view = connection_->window(StreamId{id});
+    if (!view || !stream.heard || stream.ended || stream.reset || stream.closed || id == 0) continue;
+    const std::int64_t peers = sent_.initial_window() + sent_.stream(id).credit - fed_.data_bytes(id);
+    check(peers <= kMaxWindow, "no window of the peer's passes 2^31-1");
+    if (settings_acknowledged_ < sent_.settings() || sent_.stream(id).reset) continue;
+    check(!sent_.stream(id).head && config_.role == Role::client || peers == view->recv_window,
+          "the peer knows of a stream's window");
+  }
 }
 
 // If a stream has content and both its windows are open, output comes.

@@ -95,6 +95,7 @@ class Driver {
   Sent sent_;
   std::uint32_t max_frame_size_ = 16384;
   std::uint64_t delivered_ = 0;
+  std::uint32_t settings_acknowledged_ = 0;
   bool failed_ = false, over_ = false, input_ended_ = false, shrunk_ = false;
   int failures_ = 0, shutdowns_ = 0;
 };

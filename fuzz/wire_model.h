@@ -56,7 +56,9 @@ class Fed {
     frames_.add(
         bytes,
         [this](const h2::FrameHeader& head) {
-          if (head.type == h2::FrameType::data) data_bytes_ += head.length;
+          if (head.type != h2::FrameType::data) return;
+          data_bytes_ += head.length;
+          of_stream_[head.stream.value] += head.length;
         },
         [this](const h2::FrameHeader& head, hpack::ByteView payload) {
           if (head.type == h2::FrameType::window_update && head.stream == h2::kConnection && payload.size() == 4) {
@@ -66,10 +68,12 @@ class Fed {
   }
   bool between_frames() const { return frames_.between_frames(); }
   std::int64_t data_bytes() const { return data_bytes_; }  ///< of DATA, padding included
-  std::int64_t credit() const { return credit_; }          ///< given on the connection
+  std::int64_t data_bytes(std::uint32_t stream) { return of_stream_[stream]; }
+  std::int64_t credit() const { return credit_; }  ///< given on the connection
 
  private:
   FrameCollector frames_;
+  std::map<std::uint32_t, std::int64_t> of_stream_;
   std::int64_t data_bytes_ = 0, credit_ = 0;
 };
 
@@ -81,6 +85,7 @@ class Sent {
   struct Stream {
     bool head = false, ended = false, reset = false;
     std::uint64_t content = 0;
+    std::int64_t credit = 0;
   };
 
   /// `max_frame_size`: the most that the peer ever allowed. `content(stream, at, octet)` judges each byte of DATA.
@@ -100,7 +105,8 @@ class Sent {
   std::int64_t credit() const { return credit_; }
   std::span<const std::byte> last_ping() const { return ping_; }
   const Stream& stream(std::uint32_t id) { return streams_[id]; }
-  std::uint64_t frames() const { return count_; }
+  std::int64_t initial_window() const { return initial_window_; }  ///< as we last announced it
+  std::uint32_t settings() const { return settings_; }             ///< SETTINGS that want an ACK
 
  private:
   template <class OnContent>
@@ -143,13 +149,20 @@ class Sent {
       case FrameType::window_update: {
         const std::uint32_t increment = h2::read_u32(payload.data()) & h2::kMaxWindow;
         check(increment > 0, "we grow a window by something");
-        if (head.stream == h2::kConnection) credit_ += increment;
+        (head.stream == h2::kConnection ? credit_ : stream.credit) += increment;
         break;
       }
       case FrameType::ping:
         if (!head.has(h2::flags::ack)) std::copy(payload.begin(), payload.end(), ping_.begin());
         break;
       case FrameType::settings:
+        if (head.has(h2::flags::ack)) break;
+        ++settings_;
+        for (; payload.size() >= 6; payload = payload.subspan(6)) {
+          if (payload[0] == std::byte{0} && payload[1] == std::byte{4})
+            initial_window_ = h2::read_u32(payload.data() + 2);
+        }
+        break;
       case FrameType::goaway: break;
       default: broken("we send known frames only");
     }
@@ -173,6 +186,8 @@ class Sent {
   std::map<std::uint32_t, Stream> streams_;
   std::vector<std::byte> block_;
   std::array<std::byte, 8> ping_{};
+  std::int64_t initial_window_ = 65535;
+  std::uint32_t settings_ = 0;
   bool block_open_ = false;
   h2::StreamId block_on_;
   std::uint64_t count_ = 0;
