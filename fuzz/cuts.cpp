@@ -35,7 +35,11 @@ class Lane {
     }
     check(input.empty(), "input is used up");
     check(!connection_.has_event(), "no event waits");
+  }
+  /// All output at once, for when it is taken matters: it lets a shutdown finish.
+  void finish() {
     take();
+    feed({});
   }
   const std::string& events() const { return events_; }
   const std::string& output() const { return output_; }
@@ -133,6 +137,8 @@ void run(Input input) {
     pieces.feed(octets.subspan(at, size));
     at += size;
   }
+  whole.finish();
+  pieces.finish();
   check(whole.events() == pieces.events(), "cuts in the input change no event");
   check(whole.output().size() == pieces.output().size() || whole.events().find("\ndata") != std::string::npos,
         "cuts in the input change no output");

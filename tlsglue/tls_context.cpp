@@ -299,9 +299,9 @@ ssl_ctx_st* TlsContext::native() const noexcept { return state_->ssl; }
 
 TlsCounters TlsContext::counters() const noexcept {
   TlsCounters snapshot;
-#define X(row) snapshot.row = state_->counters.row.load(std::memory_order_relaxed);
-  TLSGLUE_COUNTERS(X)
-#undef X
+#define COUNTER(name) snapshot.name = state_->counters.name.load(std::memory_order_relaxed);
+#include "tlsglue/detail/counters.inc"
+#undef COUNTER
   return snapshot;
 }
 

@@ -54,7 +54,9 @@ struct Transfer {
   std::uint64_t received = 0;
   std::vector<std::byte> held;  // content whose turn has not come; at most a window
   bool complete = false, closed = false;
-  Sender sender;
+  std::uint64_t index = 0;
+  unsigned refusals = 0;
+  std::optional<Sender> sender;
 };
 
 /// All requests of a run. Content is written in their order: what arrives before its turn is held, and the peer gets
@@ -127,6 +129,7 @@ class Origin {
 
  private:
   void start(std::uint64_t index, const Url& url);
+  bool may_repeat(const Transfer& transfer, const h2::StreamClosed& closed) const;
   void show(const Transfer& transfer, std::string_view head, h2::FieldsView fields) const;
 
   void on(const h2::InformationalReceived& response);
@@ -136,6 +139,7 @@ class Origin {
   void on(const h2::DataSent& sent);
   void on(const h2::StreamReset& reset);
   void on(const h2::StreamClosed& closed);
+  void on(const h2::GoawayReceived& goaway);
   void on(const h2::ConnectionFailed& failed);
   template <class Other>
   void on(const Other&) {}
@@ -149,7 +153,7 @@ class Origin {
   AnyDriver* driver_ = nullptr;
   std::string security_ = "prior knowledge, no TLS";
   std::uint64_t next_ = 0, streams_ = 0, open_ = 0, received_ = 0, sent_ = 0;
-  bool over_ = false, failed_ = false, ending_ = false;
+  bool over_ = false, failed_ = false, ending_ = false, going_away_ = false;
 };
 
 /// The application above a client's engine.
@@ -387,6 +391,8 @@ void Origin::start(std::uint64_t index, const Url& url) {
   const bool sends = message.has_content || !message.trailers.empty();
 
   Transfer& transfer = run_.open(index, *this, url);
+  transfer.index = index;
+  transfer.sender.emplace();
   h2::Request request;
   request.method = message.method;
   request.scheme = url.scheme;
@@ -405,8 +411,8 @@ void Origin::start(std::uint64_t index, const Url& url) {
   ++open_;
   ++streams_;
   if (!sends) return;
-  transfer.sender.start(message.content());
-  transfer.sender.pump(*connection_, transfer.stream);
+  transfer.sender->start(message.content());
+  transfer.sender->pump(*connection_, transfer.stream);
 }
 
 void Origin::on(const h2::InformationalReceived& response) {
@@ -440,7 +446,7 @@ void Origin::on(const h2::TrailersReceived& trailers) {
   show(t, "trailers", trailers.fields);
 }
 
-void Origin::on(const h2::DataSent& sent) { transfer(sent.user).sender.on_sent(*connection_, sent); }
+void Origin::on(const h2::DataSent& sent) { transfer(sent.user).sender->on_sent(*connection_, sent); }
 
 void Origin::on(const h2::StreamReset& reset) {
   if (reset.violation == h2::Violation::none) return;
@@ -452,8 +458,13 @@ void Origin::on(const h2::StreamReset& reset) {
 
 void Origin::on(const h2::StreamClosed& closed) {
   Transfer& t = transfer(closed.user);
+  if (may_repeat(t, closed)) {
+    ++t.refusals;
+    --open_;
+    return start(t.index, *t.url);
+  }
   const std::string name = t.url->scheme + "://" + t.url->authority + t.url->path;
-  if (t.sender.broken()) {
+  if (t.sender->broken()) {
     run_.fail(Exit::file, "the file to send cannot be read, or became shorter");
   } else if (t.complete && t.status >= 400) {
     run_.fail(Exit::http, name + ": status " + std::to_string(t.status));
@@ -461,9 +472,28 @@ void Origin::on(const h2::StreamClosed& closed) {
     run_.fail(Exit::protocol, name + ": the stream ended early, " + std::string(h2::name(closed.code)) + " (" +
                                   std::string(h2::name(closed.verdict)) + ')');
   }
-  sent_ += t.sender.sent_bytes();
+  sent_ += t.sender->sent_bytes();
   --open_;
   run_.closed(t);
+}
+
+/// A server may refuse what came before its limit was known to us; then nothing was done with it (RFC 9113 8.7).
+bool Origin::may_repeat(const Transfer& transfer, const h2::StreamClosed& closed) const {
+  constexpr unsigned kRefusals = 8;
+  return closed.code == h2::ErrorCode::refused_stream && closed.verdict == h2::Verdict::not_processed &&
+         transfer.status == 0 && transfer.refusals < kRefusals && !failed_ && !going_away_ && !ending_;
+}
+
+void Origin::on(const h2::GoawayReceived& goaway) {
+  going_away_ = true;
+  if (goaway.code == h2::ErrorCode::no_error || ending_) return;
+  std::string line = "the server ended the connection: " + std::string(h2::name(goaway.code));
+  if (!goaway.debug.empty()) line += ", ";
+  for (const std::byte octet : goaway.debug) {
+    const char c = static_cast<char>(octet);
+    line += c >= 0x20 && c < 0x7f ? c : '?';
+  }
+  fail(Exit::protocol, line);
 }
 
 void Origin::on(const h2::ConnectionFailed& failed) {

@@ -163,7 +163,10 @@ tlsglue::TlsContext make_tls(const ServeOptions& options) {
     if (!options.ca_file.empty()) write_file(options.ca_file, own->certificate_pem.view());
   }
   auto context = tlsglue::TlsContext::make(config);
-  if (!context) throw Failure(Exit::tls, std::string(context.error().message()));
+  if (!context) {
+    const bool file = context.error().code == tlsglue::TlsErrorCode::unreadable_file;
+    throw Failure(file ? Exit::file : Exit::tls, std::string(context.error().message()));
+  }
   return std::move(context).value();
 }
 
@@ -192,23 +195,24 @@ int serve(const ServeOptions& given) {
   EventLoop main_loop;
   std::vector<std::unique_ptr<Worker>> workers;
   for (unsigned i = 0; i < options.threads; ++i) workers.push_back(std::make_unique<Worker>(shared));
+  std::vector<ListeningSocket> sockets;
+  std::size_t deaf_workers = 0;
   int signals_seen = 0, last_signal = 0;
   Signals signals(main_loop, [&](int signal) {
     last_signal = signal;
     const bool first = ++signals_seen == 1;
     shared.log.info(first ? "ending: open requests may finish" : "ending at once");
     for (auto& worker : workers) {
-      worker->loop().post([&worker = *worker, &options, first] {
-        if (first) {
-          worker.drain(std::chrono::seconds(options.drain_seconds));
-        } else {
-          worker.loop().stop();
-        }
+      worker->loop().post([&, &worker = *worker, first] {
+        if (!first) return worker.loop().stop();
+        worker.drain(std::chrono::seconds(options.drain_seconds));
+        main_loop.post([&] {  // closed once nobody watches them: the next client is refused and not left waiting
+          if (++deaf_workers == workers.size()) sockets.clear();
+        });
       });
     }
   });
 
-  std::vector<ListeningSocket> sockets;
   const auto listen = [&](const char* scheme, const std::optional<std::uint16_t>& port, bool tls) {
     if (!port) return;
     const ListeningSocket& socket = sockets.emplace_back(listen_on(options.host, *port));

@@ -21,18 +21,10 @@ struct NamedCertificate {
   Certificate certificate;
 };
 
-// One row per counter, so that the snapshot and the store cannot drift apart.
-#define TLSGLUE_COUNTERS(X)                                                                                 \
-  X(connections)                                                                                            \
-  X(handshakes_done)                                                                                        \
-  X(handshakes_failed)                                                                                      \
-  X(resumed) X(alpn_h2) X(alpn_http11) X(alpn_other) X(alpn_none_sent) X(alpn_no_overlap) X(alpn_undecided) \
-      X(none_sent_rejected) X(not_tls) X(closed) X(truncated) X(renegotiations)
-
 struct AtomicCounters {
-#define X(row) std::atomic<std::uint64_t> row{0};
-  TLSGLUE_COUNTERS(X)
-#undef X
+#define COUNTER(name) std::atomic<std::uint64_t> name{0};
+#include "tlsglue/detail/counters.inc"
+#undef COUNTER
 };
 
 inline void count(std::atomic<std::uint64_t>& row) noexcept { row.fetch_add(1, std::memory_order_relaxed); }
