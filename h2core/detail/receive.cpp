@@ -519,6 +519,7 @@ void Engine::stream_error(StreamId id, Violation violation) noexcept {
   if (failed_ || state == State::reset_by_us) return;
   write_rst_stream(id, code);
   if (slot != kNoSlot && !is_closed(state)) close_stream(slot, State::reset_by_us, code, violation, true);
+  else if (slot != kNoSlot) streams_[slot].state = State::reset_by_us;
   else streams_.remember(id, State::reset_by_us);
 }
 

@@ -68,8 +68,10 @@ void StreamTable::passed_over(StreamId after, StreamId before) noexcept {
 void StreamTable::remember(StreamId id, State how) noexcept { closed_[closed_next_++ % kClosed] = {id.value, how}; }
 
 State StreamTable::how_closed(StreamId id) const noexcept {
-  for (const Closed& closed : closed_)
+  for (std::size_t back = 1; back <= kClosed; ++back) {  // what was remembered last holds
+    const Closed& closed = closed_[(closed_next_ - back) % kClosed];
     if (closed.id == id.value) return closed.how;
+  }
   for (const Gap& gap : gaps_)
     if (id.value > gap.after && id.value < gap.before && id.value % 2 == gap.before % 2) return State::never_used;
   return State::forgotten;
