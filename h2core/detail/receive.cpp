@@ -464,10 +464,11 @@ void Engine::on_window_update(ByteView payload) noexcept {
   make_ready(slot);
 }
 
-// RFC 9218 7.1. Only clients send it, about a stream that clients open; the rest is advice.
+// RFC 9218 7.1. Only clients send it, about a request or a push that was promised; the rest is advice.
 void Engine::on_priority_update(ByteView payload) noexcept {
   const StreamId about{read_u32(payload.data()) & kMaxStreamId};
-  if (config_.role == Role::client || about == kConnection) fail(Violation::priority_update_invalid);
+  const bool no_stream = about == kConnection || (is_ours(about) && is_idle(about));
+  if (config_.role == Role::client || no_stream) fail(Violation::priority_update_invalid);
 }
 
 // ---- what all of them share
