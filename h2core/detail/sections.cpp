@@ -106,9 +106,7 @@ void Engine::on_new_stream(Decoded decoded, Out& out) noexcept {
     streams_.remember(id, State::reset_by_us);
     return charge(Violation::frame_on_closed_stream, 1);
   }
-  const std::uint32_t expected = last_peer_id_ == kConnection ? 1 : last_peer_id_.value + 2;
-  if (id.value > expected) streams_.passed_over(last_peer_id_, id);
-  last_peer_id_ = id;
+  pass_over_to(id);
 
   Head head;
   Violation violation = Violation::none;
@@ -140,6 +138,12 @@ void Engine::on_new_stream(Decoded decoded, Out& out) noexcept {
   if (end) recv_end(slot);
   out.emplace(RequestReceived{id, head.method, head.scheme, head.authority, head.path, head.protocol, head.regular,
                               end ? EndStream::yes : EndStream::no});
+}
+
+// RFC 9113 5.1.1: what lies between the peer's last stream and its new one can never be used.
+void Engine::pass_over_to(StreamId id) noexcept {
+  if (id.value > last_peer_id_.value + 2) streams_.passed_over(last_peer_id_, id);
+  last_peer_id_ = id;
 }
 
 void Engine::on_section(std::uint32_t slot, Decoded decoded, Out& out) noexcept {
@@ -199,7 +203,7 @@ void Engine::on_promise(Decoded decoded, Out& out) noexcept {
   const Step& next = step(state_of(parent, parent_slot), Input::recv_push_promise);
   if (next.answer == Answer::violate || !is_ours(parent)) return fail(Violation::push_stream_state);
   if (id == kConnection || is_ours(id) || id <= last_peer_id_) return fail(Violation::push_id_invalid);
-  last_peer_id_ = id;
+  pass_over_to(id);
   if (goaway_final_ && id > goaway_last_sent_) return charge(Violation::frame_on_closed_stream, 1);
   Head head;
   Violation violation = Violation::none;
