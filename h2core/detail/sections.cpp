@@ -162,6 +162,11 @@ void Engine::on_response(std::uint32_t slot, EndStream end, Out& out) noexcept {
   Head head;
   const Violation violation = check_response({fields_.data(), fields_.size()}, head);
   if (violation != Violation::none) return stream_error(stream.id, violation);
+  if (stream.state == State::reserved_remote) {  // by an interim response, too (RFC 9113 5.1)
+    stream.state = step(stream.state, Input::recv_headers).next;
+    --reserved_;
+    count(stream);
+  }
   if (head.status < 200) {
     if (end == EndStream::yes || head.status == 101)
       return stream_error(stream.id, Violation::interim_response_invalid);
@@ -174,11 +179,6 @@ void Engine::on_response(std::uint32_t slot, EndStream end, Out& out) noexcept {
   const bool empty = stream.head_request || head.status == 204 || head.status == 304;
   if (!empty && !tunnel && end == EndStream::yes && head.content_length > 0)
     return stream_error(stream.id, Violation::content_length_mismatch);
-  if (stream.state == State::reserved_remote) {
-    stream.state = step(stream.state, Input::recv_headers).next;
-    --reserved_;
-    count(stream);
-  }
   stream.recv_final = true;
   stream.no_content_recv = empty;
   stream.recv_content_left = empty || tunnel ? -1 : head.content_length;
