@@ -14,7 +14,7 @@ enum class State {
   open,               // no response yet
   open_answered,      // its response head is sent or received
   half_closed_local,  // on a client: no response yet
-  half_closed_local_answered,
+  half_closed_answered,
   half_closed_remote,
   push_answered,  // half-closed (remote) for the server, (local) for the client
   ended,
@@ -51,7 +51,7 @@ constexpr const char* kNames[] = {"idle",
                                   "forgotten"};
 
 // Outcomes. Of the connection error each stage knows the last-stream-id.
-constexpr const char* kIgnored = "ignored";
+constexpr const char* kDrop = "ignored";
 constexpr const char* kFatal = "connection PROTOCOL_ERROR";
 constexpr const char* kClosed = "stream STREAM_CLOSED";
 constexpr const char* kGone = "stream STREAM_CLOSED, untold";
@@ -63,69 +63,72 @@ constexpr const char* kRefused = "sent RST_STREAM 6 REFUSED_STREAM";
 
 struct Cell {
   State state;
-  const char *data, *data_end, *headers, *headers_end, *rst_stream, *window_update, *push_promise;
+  const char *data, *data_end, *headers, *headers_end, *rst_stream, *window_update;
+  const char* push_promise = kFatal;
 };
 using enum State;
 
 // clang-format off
 constexpr Cell kServer[] = {
-    // state                DATA        DATA, END_STREAM    HEADERS     HEADERS, END_STREAM RST_STREAM WINDOW_UPDATE PUSH_PROMISE (8.4: never)
+    // state, then what comes of DATA, DATA with END_STREAM, HEADERS, HEADERS with END_STREAM, RST_STREAM,
+    // WINDOW_UPDATE; PUSH_PROMISE is never a client's (8.4)
     // 5.1 idle: HEADERS and PRIORITY only; of the server's ids no HEADERS either
-    {idle,                  kFatal,     kFatal,             "request",  "request end",      kFatal,    kFatal,    kFatal},
-    {idle_of_server,        kFatal,     kFatal,             kFatal,     kFatal,             kFatal,    kFatal,    kFatal},
+    {idle,                  kFatal,  kFatal,             "request",  "request end",      kFatal, kFatal},
+    {idle_of_server,        kFatal,  kFatal,             kFatal,     kFatal,             kFatal, kFatal},
     // 5.1 reserved (local): RST_STREAM, PRIORITY, WINDOW_UPDATE only
-    {reserved_local,        kFatal,     kFatal,             kFatal,     kFatal,             kReset,    kCredit,   kFatal},
+    {reserved_local,        kFatal,  kFatal,             kFatal,     kFatal,             kReset, kCredit},
     // 8.1: a second HEADERS is a trailer section, and without END_STREAM malformed
-    {open,                  "data",     "data end",         kMalformed, "trailers",         kReset,    kCredit,   kFatal},
-    {open_answered,         "data",     "data end",         kMalformed, "trailers",         kReset,    kCredit,   kFatal},
+    {open,                  "data",  "data end",         kMalformed, "trailers",         kReset, kCredit},
+    {open_answered,         "data",  "data end",         kMalformed, "trailers",         kReset, kCredit},
     // 5.1 half-closed (local): anything may come; WINDOW_UPDATE could be ignored, but does no harm
-    {half_closed_local,     "data",     "data end, closed", kMalformed, "trailers, closed", kReset,    kCredit,   kFatal},
+    {half_closed_local,     "data",  "data end, closed", kMalformed, "trailers, closed", kReset, kCredit},
     // 5.1 half-closed (remote): WINDOW_UPDATE, PRIORITY and RST_STREAM; else STREAM_CLOSED
-    {half_closed_remote,    kClosed,    kClosed,            kClosed,    kClosed,            kReset,    kCredit,   kFatal},
-    {push_answered,         kClosed,    kClosed,            kClosed,    kClosed,            kReset,    kCredit,   kFatal},
+    {half_closed_remote,    kClosed, kClosed,            kClosed,    kClosed,            kReset, kCredit},
+    {push_answered,         kClosed, kClosed,            kClosed,    kClosed,            kReset, kCredit},
     // 5.1 closed, 6.1: the peer had ended it; WINDOW_UPDATE and RST_STREAM may have been under way
-    {ended,                 kGone,      kGone,              kGone,      kGone,              kIgnored,  kIgnored,  kFatal},
-    {ended_unread,          kGone,      kGone,              kGone,      kGone,              kIgnored,  kIgnored,  kFatal},
-    {push_ended,            kGone,      kGone,              kGone,      kGone,              kIgnored,  kIgnored,  kFatal},
+    {ended,                 kGone,   kGone,              kGone,      kGone,              kDrop,  kDrop},
+    {ended_unread,          kGone,   kGone,              kGone,      kGone,              kDrop,  kDrop},
+    {push_ended,            kGone,   kGone,              kGone,      kGone,              kDrop,  kDrop},
     // 5.1 closed: after our RST_STREAM anything may have been under way
-    {reset_by_us,           kIgnored,   kIgnored,           kIgnored,   kIgnored,           kIgnored,  kIgnored,  kFatal},
-    {reset_by_us_after_end, kIgnored,   kIgnored,           kIgnored,   kIgnored,           kIgnored,  kIgnored,  kFatal},
-    {push_reset_by_us,      kIgnored,   kIgnored,           kIgnored,   kIgnored,           kIgnored,  kIgnored,  kFatal},
+    {reset_by_us,           kDrop,   kDrop,              kDrop,      kDrop,              kDrop,  kDrop},
+    {reset_by_us_after_end, kDrop,   kDrop,              kDrop,      kDrop,              kDrop,  kDrop},
+    {push_reset_by_us,      kDrop,   kDrop,              kDrop,      kDrop,              kDrop,  kDrop},
     // 6.4: after its RST_STREAM the peer sends nothing but PRIORITY; 5.4.2: RST_STREAM is never answered by one
-    {reset_by_peer,         kGone,      kGone,              kGone,      kGone,              kIgnored,  kIgnored,  kFatal},
-    {push_reset_by_peer,    kGone,      kGone,              kGone,      kGone,              kIgnored,  kIgnored,  kFatal},
+    {reset_by_peer,         kGone,   kGone,              kGone,      kGone,              kDrop,  kDrop},
+    {push_reset_by_peer,    kGone,   kGone,              kGone,      kGone,              kDrop,  kDrop},
     // 5.1.1: closed, and its id cannot be used any more
-    {passed_over,           kGone,      kGone,              kFatal,     kFatal,             kIgnored,  kIgnored,  kFatal},
-    {forgotten,             kIgnored,   kIgnored,           kIgnored,   kIgnored,           kIgnored,  kIgnored,  kFatal},
+    {passed_over,           kGone,   kGone,              kFatal,     kFatal,             kDrop,  kDrop},
+    {forgotten,             kDrop,   kDrop,              kDrop,      kDrop,              kDrop,  kDrop},
 };
 
 constexpr Cell kClient[] = {
-    // state                DATA        DATA, END_STREAM    HEADERS     HEADERS, END_STREAM RST_STREAM WINDOW_UPDATE PUSH_PROMISE
+    // state, then what comes of DATA, DATA with END_STREAM, HEADERS, HEADERS with END_STREAM, RST_STREAM,
+    // WINDOW_UPDATE, PUSH_PROMISE
     // 5.1 idle; 5.1.1: a server opens no stream by HEADERS, be the id even or odd
-    {idle,                  kFatal,     kFatal,             kFatal,     kFatal,             kFatal,    kFatal,    kFatal},
-    {idle_of_server,        kFatal,     kFatal,             kFatal,     kFatal,             kFatal,    kFatal,    kFatal},
-    {waiting,               kFatal,     kFatal,             kFatal,     kFatal,             kFatal,    kFatal,    kFatal},
+    {idle,                  kFatal,     kFatal,             kFatal,     kFatal,                 kFatal, kFatal},
+    {idle_of_server,        kFatal,     kFatal,             kFatal,     kFatal,                 kFatal, kFatal},
+    {waiting,               kFatal,     kFatal,             kFatal,     kFatal,                 kFatal, kFatal},
     // 5.1 reserved (remote): HEADERS, RST_STREAM, PRIORITY only
-    {reserved_remote,       kFatal,     kFatal,             "response", "response end, closed", kReset, kFatal,   kFatal},
-    // 8.1: content behind the response head, a second HEADERS behind it is a trailer section; 6.6: PUSH_PROMISE may come
-    {open,                  kMalformed, kMalformed,         "response", "response end",     kReset,    kCredit,   kPush},
-    {open_answered,         "data",     "data end",         kMalformed, "trailers",         kReset,    kCredit,   kPush},
+    {reserved_remote,       kFatal,     kFatal,             "response", "response end, closed", kReset, kFatal},
+    // 8.1: content behind the response head, a second HEADERS behind it is a trailer section; 6.6: promises may come
+    {open,                  kMalformed, kMalformed,         "response", "response end",         kReset, kCredit, kPush},
+    {open_answered,         "data",     "data end",         kMalformed, "trailers",             kReset, kCredit, kPush},
     {half_closed_local,     kMalformed, kMalformed,         "response", "response end, closed", kReset, kCredit, kPush},
-    {half_closed_local_answered, "data", "data end, closed", kMalformed, "trailers, closed", kReset,   kCredit,   kPush},
-    {half_closed_remote,    kClosed,    kClosed,            kClosed,    kClosed,            kReset,    kCredit,   kFatal},
+    {half_closed_answered,  "data",     "data end, closed", kMalformed, "trailers, closed",     kReset, kCredit, kPush},
+    {half_closed_remote,    kClosed,    kClosed,            kClosed,    kClosed,                kReset, kCredit},
     // 6.6: PUSH_PROMISE only on a stream that the client opened
-    {push_answered,         "data",     "data end, closed", kMalformed, "trailers, closed", kReset,    kCredit,   kFatal},
-    {ended,                 kGone,      kGone,              kGone,      kGone,              kIgnored,  kIgnored,  kFatal},
-    {ended_unread,          kGone,      kGone,              kGone,      kGone,              kIgnored,  kIgnored,  kFatal},
-    {push_ended,            kGone,      kGone,              kGone,      kGone,              kIgnored,  kIgnored,  kFatal},
+    {push_answered,         "data",     "data end, closed", kMalformed, "trailers, closed",     kReset, kCredit},
+    {ended,                 kGone,      kGone,              kGone,      kGone,                  kDrop,  kDrop},
+    {ended_unread,          kGone,      kGone,              kGone,      kGone,                  kDrop,  kDrop},
+    {push_ended,            kGone,      kGone,              kGone,      kGone,                  kDrop,  kDrop},
     // 6.6: what was promised before our RST_STREAM arrived is handled; nobody is there to want it
-    {reset_by_us,           kIgnored,   kIgnored,           kIgnored,   kIgnored,           kIgnored,  kIgnored,  kRefused},
-    {reset_by_us_after_end, kIgnored,   kIgnored,           kIgnored,   kIgnored,           kIgnored,  kIgnored,  kRefused},
-    {push_reset_by_us,      kIgnored,   kIgnored,           kIgnored,   kIgnored,           kIgnored,  kIgnored,  kFatal},
-    {reset_by_peer,         kGone,      kGone,              kGone,      kGone,              kIgnored,  kIgnored,  kFatal},
-    {push_reset_by_peer,    kGone,      kGone,              kGone,      kGone,              kIgnored,  kIgnored,  kFatal},
-    {passed_over,           kGone,      kGone,              kFatal,     kFatal,             kIgnored,  kIgnored,  kFatal},
-    {forgotten,             kIgnored,   kIgnored,           kIgnored,   kIgnored,           kIgnored,  kIgnored,  kRefused},
+    {reset_by_us,           kDrop,      kDrop,              kDrop,      kDrop,                  kDrop, kDrop, kRefused},
+    {reset_by_us_after_end, kDrop,      kDrop,              kDrop,      kDrop,                  kDrop, kDrop, kRefused},
+    {push_reset_by_us,      kDrop,      kDrop,              kDrop,      kDrop,                  kDrop,  kDrop},
+    {reset_by_peer,         kGone,      kGone,              kGone,      kGone,                  kDrop,  kDrop},
+    {push_reset_by_peer,    kGone,      kGone,              kGone,      kGone,                  kDrop,  kDrop},
+    {passed_over,           kGone,      kGone,              kFatal,     kFatal,                 kDrop,  kDrop},
+    {forgotten,             kDrop,      kDrop,              kDrop,      kDrop,                  kDrop, kDrop, kRefused},
 };
 // clang-format on
 
@@ -235,7 +238,7 @@ void before_bystander_of_client(Harness& h, State state) {
       h.feed(headers(1, status("200")));
       break;
     case half_closed_local: request(h, EndStream::yes); break;
-    case half_closed_local_answered:
+    case half_closed_answered:
       request(h, EndStream::yes);
       h.feed(headers(1, status("200")));
       break;
@@ -293,7 +296,7 @@ std::uint32_t bystander_of_client(State state) {
     case open:
     case open_answered:
     case half_closed_local:
-    case half_closed_local_answered:
+    case half_closed_answered:
     case half_closed_remote:
     case ended:
     case ended_unread:
@@ -400,7 +403,7 @@ std::vector<Input> inputs(const Stage& stage, const Cell& cell) {
   }
   for (const std::uint8_t bits : {std::uint8_t{0}, kAllFlags}) {
     // 6.3: in any state; 6.4; 6.9; 6.10: never without an open block
-    add(priority, bits, frame(priority, bits, id, wire("80000003 0f")), kIgnored);
+    add(priority, bits, frame(priority, bits, id, wire("80000003 0f")), kDrop);
     add(rst_stream, bits, frame(rst_stream, bits, id, wire("00000008")), cell.rst_stream);
     add(FrameType::window_update, bits, frame(FrameType::window_update, bits, id, wire("00000001")),
         cell.window_update);
@@ -411,8 +414,8 @@ std::vector<Input> inputs(const Stage& stage, const Cell& cell) {
     add(FrameType::goaway, bits, frame(FrameType::goaway, bits, id, wire("00000000 00000000")), kFatal);
     add(priority_update, bits, frame(priority_update, bits, id, wire("00000003 'u=1'")), kFatal);
     // 5.5: what is unknown is ignored; RFC 7838 4: ALTSVC too where it means nothing
-    add(FrameType{0xee}, bits, frame(FrameType{0xee}, bits, id, bytes_of("any")), kIgnored);
-    add(FrameType{0xee}, bits, frame(FrameType{0xee}, bits, id), kIgnored);
+    add(FrameType{0xee}, bits, frame(FrameType{0xee}, bits, id, bytes_of("any")), kDrop);
+    add(FrameType{0xee}, bits, frame(FrameType{0xee}, bits, id), kDrop);
   }
   return all;
 }
@@ -444,7 +447,7 @@ void check(Role role, const Cell& cell, const Input& input) {
   const std::int64_t window = send_window(stage);
   stage.harness.feed(input.bytes);
   std::string came = outcome(stage.harness, stage.stream);
-  if (came == kIgnored && send_window(stage) == window + 1) came = kCredit;
+  if (came == kDrop && send_window(stage) == window + 1) came = kCredit;
   if (input.expected == kFatal) {
     // 5.4.1: a block that was read counts, though it broke a rule: it would do so again on the next connection.
     const bool block_of_server = input.remembers && role == Role::client && cell.state == idle_of_server;
@@ -455,7 +458,7 @@ void check(Role role, const Cell& cell, const Input& input) {
   check_connection_window(stage.harness);
   if (came.starts_with("stream ")) {  // 5.4.2: one RST_STREAM is enough
     stage.harness.feed(input.bytes);
-    CHECK(outcome(stage.harness, stage.stream) == kIgnored);
+    CHECK(outcome(stage.harness, stage.stream) == kDrop);
   }
   check_others_live(stage, input.remembers);
 }
@@ -494,6 +497,31 @@ TEST_CASE("RFC 9113 5.1: an interim response, too, makes a reserved (remote) str
   }
 }
 
+TEST_CASE("RFC 9113 6.8: above the last stream of our GOAWAY all is ignored but what changes the connection") {
+  Harness server(Role::server);
+  server.feed(headers(1, post()));
+  server.run([](Connection& c) { c.shutdown(Shutdown::graceful); });
+  const auto ping = find(server.sent_frames(), FrameType::ping, 0);
+  REQUIRE(ping);
+  server.feed(frame(FrameType::ping, flags::ack, 0, ping->payload));
+  CHECK(find(server.sent_frames(), FrameType::goaway, 0)->u32() == 1);
+  server.events();
+
+  const auto ignores = [&](const Bytes& bytes) {
+    server.feed(bytes);
+    CHECK(outcome(server, 3) == kDrop);
+    check_connection_window(server);
+  };
+  ignores(frame(FrameType::headers, flags::end_headers, 3, block(post()) + remembered()));
+  ignores(data(3, "x"));
+  ignores(window_update(3, 1));
+  ignores(headers(3, {{"a", "b"}}, kEnd));
+  ignores(rst(3, ErrorCode::cancel));
+  server.feed(data(1, "more") + frame(FrameType::headers, flags::end_headers | kEnd, 1, recalled()));
+  CHECK(outcome(server, 1) == "data, trailers");
+  CHECK(server.last(Kind::trailers)->fields == kRememberedField);
+}
+
 TEST_CASE("RFC 9218 7.1: PRIORITY_UPDATE may name a stream in any state, but no push that was not promised") {
   for (const Cell& cell : kServer) {
     const std::string state = kNames[static_cast<int>(cell.state)];
@@ -503,8 +531,7 @@ TEST_CASE("RFC 9218 7.1: PRIORITY_UPDATE may name a stream in any state, but no 
     named[3] = static_cast<std::byte>(stage.stream);
     stage.harness.feed(frame(FrameType::priority_update, kAllFlags, 0, named));
     const bool refused = cell.state == idle_of_server;
-    CHECK(outcome(stage.harness, stage.stream) ==
-          std::string(refused ? "connection PROTOCOL_ERROR, last 3" : kIgnored));
+    CHECK(outcome(stage.harness, stage.stream) == std::string(refused ? "connection PROTOCOL_ERROR, last 3" : kDrop));
     if (!refused) check_others_live(stage, false);
   }
 }
@@ -537,10 +564,10 @@ TEST_CASE("RFC 9113 6: every frame type on stream 0, with every flag, has the ou
       {FrameType::ping, "0102030405060708", "sent PING ACK", "sent PING ACK"},
       // A client has nothing open, so all is done for it; what a client that goes leaves to do is its own to say.
       {FrameType::goaway, "00000000 00000000", "goaway", "goaway, finished, sent GOAWAY"},
-      {FrameType::window_update, "00000001", kIgnored, kIgnored},
+      {FrameType::window_update, "00000001", kDrop, kDrop},
       {continuation, "82", nullptr, nullptr},
-      {priority_update, "00000001 'u=1'", kIgnored, nullptr},
-      {FrameType{0xee}, "'any'", kIgnored, kIgnored},
+      {priority_update, "00000001 'u=1'", kDrop, nullptr},
+      {FrameType{0xee}, "'any'", kDrop, kDrop},
   };
   for (const OnConnection& row : rows) {
     const std::string type{name(row.type)};
