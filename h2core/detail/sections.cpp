@@ -150,6 +150,7 @@ void Engine::on_section(std::uint32_t slot, Decoded decoded, Out& out) noexcept 
   Stream& stream = streams_[slot];
   const EndStream end = open_block_.first.has(flags::end_stream) ? EndStream::yes : EndStream::no;
   if (decoded == Decoded::too_large) return stream_error(stream.id, Violation::field_section_too_large);
+  if (stream.tunnel) return stream_error(stream.id, Violation::frame_in_tunnel);
   if (stream.recv_final) {
     if (end == EndStream::no) return stream_error(stream.id, Violation::trailers_without_end);
     return on_trailers(slot, out);
@@ -180,6 +181,7 @@ void Engine::on_response(std::uint32_t slot, EndStream end, Out& out) noexcept {
   if (!empty && !tunnel && end == EndStream::yes && head.content_length > 0)
     return stream_error(stream.id, Violation::content_length_mismatch);
   stream.recv_final = true;
+  stream.tunnel = tunnel;
   stream.no_content_recv = empty;
   stream.recv_content_left = empty || tunnel ? -1 : head.content_length;
   reward(2);
@@ -203,11 +205,13 @@ void Engine::on_promise(Decoded decoded, Out& out) noexcept {
   const Step& next = step(state_of(parent, parent_slot), Input::recv_push_promise);
   if (next.answer == Answer::violate || !is_ours(parent)) return fail(Violation::push_stream_state);
   if (id == kConnection || is_ours(id) || id <= last_peer_id_) return fail(Violation::push_id_invalid);
+  const bool in_tunnel = next.answer == Answer::ok && streams_[parent_slot].tunnel;
+  if (in_tunnel) stream_error(parent, Violation::frame_in_tunnel);  // and the promise, made in good faith, is refused
   pass_over_to(id);
   if (goaway_final_ && id > goaway_last_sent_) return charge(Violation::frame_on_closed_stream, 1);
   Head head;
   Violation violation = Violation::none;
-  if (next.answer == Answer::ignore || announced_.enable_push == 0 ||
+  if (in_tunnel || next.answer == Answer::ignore || announced_.enable_push == 0 ||
       reserved_ + peer_active_ >= announced_.max_concurrent_streams)
     violation = Violation::stream_refused;
   else if (decoded == Decoded::too_large) violation = Violation::field_section_too_large;

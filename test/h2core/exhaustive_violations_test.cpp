@@ -220,6 +220,25 @@ std::vector<Row> rows() {
   add({interim_response_flood, client, repeat(headers(kTarget, status("103")), 17), kTarget});
   add({data_before_response, client, data(kTarget, "x"), kTarget});
   add({content_forbidden, client, headers(kTarget, status("204")) + data(kTarget, "x"), kTarget});
+  const auto connect = [](Harness& h) {
+    if (h.last(Kind::request, kTarget)) {
+      REQUIRE(h.call([](Connection& c) { return c.send_response(StreamId{kTarget}, 200, {}, EndStream::no); }));
+      h.feed(headers(kTarget, {{"a", "b"}}, kEnd));
+    } else {
+      const Request request{"CONNECT", {}, "a:1", {}, {}, {}};
+      REQUIRE(h.call([&](Connection& c) { return c.send_request(request, EndStream::no); }));
+      h.feed(headers(5, status("200")) + headers(5, {{"a", "b"}}, kEnd));
+    }
+  };
+  add({frame_in_tunnel,
+       server,
+       headers(kTarget, {{":method", "CONNECT"}, {":authority", "a:1"}}),
+       kTarget,
+       0,
+       Start::streams,
+       {},
+       connect});
+  add({frame_in_tunnel, client, {}, 5, 0, Start::streams, {}, connect});
   const OwnedFields trailer{{"a", "b"}}, pseudo_trailer{{":path", "/"}};
   heads(trailers_without_end, headers(3, post()) + headers(3, trailer), answer({}) + headers(3, trailer));
   heads(trailers_pseudo_field, headers(3, post()) + headers(3, pseudo_trailer, kEnd),

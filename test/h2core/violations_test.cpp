@@ -368,6 +368,17 @@ std::vector<Row> rows() {
   add({content_forbidden, "for HEAD", client, headers(1, status("200")) + data(1, "x"), 1, Told::yes, {}, ask_head});
   add({content_forbidden, "with 204", client, headers(1, status("204")) + data(1, "x"), 1, Told::yes, {}, ask});
   add({content_forbidden, "with 304", client, headers(1, status("304")) + data(1, "x"), 1, Told::yes, {}, ask});
+  add({frame_in_tunnel,
+       "trailers",
+       client,
+       headers(1, status("200")) + headers(1, {{"a", "b"}}, kEnd),
+       1,
+       Told::yes,
+       {},
+       [](Harness& h) {
+         const Request connect{"CONNECT", {}, "a:1", {}, {}, {}};
+         REQUIRE(h.call([&](Connection& c) { return c.send_request(connect, EndStream::no); }));
+       }});
   add({field_section_too_large, "150 bytes for a limit of 150, with 32 for each field", server,
        request_plus("a", std::string(100, 'b')), 1, Told::no,
        with([](Config& config) { config.settings.max_header_list_size = 150; })});
