@@ -259,8 +259,9 @@ Result<StreamId> Engine::push(StreamId parent, const Request& request, void* use
   if (reserved_ + our_active_ >= initial_streams_allowed()) return Misuse::push_disabled;
   if (next_id_ > kMaxStreamId) return Misuse::stream_ids_exhausted;
   std::int64_t content_length = -1;
-  if (check_sent_request(request, false, content_length) != Violation::none || content_length > 0 ||
-      (request.method != "GET" && request.method != "HEAD"))
+  const bool safe = request.method == "GET" || request.method == "HEAD";
+  if (config_.validate_outgoing &&
+      (!safe || check_sent_request(request, false, content_length) != Violation::none || content_length > 0))
     return Misuse::malformed_fields;
   const RequestFields pseudo(request);
   if (const Misuse misuse = section_fits(pseudo.span(), request.fields); misuse != Misuse::none) return misuse;
