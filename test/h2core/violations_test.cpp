@@ -374,6 +374,17 @@ std::vector<Row> rows() {
        with([](Config& config) { config.settings.max_header_list_size = 142; }), ask});
   add({field_section_too_large, "257 fields in trailers", server,
        headers(1, post()) + headers(1, OwnedFields(257, {"a", "b"}), kEnd), 1, Told::yes});
+  add({frame_in_tunnel,
+       "trailers",
+       client,
+       headers(1, status("200")) + headers(1, {{"a", "b"}}, kEnd),
+       1,
+       Told::yes,
+       {},
+       [](Harness& h) {
+         const Request connect{"CONNECT", {}, "a:1", {}, {}, {}};
+         REQUIRE(h.call([&](Connection& c) { return c.send_request(connect, EndStream::no); }));
+       }});
 
   add({priority_update_invalid, "from a server", client, wire("000004 10 00 00000000 00000001"), 0});
   add({priority_update_invalid, "for stream 0", server, wire("000004 10 00 00000000 00000000"), 0});
