@@ -43,13 +43,13 @@ void set(Settings& settings, const Setting& setting) {
   }
 }
 
-// What differs from the defaults that the peer assumes (RFC 9113 6.5.2).
+// What differs from the defaults that the peer assumes (RFC 9113 6.5.2), and may be said.
 std::size_t first_settings(const Config& config, Setting (&entries)[8]) {
   const Settings defaults;
   const Settings& ours = config.settings;
   std::size_t count = 0;
   const auto add = [&](SettingId id, std::uint32_t value, std::uint32_t usual) {
-    if (value != usual) entries[count++] = {id, value};
+    if (value != usual && is_legal({id, value}, config.role, defaults)) entries[count++] = {id, value};
   };
   add(SettingId::header_table_size, ours.header_table_size, defaults.header_table_size);
   if (config.role == Role::client) add(SettingId::enable_push, ours.enable_push, defaults.enable_push);
