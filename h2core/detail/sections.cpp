@@ -147,6 +147,7 @@ void Engine::on_section(std::uint32_t slot, Decoded decoded, Out& out) noexcept 
   const EndStream end = open_block_.first.has(flags::end_stream) ? EndStream::yes : EndStream::no;
   if (decoded == Decoded::too_large) return stream_error(stream.id, Violation::field_section_too_large);
   if (stream.recv_final) {
+    if (stream.connect_request) return stream_error(stream.id, Violation::frame_in_tunnel);
     if (end == EndStream::no) return stream_error(stream.id, Violation::trailers_without_end);
     return on_trailers(slot, out);
   }
@@ -176,6 +177,7 @@ void Engine::on_response(std::uint32_t slot, EndStream end, Out& out) noexcept {
     count(stream);
   }
   stream.recv_final = true;
+  stream.connect_request = tunnel;
   stream.no_content_recv = empty;
   stream.recv_content_left = empty || tunnel ? -1 : head.content_length;
   reward(2);
@@ -201,14 +203,17 @@ void Engine::on_promise(Decoded decoded, Out& out) noexcept {
   if (id == kConnection || is_ours(id) || id <= last_peer_id_) return fail(Violation::push_id_invalid);
   last_peer_id_ = id;
   if (goaway_final_ && id > goaway_last_sent_) return charge(Violation::frame_on_closed_stream, 1);
+  const bool tunnel = next.answer == Answer::ok && streams_[parent_slot].connect_request;
+  if (tunnel) stream_error(parent, Violation::frame_in_tunnel);
   Head head;
   Violation violation = Violation::none;
-  if (next.answer == Answer::ignore || announced_.enable_push == 0 ||
+  if (next.answer == Answer::ignore || tunnel || announced_.enable_push == 0 ||
       reserved_ + peer_active_ >= announced_.max_concurrent_streams)
     violation = Violation::stream_refused;
   else if (decoded == Decoded::too_large) violation = Violation::field_section_too_large;
   else violation = check_request({fields_.data(), fields_.size()}, false, head);
-  if (violation == Violation::none && ((head.method != "GET" && head.method != "HEAD") || head.content_length > 0))
+  if (violation == Violation::none &&
+      ((head.method != "GET" && head.method != "HEAD") || head.content_length > 0 || head.authority.empty()))
     violation = Violation::push_request_invalid;
   if (violation != Violation::none) return stream_error(id, violation);
 

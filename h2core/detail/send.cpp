@@ -194,6 +194,7 @@ Result<void> Engine::send_response(StreamId id, std::uint16_t status, std::span<
   if (const Misuse misuse = section_fits(pseudo.span(), fields); misuse != Misuse::none) return misuse;
   if (!write_block(FrameType::headers, id, end, kConnection, pseudo.span(), fields)) return Misuse::out_of_memory;
   stream.sent_final = true;
+  stream.connect_request = tunnel;
   stream.no_content_send = empty;
   stream.send_content_left = empty || tunnel ? -1 : content_length;
   if (stream.state == State::reserved_local) {
@@ -251,13 +252,13 @@ Result<StreamId> Engine::push(StreamId parent, const Request& request, void* use
   const std::uint32_t parent_slot = streams_.find(parent);
   if (const Misuse misuse = may_send(parent_slot, parent, Input::send_headers); misuse != Misuse::none) return misuse;
   if (!is_ours(parent) && peer_.enable_push == 0) return Misuse::push_disabled;
-  if (is_ours(parent)) return Misuse::wrong_state;
+  if (is_ours(parent) || streams_[parent_slot].connect_request) return Misuse::wrong_state;
   if (shutting_down_ || goaway_received_) return Misuse::shutting_down;
   if (reserved_ + our_active_ >= initial_streams_allowed()) return Misuse::push_disabled;
   if (next_id_ > kMaxStreamId) return Misuse::stream_ids_exhausted;
   std::int64_t content_length = -1;
   if (check_sent_request(request, false, content_length) != Violation::none || content_length > 0 ||
-      (request.method != "GET" && request.method != "HEAD"))
+      (request.method != "GET" && request.method != "HEAD") || request.authority.empty())
     return Misuse::malformed_fields;
   const RequestFields pseudo(request);
   if (const Misuse misuse = section_fits(pseudo.span(), request.fields); misuse != Misuse::none) return misuse;
