@@ -25,8 +25,9 @@ TEST_CASE(
   const auto server_frames = frames(take_output(server));
   REQUIRE(server_frames.size() == 2);
   // A server must not send ENABLE_PUSH other than 0 and need not say it.
-  CHECK(server_frames[0] ==
-        frames(settings({{SettingId::max_concurrent_streams, 100}, {SettingId::max_header_list_size, 65536}}))[0]);
+  CHECK(server_frames[0] == frames(settings({{SettingId::max_concurrent_streams, 100},
+                                             {SettingId::max_header_list_size, 65536},
+                                             {SettingId::no_rfc7540_priorities, 1}}))[0]);
   CHECK(server_frames[1] == frames(window_update(0, (1 << 20) - 65535))[0]);
 }
 
