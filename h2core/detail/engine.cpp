@@ -49,7 +49,7 @@ std::size_t first_settings(const Config& config, Setting (&entries)[8]) {
   const Settings& ours = config.settings;
   std::size_t count = 0;
   const auto add = [&](SettingId id, std::uint32_t value, std::uint32_t usual) {
-    if (value != usual) entries[count++] = {id, value};
+    if (value != usual && is_legal({id, value}, config.role, defaults)) entries[count++] = {id, value};
   };
   add(SettingId::header_table_size, ours.header_table_size, defaults.header_table_size);
   if (config.role == Role::client) add(SettingId::enable_push, ours.enable_push, defaults.enable_push);
@@ -447,13 +447,16 @@ void Engine::trim() noexcept {
 
 Result<void> Engine::send_settings(std::span<const Setting> entries) noexcept {
   if (failed_ || lost_ || finished_) return Misuse::connection_over;
-  for (const Setting& entry : entries)
-    if (!is_legal(entry, config_.role, announced_)) return Misuse::bad_setting;
+  Settings next = announced_;
+  for (const Setting& entry : entries) {
+    if (!is_legal(entry, config_.role, next)) return Misuse::bad_setting;
+    set(next, entry);
+  }
   if (entries.size() > config_.max_settings_entries) return Misuse::bad_setting;
   if (settings_in_flight_.size() >= kMaxSettingsInFlight) return Misuse::too_many_settings;
   for (const Setting& entry : entries)
     if (entry.id == SettingId::initial_window_size && lifts_a_window_too_far(entry.value)) return Misuse::bad_setting;
-  for (const Setting& entry : entries) set(announced_, entry);
+  announced_ = next;
   write_settings(entries);
   publish();
   return {};
