@@ -281,7 +281,7 @@ TEST_CASE("RFC 8441 5: a tunnel that is cut off ends with the code of its RST_ST
   CHECK(find(client.sent_frames(), FrameType::rst_stream, 1)->u32() == 8);
 }
 
-TEST_CASE("RFC 9113 8.5: a tunnel carries DATA, and HEADERS on it is a stream error") {
+TEST_CASE("RFC 9113 8.5: a tunnel carries DATA, and HEADERS on it is a stream error [9113-8.5c]") {
   for (const OwnedFields& request : {extended_connect(), connect()}) {
     Harness server = server_in_tunnel(request);
     server.feed(data(1, "x") + headers(1, {{"a", "b"}}, kEnd));
@@ -299,7 +299,7 @@ TEST_CASE("RFC 9113 8.5: a tunnel carries DATA, and HEADERS on it is a stream er
   }
 }
 
-TEST_CASE("RFC 9113 8.5: no PUSH_PROMISE on a tunnel") {
+TEST_CASE("RFC 9113 8.5: no PUSH_PROMISE on a tunnel [9113-8.5b] [9113-8.5c]") {
   Options options = announced();
   options.config.settings.enable_push = 1;
   Harness client(Role::client, options);
@@ -326,7 +326,7 @@ TEST_CASE("RFC 9113 8.5: WINDOW_UPDATE and PRIORITY may come on a tunnel") {
   CHECK_FALSE(server.last(Kind::stream_reset));
 }
 
-TEST_CASE("RFC 9113 8.5: nobody sends trailers on a tunnel") {
+TEST_CASE("RFC 9113 8.5: nobody sends trailers on a tunnel [9113-8.5b]") {
   Harness server = server_in_tunnel(extended_connect());
   Harness client = client_in_tunnel(kWebSocket);
   for (Harness* harness : {&server, &client}) {
