@@ -17,7 +17,7 @@ struct Config {
   Role role = Role::server;
 
   /// What we announce in the first SETTINGS. 100 streams is what RFC 9113 6.5.2 recommends at least; 64 KiB of field
-  /// section is beyond what browsers send, and bounded. A value that RFC 9113 6.5.2 forbids counts as its default.
+  /// section is beyond what browsers send, and bounded. A value that its setting cannot have is left at its default.
   Settings settings{.enable_push = 0, .max_concurrent_streams = 100, .max_header_list_size = 65536};
 
   /// The connection's receive window, in bytes; 65,535 is the least (RFC 9113 6.9.2).

@@ -43,7 +43,7 @@ void set(Settings& settings, const Setting& setting) {
   }
 }
 
-// What differs from the defaults that the peer assumes (RFC 9113 6.5.2).
+// What differs from the defaults that the peer assumes (RFC 9113 6.5.2), and may be said.
 std::size_t first_settings(const Config& config, Setting (&entries)[8]) {
   const Settings defaults;
   const Settings& ours = config.settings;
