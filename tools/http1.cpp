@@ -182,7 +182,8 @@ void Http1::answer() {
   std::vector<h2::Field> fields;
   for (const auto& field : request) fields.push_back({names[fields.size()], view(field.value())});
   x.head_fields = fields.size();
-  if (h2c_ == H2cUpgrade::yes && x.parser.is_done() && answer_upgrade(fields)) return;
+  const bool http11 = request.version() >= 11;  // HTTP/1.0 knows neither upgrades nor interim responses
+  if (http11 && h2c_ == H2cUpgrade::yes && x.parser.is_done() && answer_upgrade(fields)) return;
 
   Question question;
   question.method = x.method;
@@ -192,10 +193,10 @@ void Http1::answer() {
   x.answer = site_.answer(question);
   x.answered = true;
   x.keep_alive = request.keep_alive() && !draining_;
-  x.chunked = x.answer.content && !x.answer.length && request.version() >= 11;
+  x.chunked = x.answer.content && !x.answer.length && http11;
   if (x.answer.content && !x.answer.length && !x.chunked) x.keep_alive = false;  // ended by the close
   x.request_ended = x.parser.is_done();
-  if (lower_case(view(request[http::field::expect])) == "100-continue" && !x.request_ended) {
+  if (http11 && lower_case(view(request[http::field::expect])) == "100-continue" && !x.request_ended) {
     output_ += "HTTP/1.1 100 Continue\r\n\r\n";
   }
   x.parser.eager(true);
@@ -205,7 +206,7 @@ void Http1::answer() {
   if (x.answer.length) head.emplace_back("content-length", std::to_string(*x.answer.length));
   if (x.chunked) head.emplace_back("transfer-encoding", "chunked");
   if (!x.keep_alive) head.emplace_back("connection", "close");
-  if (x.keep_alive && request.version() < 11) head.emplace_back("connection", "keep-alive");
+  if (x.keep_alive && !http11) head.emplace_back("connection", "keep-alive");
   write_head(x.answer.status, head);
   if (!x.answer.content) x.response_ended = true;
 }
@@ -223,7 +224,7 @@ bool Http1::answer_upgrade(std::span<const h2::Field> fields) {
     } else if (field.name == "connection") {
       connection.append(",").append(lower_case(field.value));
     } else if (field.name == "upgrade") {
-      protocols.append(",").append(field.value);
+      protocols.append(",").append(lower_case(field.value));
     } else if (field.name == "host") {
       host = field.value;
     } else {

@@ -174,7 +174,7 @@ TEST_CASE("RFC 9113 6.8: of a GOAWAY's debug data 256 bytes are kept") {
   CHECK(client.last(Kind::goaway)->data == std::string(256, 'd'));
 }
 
-TEST_CASE("RFC 9113 8.7: each unfinished request gets its verdict") {
+TEST_CASE("RFC 9113 8.7: each unfinished request gets its verdict [9110-9.2.2a]") {
   Options options;
   options.peer_settings = {{SettingId::max_concurrent_streams, 4}};
   Harness client(Role::client, options);
