@@ -1,8 +1,6 @@
 #include <tools/get.h>
 
-#include <fcntl.h>
 #include <sys/random.h>
-#include <sys/stat.h>
 
 #include <algorithm>
 #include <charconv>
@@ -12,55 +10,16 @@
 #include <tools/cleartext.h>
 #include <tools/driver.h>
 #include <tools/log.h>
-#include <tools/output.h>
-#include <tools/sender.h>
+#include <tools/message.h>
 #include <tools/socket.h>
-#include <tools/url.h>
+#include <tools/transfers.h>
 
 namespace tools {
 namespace {
 
-/// What every request carries.
-struct Message {
-  std::string method;
-  std::optional<std::string> authority;  // from -H 'host: ...'
-  std::vector<NameValue> fields, trailers;
-  std::shared_ptr<const Fd> file;
-  std::string text;
-  std::uint64_t length = 0;
-  bool has_content = false;
-
-  std::unique_ptr<Content> content() const {
-    std::unique_ptr<Content> content;
-    if (file) {
-      content = std::make_unique<FileContent>(file, 0, length);
-    } else {
-      content = std::make_unique<TextContent>(text);
-    }
-    content->set_trailers(trailers);
-    return content;
-  }
-};
-
 class Origin;
 
-/// One request and what came of it. It lives until its stream is closed and its content is written.
-struct Transfer {
-  Origin* origin = nullptr;
-  const Url* url = nullptr;
-  h2::StreamId stream;
-  unsigned status = 0;
-  std::optional<std::uint64_t> length;
-  std::uint64_t received = 0;
-  std::vector<std::byte> held;  // content whose turn has not come; at most a window
-  bool complete = false, closed = false;
-  std::uint64_t index = 0;
-  unsigned refusals = 0;
-  std::optional<Sender> sender;
-};
-
-/// All requests of a run. Content is written in their order: what arrives before its turn is held, and the peer gets
-/// no more window for it until then.
+/// Connects to every origin and lets them fetch.
 class Run {
  public:
   Run(const GetOptions& options, Message message);
@@ -70,18 +29,13 @@ class Run {
   // What origins call.
   const GetOptions& options() const { return options_; }
   const Message& message() const { return message_; }
-  h2::TimePoint now() const { return loop_.now(); }
-  bool may_start(std::uint64_t index) const { return index < turn_ + options_.concurrency; }
-  Transfer& open(std::uint64_t index, Origin& origin, const Url& url);
-  void content(Transfer& transfer, h2::ByteView data);
-  void closed(Transfer& transfer);
-  void fail(Exit exit, const std::string& line);
+  Transfers& transfers() { return transfers_; }
+  Report& report() { return report_; }
 
  private:
   void connect(Origin& origin, tlsglue::TlsContext* tls);
   template <class Engine>
   void start(Origin& origin, Fd socket, Engine engine);
-  void next_turn();
   void wake_others();
   Origin& origin_of(std::uint64_t index) { return *origin_of_url_[index % urls_.size()]; }
 
@@ -91,14 +45,11 @@ class Run {
   std::map<std::string, std::unique_ptr<Origin>> origins_;
   std::vector<Origin*> origin_of_url_;
   EventLoop loop_;
-  Output output_;
   h2::TimePoint began_;
-  Progress progress_;
-  std::map<std::uint64_t, Transfer> transfers_;
-  std::uint64_t turn_ = 0, total_ = 0;
+  Report report_;
+  Transfers transfers_;
   std::map<AnyDriver*, std::unique_ptr<AnyDriver>> drivers_;
   bool wake_posted_ = false;
-  Exit exit_ = Exit::ok;
 };
 
 /// The requests for one server, on one connection.
@@ -220,9 +171,9 @@ h2::Config client_config(bool verbose) {
 Run::Run(const GetOptions& options, Message message)
     : options_(options),
       message_(std::move(message)),
-      output_(options.output_file),
       began_(std::chrono::steady_clock::now()),
-      progress_(!options.verbose && (!options.output_file.empty() || ::isatty(STDOUT_FILENO) == 0), began_) {
+      report_(!options.verbose && (!options.output_file.empty() || ::isatty(STDOUT_FILENO) == 0), began_),
+      transfers_(options.output_file, report_) {
   for (const std::string& url : options.urls) urls_.push_back(parse_url(url));
   for (const Url& url : urls_) {
     if (url.scheme == "http" && !options.prior_knowledge) {
@@ -233,7 +184,8 @@ Run::Run(const GetOptions& options, Message message)
     origin->add(origin_of_url_.size(), url);
     origin_of_url_.push_back(origin.get());
   }
-  total_ = std::uint64_t{options.repeat} * urls_.size();
+  transfers_.set_rules({std::uint64_t{options.repeat} * urls_.size(), options.concurrency,
+                        [this](std::uint64_t index) { return origin_of(index).over(); }, [this] { wake_others(); }});
 }
 
 int Run::fetch() {
@@ -258,20 +210,20 @@ int Run::fetch() {
     try {
       connect(*origin, tls ? &*tls : nullptr);
     } catch (const Failure& failure) {
-      fail(failure.exit(), failure.what());
+      report_.fail(failure.exit(), failure.what());
       origin->ended();
     }
   }
   if (!drivers_.empty()) loop_.run();
-  progress_.erase();
-  output_.close();
+  report_.end_progress();
+  transfers_.close_output();
   if (options_.summary) {
     const auto took = std::chrono::duration_cast<std::chrono::microseconds>(std::chrono::steady_clock::now() - began_);
     for (auto& [name, origin] : origins_) {
       std::fprintf(stderr, "%s\n", origin->summary(static_cast<std::uint64_t>(took.count())).c_str());
     }
   }
-  return static_cast<int>(exit_);
+  return static_cast<int>(report_.exit());
 }
 
 void Run::connect(Origin& origin, tlsglue::TlsContext* tls) {
@@ -292,7 +244,7 @@ void Run::start(Origin& origin, Fd socket, Engine engine) {
   auto driver =
       std::make_unique<Driver<Engine>>(loop_, std::move(socket), std::move(engine), [this, &origin](AnyDriver& ended) {
         origin.ended();
-        next_turn();
+        transfers_.next_turn();
         const auto found = drivers_.find(&ended);
         loop_.retire(std::move(found->second));
         drivers_.erase(found);
@@ -302,52 +254,6 @@ void Run::start(Origin& origin, Fd socket, Engine engine) {
   drivers_.emplace(&started, std::move(driver));
   origin.attach(started.engine().http2(), started);
   started.start(std::make_unique<Client<Engine>>(started.engine(), origin, urls_.size(), options_.verbose));
-}
-
-Transfer& Run::open(std::uint64_t index, Origin& origin, const Url& url) {
-  Transfer& transfer = transfers_[index];
-  transfer.origin = &origin;
-  transfer.url = &url;
-  return transfer;
-}
-
-void Run::content(Transfer& transfer, h2::ByteView data) {
-  h2::Connection& connection = transfer.origin->connection();
-  const auto current = transfers_.find(turn_);
-  if (current == transfers_.end() || &current->second != &transfer) {
-    transfer.held.insert(transfer.held.end(), data.begin(), data.end());
-    connection.consume_connection(transfer.stream, data.size());
-    return;
-  }
-  output_.write(data);
-  connection.consume(transfer.stream, data.size());
-  progress_.show(transfer.received, transfer.length, std::chrono::steady_clock::now());
-}
-
-void Run::closed(Transfer& transfer) {
-  transfer.closed = true;
-  next_turn();
-}
-
-/// Passes by what is over, and writes what the one whose turn came has held.
-void Run::next_turn() {
-  const std::uint64_t before = turn_;
-  for (; turn_ < total_; ++turn_) {
-    const auto current = transfers_.find(turn_);
-    if (current == transfers_.end()) {
-      if (origin_of(turn_).over()) continue;  // it will never be sent
-      break;
-    }
-    Transfer& transfer = current->second;
-    if (!transfer.held.empty()) {
-      output_.write(transfer.held);
-      if (!transfer.closed) transfer.origin->connection().consume_stream(transfer.stream, transfer.held.size());
-      transfer.held = {};
-    }
-    if (!transfer.closed) break;
-    transfers_.erase(current);
-  }
-  if (turn_ != before) wake_others();
 }
 
 /// A new turn may open windows and start requests on connections that have nothing to read just now.
@@ -362,18 +268,12 @@ void Run::wake_others() {
   });
 }
 
-void Run::fail(Exit exit, const std::string& line) {
-  progress_.erase();
-  std::fprintf(stderr, "h2: %s\n", line.c_str());
-  if (exit_ == Exit::ok) exit_ = exit;
-}
-
 void Origin::start_requests(std::uint64_t url_count) {
   const std::uint64_t total = std::uint64_t{run_.options().repeat} * urls_.size();
   while (next_ < total && open_ < run_.options().concurrency && !failed_) {
     const auto& [place, url] = urls_[next_ % urls_.size()];
     const std::uint64_t index = next_ / urls_.size() * url_count + place;
-    if (!run_.may_start(index)) break;
+    if (!run_.transfers().may_start(index)) break;
     ++next_;
     start(index, *url);
   }
@@ -390,8 +290,7 @@ void Origin::start(std::uint64_t index, const Url& url) {
   if (message.has_content) fields.push_back({"content-length", length});
   const bool sends = message.has_content || !message.trailers.empty();
 
-  Transfer& transfer = run_.open(index, *this, url);
-  transfer.index = index;
+  Transfer& transfer = run_.transfers().open(index, url);
   transfer.sender.emplace();
   h2::Request request;
   request.method = message.method;
@@ -405,8 +304,9 @@ void Origin::start(std::uint64_t index, const Url& url) {
         stream.error() == h2::Misuse::malformed_fields || stream.error() == h2::Misuse::field_section_too_large;
     fail(usage ? Exit::usage : Exit::protocol,
          "the request cannot be sent: " + std::string(h2::describe(stream.error())));
-    return run_.closed(transfer);
+    return run_.transfers().close(transfer);
   }
+  transfer.connection = connection_;
   transfer.stream = *stream;
   ++open_;
   ++streams_;
@@ -437,7 +337,7 @@ void Origin::on(const h2::DataReceived& data) {
   t.received += data.data.size();
   received_ += data.data.size();
   t.complete = data.end == h2::EndStream::yes;
-  run_.content(t, data.data);
+  run_.transfers().content(t, data.data);
 }
 
 void Origin::on(const h2::TrailersReceived& trailers) {
@@ -451,37 +351,35 @@ void Origin::on(const h2::DataSent& sent) { transfer(sent.user).sender->on_sent(
 void Origin::on(const h2::StreamReset& reset) {
   if (reset.violation == h2::Violation::none) return;
   const h2::ViolationRow& row = h2::describe(reset.violation);
-  run_.fail(Exit::protocol, first_.scheme + "://" + transfer(reset.user).url->authority +
-                                transfer(reset.user).url->path + ": " + std::string(row.sentence) + " (" +
-                                std::string(row.section) + ')');
+  run_.report().fail(Exit::protocol, transfer(reset.user).name() + ": " + std::string(row.sentence) + " (" +
+                                         std::string(row.section) + ')');
 }
 
 void Origin::on(const h2::StreamClosed& closed) {
   Transfer& t = transfer(closed.user);
   if (may_repeat(t, closed)) {
-    ++t.refusals;
+    ++t.repeats;
     --open_;
     return start(t.index, *t.url);
   }
-  const std::string name = t.url->scheme + "://" + t.url->authority + t.url->path;
   if (t.sender->broken()) {
-    run_.fail(Exit::file, "the file to send cannot be read, or became shorter");
+    run_.report().fail(Exit::file, "the file to send cannot be read, or became shorter");
   } else if (t.complete && t.status >= 400) {
-    run_.fail(Exit::http, name + ": status " + std::to_string(t.status));
+    run_.report().fail(Exit::http, t.name() + ": status " + std::to_string(t.status));
   } else if (!t.complete && !failed_) {
-    run_.fail(Exit::protocol, name + ": the stream ended early, " + std::string(h2::name(closed.code)) + " (" +
-                                  std::string(h2::name(closed.verdict)) + ')');
+    run_.report().fail(Exit::protocol, t.name() + ": the stream ended early, " + std::string(h2::name(closed.code)) +
+                                           " (" + std::string(h2::name(closed.verdict)) + ')');
   }
   sent_ += t.sender->sent_bytes();
   --open_;
-  run_.closed(t);
+  run_.transfers().close(t);
 }
 
 /// A server may refuse what came before its limit was known to us; then nothing was done with it (RFC 9113 8.7).
 bool Origin::may_repeat(const Transfer& transfer, const h2::StreamClosed& closed) const {
   constexpr unsigned kRefusals = 8;
   return closed.code == h2::ErrorCode::refused_stream && closed.verdict == h2::Verdict::not_processed &&
-         transfer.status == 0 && transfer.refusals < kRefusals && !failed_ && !going_away_ && !ending_;
+         transfer.status == 0 && transfer.repeats < kRefusals && !failed_ && !going_away_ && !ending_;
 }
 
 void Origin::on(const h2::GoawayReceived& goaway) {
@@ -521,7 +419,7 @@ void Origin::show(const Transfer& transfer, std::string_view head, h2::FieldsVie
 void Origin::fail(Exit exit, std::string_view what) {
   if (failed_) return;
   failed_ = true;
-  run_.fail(exit, first_.origin() + ": " + std::string(what));
+  run_.report().fail(exit, first_.origin() + ": " + std::string(what));
 }
 
 void Origin::ended() {
@@ -537,62 +435,6 @@ std::string Origin::summary(std::uint64_t microseconds) const {
   std::snprintf(seconds, sizeof seconds, "%.3f", static_cast<double>(microseconds) / 1e6);
   return first_.origin() + ": h2 (" + security_ + "), " + std::to_string(streams_) + " streams, " +
          std::to_string(received_) + " bytes received, " + std::to_string(sent_) + " bytes sent, " + seconds + " s";
-}
-
-NameValue parse_field(const std::string& text) {
-  const std::size_t colon = text.find(':');
-  if (colon == std::string::npos || colon == 0) throw Failure(Exit::usage, "'" + text + "' is not 'name: value'");
-  std::string name = text.substr(0, colon), value = text.substr(colon + 1);
-  for (char& c : name) {
-    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
-  }
-  const std::size_t first = value.find_first_not_of(" \t"), last = value.find_last_not_of(" \t");
-  value = first == std::string::npos ? "" : value.substr(first, last - first + 1);
-  return {std::move(name), std::move(value)};
-}
-
-void open_content(Message& message, const std::string& path) {
-  message.file = std::make_shared<const Fd>(Fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK)));
-  struct stat info {};
-  if (!*message.file || ::fstat(message.file->get(), &info) != 0) {
-    throw Failure(Exit::file, "cannot read " + path + ": " + error_text());
-  }
-  if (!S_ISREG(info.st_mode)) throw Failure(Exit::file, "cannot read " + path + ": not a regular file");
-  message.length = static_cast<std::uint64_t>(info.st_size);
-}
-
-Message make_message(const GetOptions& options) {
-  Message message;
-  message.method = !options.method.empty() ? options.method : options.has_data ? "POST" : "GET";
-  message.has_content = options.has_data;
-  message.fields.emplace_back("user-agent", "h2core");
-  message.fields.emplace_back("accept", "*/*");
-  for (const std::string& text : options.fields) {
-    NameValue field = parse_field(text);
-    if (field.first == "host") {
-      message.authority = field.second;
-      continue;
-    }
-    const auto same = [&](const NameValue& other) { return other.first == field.first; };
-    const auto ours = std::find_if(message.fields.begin(), message.fields.begin() + 2, same);
-    if (ours != message.fields.begin() + 2) {
-      ours->second = field.second;
-    } else {
-      message.fields.push_back(std::move(field));
-    }
-  }
-  for (const std::string& text : options.trailers) message.trailers.push_back(parse_field(text));
-  if (!options.has_data) return message;
-  const bool typed = std::any_of(message.fields.begin(), message.fields.end(),
-                                 [](const NameValue& field) { return field.first == "content-type"; });
-  if (!typed) message.fields.emplace_back("content-type", "application/octet-stream");
-  if (options.data.starts_with('@')) {
-    open_content(message, options.data.substr(1));
-  } else {
-    message.text = options.data;
-    message.length = message.text.size();
-  }
-  return message;
 }
 
 }  // namespace
