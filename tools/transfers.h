@@ -26,6 +26,7 @@ struct Transfer {
   std::vector<std::byte> held;  ///< content whose turn has not come; at most a window
   bool complete = false, closed = false;
   unsigned repeats = 0;
+  h2::Verdict verdict = h2::Verdict::never_sent;  ///< of its last stream
   std::optional<Sender> sender;
 
   std::string name() const { return url->scheme + "://" + url->authority + url->path; }

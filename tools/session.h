@@ -1,0 +1,61 @@
+// One connection of `h2 get`: asks what its server is still to be asked, and makes of the events what came of it.
+#pragma once
+
+#include <tools/message.h>
+#include <tools/origin.h>
+
+namespace tools {
+
+/// What all connections of a run share.
+struct Fetching {
+  const GetOptions& options;
+  const Message& message;
+  Transfers& transfers;
+  Report& report;
+};
+
+class Session {
+ public:
+  Session(const Fetching& run, Origin& origin, h2::Connection& connection)
+      : run_(run), origin_(origin), connection_(connection) {
+    ++origin_.tally().connections;
+  }
+
+  Origin& origin() { return origin_; }
+  /// The server said GOAWAY: what is open may end, and no more is asked here.
+  bool going_away() const { return going_away_; }
+  std::size_t open() const { return open_; }
+
+  /// Asks what may be asked now. With nothing left to wait for, ends the connection.
+  void start_requests();
+  void on_event(const h2::Event& event) {
+    std::visit([this](const auto& it) { this->on(it); }, event);
+  }
+
+ private:
+  void start(Transfer& transfer);
+  bool may_repeat(const Transfer& transfer, const h2::StreamClosed& closed) const;
+  void show(std::string_view head, h2::StreamId stream, h2::FieldsView fields) const;
+
+  void on(const h2::InformationalReceived& response);
+  void on(const h2::ResponseReceived& response);
+  void on(const h2::DataReceived& data);
+  void on(const h2::TrailersReceived& trailers);
+  void on(const h2::DataSent& sent);
+  void on(const h2::StreamReset& reset);
+  void on(const h2::StreamClosed& closed);
+  void on(const h2::GoawayReceived& goaway);
+  void on(const h2::ConnectionFailed& failed);
+  template <class Other>
+  void on(const Other&) {}
+
+  static Transfer& transfer(void* user) { return *static_cast<Transfer*>(user); }
+
+  const Fetching& run_;
+  Origin& origin_;
+  h2::Connection& connection_;
+  std::size_t open_ = 0;
+  bool going_away_ = false, ending_ = false;
+};
+
+}  // namespace tools
