@@ -69,6 +69,7 @@ h2::Config client_config(const GetOptions& options) {
   // What a body that waits for its turn may take of our memory.
   config.settings.initial_window_size = 256 * 1024;
   config.connection_window = 4 << 20;
+  config.settings.enable_push = options.push ? 1 : 0;
   // A server that vanished is found out by a PING.
   config.keepalive_interval = std::chrono::seconds(15);
   if (options.verbose) config.observer.on_frame = &print_frame;
@@ -79,7 +80,8 @@ h2::Config client_config(const GetOptions& options) {
 Run::Run(const GetOptions& options, const Message& message)
     : options_(options),
       began_(std::chrono::steady_clock::now()),
-      report_(!options.verbose && (!options.output_file.empty() || ::isatty(STDOUT_FILENO) == 0), began_),
+      report_(!options.verbose && (!options.output_file.empty() || ::isatty(STDOUT_FILENO) == 0),
+              options.show_heads ? Report::Heads::shown : Report::Heads::hidden, began_),
       transfers_(options.output_file, report_),
       fetching_{options, message, transfers_, report_} {
   for (const std::string& url : options.urls) urls_.push_back(parse_url(url));

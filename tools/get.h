@@ -19,7 +19,7 @@ struct GetOptions {
   std::vector<std::string> alpn;  ///< what to offer; empty: h2
   unsigned repeat = 1, concurrency = 100;
   unsigned timeout_seconds = 10;  ///< for the connection and for the handshake
-  bool verbose = false, show_heads = false, insecure = false, prior_knowledge = false, summary = false;
+  bool verbose = false, show_heads = false, push = false, insecure = false, prior_knowledge = false, summary = false;
 };
 
 /// Returns the exit code: of what went wrong first. Throws a Failure for what prevents the start.

@@ -62,6 +62,8 @@ CLI::App* add_get(CLI::App& app, tools::GetOptions& options) {
   get->add_option("--alpn", options.alpn, "What to offer, comma-separated; only h2 is spoken (default h2)")
       ->delimiter(',')
       ->allow_extra_args(false);
+  get->add_flag("--push", options.push,
+                "Accepts what the server pushes and tells its URL, status and size on stderr; the content is dropped");
   get->add_option("--repeat", options.repeat, "Fetches every URL so often")
       ->check(CLI::Range(1, 100000000))
       ->capture_default_str();

@@ -2,7 +2,9 @@
 #pragma once
 
 #include <optional>
+#include <span>
 #include <string>
+#include <string_view>
 
 #include <tools/output.h>
 
@@ -10,12 +12,16 @@ namespace tools {
 
 class Report {
  public:
-  Report(bool wants_progress, h2::TimePoint began) : progress_(wants_progress, began) {}
+  enum class Heads : std::uint8_t { hidden, shown };
+
+  Report(bool wants_progress, Heads heads, h2::TimePoint began) : progress_(wants_progress, began), heads_(heads) {}
 
   /// One line. What went wrong first decides about the exit code.
   void fail(Exit exit, const std::string& line);
   /// A line, or several, about something that went as it should.
   void say(const std::string& lines);
+  /// What stands before or behind content, if heads are to be shown.
+  void head(std::string_view title, h2::StreamId stream, std::span<const h2::Field> fields);
   void progress(std::uint64_t bytes, std::optional<std::uint64_t> of);
   void end_progress() { progress_.erase(); }
 
@@ -23,6 +29,7 @@ class Report {
 
  private:
   Progress progress_;
+  Heads heads_;
   Exit exit_ = Exit::ok;
 };
 

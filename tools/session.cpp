@@ -1,8 +1,6 @@
 #include <tools/session.h>
 
-#include <algorithm>
 #include <charconv>
-#include <cstdio>
 
 namespace tools {
 
@@ -12,7 +10,7 @@ void Session::start_requests() {
     if (next == nullptr) break;
     start(*next);
   }
-  if (open_ > 0 || ending_ || !(going_away_ || origin_.settled())) return;
+  if (open_ > 0 || pushes_.open() > 0 || ending_ || !(going_away_ || origin_.settled())) return;
   ending_ = true;
   connection_.shutdown(h2::Shutdown::immediate);
 }
@@ -50,7 +48,7 @@ void Session::start(Transfer& transfer) {
 }
 
 void Session::on(const h2::InformationalReceived& response) {
-  show(std::to_string(response.status), response.stream, response.fields);
+  run_.report.head(std::to_string(response.status), response.stream, response.fields);
 }
 
 void Session::on(const h2::ResponseReceived& response) {
@@ -64,7 +62,7 @@ void Session::on(const h2::ResponseReceived& response) {
     const auto [end, error] = std::from_chars(field.value.data(), field.value.data() + field.value.size(), length);
     if (error == std::errc{}) t.length = length;
   }
-  show(std::to_string(response.status), response.stream, response.fields);
+  run_.report.head(std::to_string(response.status), response.stream, response.fields);
 }
 
 void Session::on(const h2::DataReceived& data) {
@@ -77,7 +75,7 @@ void Session::on(const h2::DataReceived& data) {
 
 void Session::on(const h2::TrailersReceived& trailers) {
   transfer(trailers.user).complete = true;
-  show("trailers", trailers.stream, trailers.fields);
+  run_.report.head("trailers", trailers.stream, trailers.fields);
 }
 
 void Session::on(const h2::DataSent& sent) { transfer(sent.user).sender->on_sent(connection_, sent); }
@@ -134,19 +132,6 @@ void Session::on(const h2::ConnectionFailed& failed) {
   if (!failed.sentence.empty()) (line += ": ") += failed.sentence;
   if (!failed.section.empty()) ((line += " (") += failed.section) += ')';
   origin_.fail(Exit::protocol, line);
-}
-
-void Session::show(std::string_view head, h2::StreamId stream, h2::FieldsView fields) const {
-  if (!run_.options.show_heads) return;
-  std::string text = std::string(head) + " stream " + std::to_string(stream.value) + '\n';
-  for (const h2::Field& field : fields) {
-    // Blanks inside a value are harmless on a terminal, control characters are not.
-    std::string value(field.value);
-    std::replace_if(
-        value.begin(), value.end(), [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7f; }, '?');
-    ((text.append(field.name) += ": ") += value) += '\n';
-  }
-  std::fputs(text.c_str(), stderr);
 }
 
 }  // namespace tools

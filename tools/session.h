@@ -3,6 +3,7 @@
 
 #include <tools/message.h>
 #include <tools/origin.h>
+#include <tools/pushes.h>
 
 namespace tools {
 
@@ -17,7 +18,7 @@ struct Fetching {
 class Session {
  public:
   Session(const Fetching& run, Origin& origin, h2::Connection& connection)
-      : run_(run), origin_(origin), connection_(connection) {
+      : run_(run), origin_(origin), connection_(connection), pushes_(origin.first(), run.report, connection) {
     ++origin_.tally().connections;
   }
 
@@ -29,13 +30,13 @@ class Session {
   /// Asks what may be asked now. With nothing left to wait for, ends the connection.
   void start_requests();
   void on_event(const h2::Event& event) {
+    if (pushes_.on_event(event)) return;
     std::visit([this](const auto& it) { this->on(it); }, event);
   }
 
  private:
   void start(Transfer& transfer);
   bool may_repeat(const Transfer& transfer, const h2::StreamClosed& closed) const;
-  void show(std::string_view head, h2::StreamId stream, h2::FieldsView fields) const;
 
   void on(const h2::InformationalReceived& response);
   void on(const h2::ResponseReceived& response);
@@ -54,6 +55,7 @@ class Session {
   const Fetching& run_;
   Origin& origin_;
   h2::Connection& connection_;
+  Pushes pushes_;
   std::size_t open_ = 0;
   bool going_away_ = false, ending_ = false;
 };

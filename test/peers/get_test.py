@@ -109,3 +109,18 @@ def get_shows_frames_without_secrets(place):
         for name in ["SETTINGS", "HEADERS", "DATA", "x-open: yes", "authorization"]:
             check(name in said, name, "is missing")
         check("sesame" not in said, "the secret is shown")
+
+
+@test
+def get_takes_pushes_of_nghttpd(place):
+    out = place.path("out")
+    for tls in [True, False]:
+        with nghttpd(place, "-p", "/=/large", tls=tls) as server:
+            url = f"{'https' if tls else 'http'}://{server.urls[0]}"
+            said = get(place, "--push", url + "/")
+            equal(said.stdout, "<html>nghttpd</html>", "the page alone")
+            equal(said.stderr.strip(), f"pushed {url}/large: status 200, 3000000 bytes", "what is told of the push")
+            get(place, "--push", "-o", out, url + "/")
+            equal(out.read_text(), "<html>nghttpd</html>", "the file")
+            get(place, "--push", "--repeat", 20, "-o", out, url + "/")
+            equal(out.read_text(), "<html>nghttpd</html>" * 20, "the file of 20 fetches")
