@@ -9,10 +9,16 @@
 
 namespace tools {
 
+/// What a page's reader is told or given of its style sheets before asking for them.
+struct Foresight {
+  bool early_hints = false;  ///< 103 with their links (RFC 8297)
+  bool push = false;         ///< the sheets themselves (RFC 9113 8.4)
+};
+
 class Http2Site {
  public:
-  Http2Site(h2::Connection& connection, const Site& site, ConnectionLog& log)
-      : connection_(connection), site_(site), log_(log) {}
+  Http2Site(h2::Connection& connection, const Site& site, ConnectionLog& log, Foresight foresight)
+      : connection_(connection), site_(site), log_(log), foresight_(foresight) {}
 
   void on_event(const h2::Event& event);
   /// A request that came in another way than as an event, whole.
@@ -29,6 +35,11 @@ class Http2Site {
     Sender sender;
   };
 
+  Exchange& begin(std::string_view method, std::string_view path);
+  void respond(Exchange& x, h2::StreamId stream, Answer answer);
+  void hint(const h2::RequestReceived& request, const Answer& answer);
+  void push(const h2::RequestReceived& request, const Answer& answer);
+
   void on(const h2::RequestReceived& request);
   void on(const h2::DataReceived& data);
   void on(const h2::TrailersReceived& trailers);
@@ -44,6 +55,7 @@ class Http2Site {
   h2::Connection& connection_;
   const Site& site_;
   ConnectionLog& log_;
+  Foresight foresight_;
   std::list<Exchange> exchanges_;
 };
 

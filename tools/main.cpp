@@ -32,6 +32,9 @@ CLI::App* add_serve(CLI::App& app, tools::ServeOptions& options) {
       ->excludes(cert);
   serve->add_option("--root", options.root, "Directory whose files are served");
   serve->add_flag("--h2c-upgrade", options.h2c_upgrade, "Lets HTTP/1.1 requests upgrade to HTTP/2 without TLS");
+  serve->add_flag("--early-hints", options.early_hints,
+                  "Sends a 103 that names the style sheet before the built-in page, over HTTP/2");
+  serve->add_flag("--push", options.push, "Pushes that style sheet to HTTP/2 clients that take pushes");
   serve->add_option("--threads", options.threads, "Event loops")->check(CLI::Range(1, 256))->capture_default_str();
   serve
       ->add_option("--drain-seconds", options.drain_seconds, "How long open requests may go on after SIGTERM or SIGINT")

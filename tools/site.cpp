@@ -14,7 +14,7 @@ constexpr std::string_view kPage = R"(<!doctype html>
 <meta charset="utf-8">
 <title>h2 serve</title>
 <link rel="icon" href="data:,">
-<style>body{font:16px/1.5 system-ui,sans-serif;max-width:40em;margin:4em auto;padding:0 1em}code{background:#eee}</style>
+<link rel="stylesheet" href="/style.css">
 <h1>It works</h1>
 <p>This page came to the server as <strong id="protocol">@PROTOCOL@</strong>
 and the browser says <strong id="seen">nothing yet</strong>.</p>
@@ -24,6 +24,17 @@ const [page] = performance.getEntriesByType('navigation');
 document.getElementById('seen').textContent = page.nextHopProtocol || 'nothing';
 </script>
 </html>
+)";
+
+constexpr std::string_view kStyle = R"(body {
+  font: 16px/1.5 system-ui, sans-serif;
+  max-width: 40em;
+  margin: 4em auto;
+  padding: 0 1em;
+}
+code {
+  background: #eee;
+}
 )";
 
 std::optional<std::uint64_t> parse_number(std::string_view text) {
@@ -54,6 +65,7 @@ Answer page(std::string_view protocol) {
   html.replace(html.find(kPlace), kPlace.size(), protocol);
   Answer answer = text(200, std::move(html), "text/html; charset=utf-8");
   answer.fields.emplace_back("cache-control", "no-store");
+  answer.styles.emplace_back("/style.css");
   return answer;
 }
 
@@ -124,6 +136,7 @@ Answer Site::answer(const Question& question) const {
   if (question.method == "HEAD") {
     answer.content.reset();
     answer.echo = nullptr;
+    answer.styles.clear();
   }
   return answer;
 }
@@ -138,6 +151,7 @@ Answer Site::find(const Question& question, std::string_view path) const {
   if (path.starts_with(kBytes)) return pattern(path.substr(kBytes.size()));
   if (root_) return file(question, std::string(path.substr(1)));
   if (path == "/" || path == "/index.html") return page(question.protocol);
+  if (path == "/style.css") return text(200, std::string(kStyle), "text/css; charset=utf-8");
   return text(404, "not found\n");
 }
 

@@ -30,6 +30,7 @@ struct Answer {
   std::unique_ptr<Content> content;     ///< null: the message has none
   EchoContent* echo = nullptr;          ///< `content`, when the request's content is to be pushed into it
   std::optional<std::uint64_t> length;  ///< of the content, if it is known; not in `fields`
+  std::vector<std::string> styles;      ///< paths of the style sheets that a reader of the content will ask for next
 };
 
 class Site {

@@ -1,6 +1,9 @@
-"""Server push (RFC 9113 8.4): what `h2 get --push` makes of a server that pushes as it likes."""
+"""Server push (RFC 9113 8.4) and early hints (RFC 8297): what `h2 get --push` makes of a server that pushes as it likes,
+and what clients of others get from `h2 serve`."""
+import json
+
 import raw
-from harness import check, equal, run, test
+from harness import HERE, check, equal, need, run, test
 
 
 def get(place, *arguments, **options):
@@ -84,3 +87,62 @@ def get_without_push_takes_a_promise_for_an_error(place):
     with raw.Play(pushes) as server:
         said = get(place, server.url, code=6)
         check("PROTOCOL_ERROR" in said.stderr, "the error:", said.stderr)
+
+
+def page_in_node(place, url, *arguments):
+    return json.loads(run([need("node"), HERE / "node_page.mjs", url, place.path("page-ca.pem"), *arguments]).stdout)
+
+
+def serve(place, *arguments):
+    return place.serve("--http", 0, "--https", 0, "--write-ca", place.path("page-ca.pem"), *arguments, listens=2)
+
+
+LINK = "</style.css>; rel=preload; as=style"
+
+
+@test
+def serve_pushes_its_style_sheet(place):
+    with serve(place, "--push") as server:
+        for url in server.urls:
+            said = run([need("nghttp"), "-nv", url + "/"]).stdout
+            check("PUSH_PROMISE" in said and ":path: /style.css" in said, url, "nghttp got no promise:", said)
+            equal(said.count(":status: 200"), 2, f"{url}: responses that nghttp got")
+            check("PUSH_PROMISE" not in run([need("nghttp"), "-nv", "--no-push", url + "/"]).stdout, url,
+                  "it is pushed to who said ENABLE_PUSH=0")
+            seen = page_in_node(place, url + "/")
+            equal([(p["path"], p["status"], p["type"]) for p in seen["pushed"]],
+                  [("/style.css", 200, "text/css; charset=utf-8")], f"{url}: what Node was pushed")
+            equal(seen["order"], ["push", "response"], f"{url}: the order in Node")
+            equal(page_in_node(place, url + "/", "no-push")["pushed"], [], f"{url}: pushes that Node did not want")
+            style = get(place, "--cacert", place.path("page-ca.pem"), url + "/style.css").stdout
+            equal(seen["pushed"][0]["content"], style, f"{url}: the pushed style sheet")
+            said = get(place, "--push", "--cacert", place.path("page-ca.pem"), url + "/")
+            equal(said.stderr, f"pushed {url}/style.css: status 200, {len(style)} bytes\n", "what h2 get tells")
+            equal(said.stdout, seen["content"], "what h2 get got")
+        server.stop()
+        check("PUSH /style.css 200" in server.text(), "no line in the log:", server.text())
+
+
+@test
+def serve_sends_early_hints(place):
+    with serve(place, "--early-hints") as server:
+        for url in server.urls:
+            seen = page_in_node(place, url + "/")
+            equal(seen["early"], [{"status": 103, "link": LINK}], f"{url}: what Node got early")
+            equal((seen["order"], seen["status"]), (["early", "response"], 200), f"{url}: the order in Node")
+            equal(page_in_node(place, url + "/bytes/3")["early"], [], f"{url}: hints for what has no style sheet")
+            for flag, shown in [("-i", "103 stream 1"), ("-v", ":status: 103")]:
+                said = get(place, flag, "--cacert", place.path("page-ca.pem"), url + "/")
+                check(shown in said.stderr and LINK in said.stderr, url, flag, "does not show it:", said.stderr)
+                equal(said.stdout, seen["content"], f"{url}: the page behind the 103")
+            how = ["--cacert", place.path("page-ca.pem")] if "https" in url else ["--http2-prior-knowledge"]
+            said = run([need("curl"), "-q", "-sS", *how, "-w", "%{http_version} %{http_code}", url + "/"]).stdout
+            equal(said, seen["content"] + "2 200", f"{url}: curl")
+            said = run([need("nghttp"), "-nv", url + "/"]).stdout
+            check(":status: 103" in said and ":status: 200" in said, url, "nghttp:", said)
+
+
+@test
+def serve_neither_hints_nor_pushes_unasked(place):
+    seen = page_in_node(place, place.server.url("http:") + "/")
+    equal(seen["order"], ["response"], "what Node got")

@@ -47,6 +47,17 @@ TEST_CASE("the built-in page shows the protocol it was asked by") {
   CHECK(answer.length == page.size());
 }
 
+TEST_CASE("the built-in page names its style sheet, which is there") {
+  const Answer answer = ask("GET", "/");
+  REQUIRE(answer.styles.size() == 1);
+  CHECK(whole(*answer.content).find("href=\"" + answer.styles[0] + '"') != std::string::npos);
+  const Answer style = ask("GET", answer.styles[0]);
+  CHECK(style.status == 200);
+  CHECK(field(style, "content-type") == "text/css; charset=utf-8");
+  CHECK(style.length == whole(*style.content).size());
+  CHECK(ask("HEAD", "/").styles.empty());
+}
+
 TEST_CASE("HEAD has the length and no content") {
   const Answer answer = ask("HEAD", "/bytes/77");
   CHECK(answer.status == 200);
