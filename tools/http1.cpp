@@ -246,7 +246,7 @@ bool Http1::answer_upgrade(std::span<const h2::Field> fields) {
 
 bool Http1::read_body() {
   Exchange& x = *exchange_;
-  EchoContent* const echo = x.answer.echo;
+  TwoWayContent* const echo = x.answer.echo;
   std::array<char, 16384> block;
   std::size_t room = block.size();
   if (echo != nullptr) room = std::min(room, echo->room());

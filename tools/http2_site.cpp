@@ -10,11 +10,13 @@ void Http2Site::on_event(const h2::Event& event) {
 
 void Http2Site::on(const h2::RequestReceived& request) {
   Exchange& x = begin(request.method, request.path);
+  if (!request.protocol.empty()) x.method.append(":").append(request.protocol);
   (void)connection_.set_user(request.stream, &x);
   Question question;
   question.method = request.method;
   question.path = request.path;
   question.protocol = log_.protocol();
+  question.connect_protocol = request.protocol;
   take_fields(question, request.fields);
   Answer answer = site_.answer(question);
   if (answer.echo != nullptr && request.end == h2::EndStream::yes) answer.echo->finish();
@@ -39,6 +41,7 @@ Http2Site::Exchange& Http2Site::begin(std::string_view method, std::string_view 
 }
 
 void Http2Site::respond(Exchange& x, h2::StreamId stream, Answer answer) {
+  x.stream = stream;
   x.status = answer.status;
   x.echo = answer.echo;
   const auto end = answer.content ? h2::EndStream::no : h2::EndStream::yes;
@@ -81,9 +84,17 @@ void Http2Site::on(const h2::DataReceived& data) {
     // Content that nobody wants is taken and dropped. (An echo has room for a whole window.)
     return connection_.consume(data.stream, data.data.size());
   }
-  x->echo->push(data.data);
+  if (const std::size_t freed = x->echo->push(data.data); freed != 0) connection_.consume(data.stream, freed);
   if (data.end == h2::EndStream::yes) x->echo->finish();
   x->sender.pump(connection_, data.stream);
+}
+
+void Http2Site::going_away() {
+  for (Exchange& x : exchanges_) {
+    if (x.echo == nullptr) continue;
+    x.echo->going_away();
+    x.sender.pump(connection_, x.stream);
+  }
 }
 
 void Http2Site::on(const h2::TrailersReceived& trailers) {

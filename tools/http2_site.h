@@ -23,15 +23,18 @@ class Http2Site {
   void on_event(const h2::Event& event);
   /// A request that came in another way than as an event, whole.
   void on_request(const h2::RequestReceived& request) { on(request); }
+  /// The server ends: what would go on for ever is brought to its end.
+  void going_away();
 
  private:
   /// A request and its response, found again by the pointer that the stream carries.
   struct Exchange {
     std::list<Exchange>::iterator self;
+    h2::StreamId stream;
     std::string method, path;
     h2::TimePoint began;
     std::uint16_t status = 0;
-    EchoContent* echo = nullptr;  // owned by `sender`
+    TwoWayContent* echo = nullptr;  // owned by `sender`
     Sender sender;
   };
 

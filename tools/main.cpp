@@ -45,7 +45,9 @@ CLI::App* add_serve(CLI::App& app, tools::ServeOptions& options) {
   serve->add_option("--log", options.log, "Lines on stderr: none, errors or all (default all)")
       ->transform(CLI::CheckedTransformer(levels).description(""))
       ->type_name("LEVEL");
-  serve->footer("Answers GET and HEAD for files, POST /echo with what it was sent, GET /bytes/N with N bytes.");
+  serve->footer(
+      "Answers GET and HEAD for files, POST /echo with what it was sent, GET /bytes/N with N bytes. "
+      "A WebSocket to /ws over HTTP/2 (RFC 8441) sends every message back.");
   return serve;
 }
 

@@ -25,7 +25,8 @@ h2::Config server_config() {
   h2::Config config;
   config.role = h2::Role::server;
   // An echo holds a whole window of its stream.
-  config.settings.initial_window_size = EchoContent::kCapacity - 1;
+  config.settings.initial_window_size = TwoWayContent::kCapacity - 1;
+  config.settings.enable_connect_protocol = 1;  // for WebSockets
   config.idle_timeout = std::chrono::minutes(5);
   // Whoever left without a word holds a descriptor no longer than this.
   config.keepalive_interval = std::chrono::seconds(60);

@@ -63,6 +63,7 @@ class Served final : public ServedApplication {
     if (http1_) {
       http1_->drain();
     } else {
+      http2_.going_away();
       engine_.http2().shutdown(h2::Shutdown::graceful, deadline);
     }
     return settled_;

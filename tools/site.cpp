@@ -5,6 +5,7 @@
 #include <ctime>
 
 #include <tools/mime.h>
+#include <tools/websocket.h>
 
 namespace tools {
 namespace {
@@ -92,6 +93,22 @@ Answer echo(const Question& question) {
   return answer;
 }
 
+/// Extended CONNECT. Tunnels, and protocols that are not spoken here, are not implemented.
+Answer connect(const Question& question, std::string_view path) {
+  if (question.connect_protocol != "websocket") return text(501, "only websocket is spoken behind CONNECT\n");
+  if (path != "/ws") return text(404, "not found\n");
+  if (question.websocket_version != "13") {  // RFC 6455 4.4; its 426 wants an Upgrade, which HTTP/2 has not
+    Answer answer = text(400, "only version 13 is spoken\n");
+    answer.fields.emplace_back("sec-websocket-version", "13");
+    return answer;
+  }
+  Answer answer;
+  auto socket = std::make_unique<WebSocketEcho>();
+  answer.echo = socket.get();
+  answer.content = std::move(socket);
+  return answer;
+}
+
 Answer open_failed(int error) {
   switch (error) {
     case EACCES:
@@ -124,11 +141,13 @@ void take_fields(Question& question, std::span<const h2::Field> fields) {
     if (field.name == "range") question.range = field.value;
     if (field.name == "if-range") question.if_range = field.value;
     if (field.name == "if-none-match") question.if_none_match = field.value;
+    if (field.name == "sec-websocket-version") question.websocket_version = field.value;
   }
 }
 
 Answer Site::answer(const Question& question) const {
-  const std::optional<std::string> path = decode_path(question.path);
+  const bool tunnel = question.method == "CONNECT" && question.path.empty();
+  const std::optional<std::string> path = tunnel ? std::string{} : decode_path(question.path);
   Answer answer = path ? find(question, *path) : text(400, "the path is broken\n");
   answer.fields.emplace_back("date", http_date(std::time(nullptr)));
   answer.fields.emplace_back("server", "h2core");
@@ -143,6 +162,7 @@ Answer Site::answer(const Question& question) const {
 
 Answer Site::find(const Question& question, std::string_view path) const {
   constexpr std::string_view kBytes = "/bytes/";
+  if (question.method == "CONNECT") return connect(question, path);
   const bool reads = question.method == "GET" || question.method == "HEAD";
   if (path == "/echo") {
     return question.method == "POST" || question.method == "PUT" ? echo(question) : not_allowed("POST, PUT");
