@@ -3,9 +3,11 @@
 
 #include <cstdio>
 #include <functional>
+#include <type_traits>
 
 #include <tools/driver.h>
 #include <tools/session.h>
+#include <tools/upgrading_client.h>
 
 namespace tools {
 
@@ -23,7 +25,12 @@ class Client final : public AnyClient {
         run_(run),
         origin_(origin),
         session_(run, origin, engine.http2()),
-        on_change_(std::move(on_change)) {}
+        on_change_(std::move(on_change)) {
+    if constexpr (kUpgrades) {
+      session_.start_first(
+          [this](const h2::Request& request, h2::EndStream, void* user) { return engine_.upgrade(request, user); });
+    }
+  }
 
   Session& session() override { return session_; }
   void on_event(const tlsglue::Event& event) override {
@@ -35,6 +42,8 @@ class Client final : public AnyClient {
   }
 
  private:
+  static constexpr bool kUpgrades = std::is_same_v<Engine, UpgradingClient>;
+
   void on(const h2::Event& event) { session_.on_event(event); }
   void on(const tlsglue::HandshakeDone& done) {
     if (!done.version.empty()) origin_.tally().security = done.version;
@@ -43,6 +52,11 @@ class Client final : public AnyClient {
                       std::string(tlsglue::name(done.alpn)));
     }
     ready_ = done.protocol == tlsglue::Protocol::h2;
+    if constexpr (kUpgrades) {
+      if (!ready_) return origin_.fail(engine_.spoke_http1() ? Exit::alpn : Exit::protocol, engine_.refusal());
+      origin_.tally().security = "upgraded from HTTP/1.1, no TLS";
+      if (run_.options.verbose) run_.report.say("HTTP/1.1 status 101, on to h2c");
+    }
     if (ready_) return;
     origin_.fail(Exit::alpn, "the server chose " + std::string(tlsglue::name(done.protocol)) + ", not h2");
     engine_.close();

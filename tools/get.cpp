@@ -86,8 +86,8 @@ Run::Run(const GetOptions& options, const Message& message)
       fetching_{options, message, transfers_, report_} {
   for (const std::string& url : options.urls) urls_.push_back(parse_url(url));
   for (const Url& url : urls_) {
-    if (url.scheme == "http" && !options.prior_knowledge) {
-      throw Failure(Exit::usage, url.origin() + ": http:// is spoken with --prior-knowledge");
+    if (url.scheme == "http" && !options.prior_knowledge && !options.h2c_upgrade) {
+      throw Failure(Exit::usage, url.origin() + ": http:// is spoken with --prior-knowledge or --h2c-upgrade");
     }
     auto& server = servers_[url.origin()];
     if (!server) server = std::make_unique<Server>(*this, url);
@@ -144,6 +144,9 @@ void Run::connect(Server& server) {
   Fd socket = connect_to(url.host, url.port, timeout);
   send_without_delay(socket.get());
   const h2::Config config = client_config(options_);
+  if (url.scheme == "http" && options_.h2c_upgrade) {
+    return start(server, std::move(socket), UpgradingClient(config, timeout));
+  }
   if (url.scheme == "http") return start(server, std::move(socket), Cleartext(config));
   tlsglue::SecureOptions secure;
   secure.peer.server_name = url.host;
@@ -183,7 +186,7 @@ void Run::look_after(Server& server) {
   server.connecting = true;
   loop_.post([this, &server] {
     server.connecting = false;
-    open_connection(server);
+    if (!server.origin.settled()) open_connection(server);
     stop_if_idle();
   });
 }

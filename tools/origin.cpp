@@ -4,13 +4,13 @@
 
 namespace tools {
 
-Transfer* Origin::next() {
+Transfer* Origin::next(Ahead ahead) {
   if (failed_) return nullptr;
   if (!again_.empty()) return again_.extract(again_.begin()).mapped();
   if (settled()) return nullptr;
   const auto& [place, url] = urls_[next_ % urls_.size()];
   const std::uint64_t index = next_ / urls_.size() * url_count_ + place;
-  if (!transfers_.may_start(index)) return nullptr;
+  if (ahead != Ahead::yes && !transfers_.may_start(index)) return nullptr;
   ++next_;
   return &transfers_.open(index, *url);
 }

@@ -21,8 +21,11 @@ class Origin {
   void add(std::uint64_t place, const Url& url) { urls_.emplace_back(place, &url); }
   const Url& first() const { return first_; }
 
-  /// The request to send next, or null while none may start.
-  Transfer* next();
+  enum class Ahead : std::uint8_t { as_far_as_allowed, yes };
+
+  /// The request to send next, or null while none may start: all that are left are too far ahead of the one whose turn
+  /// it is, unless that does not matter.
+  Transfer* next(Ahead ahead = Ahead::as_far_as_allowed);
   /// The server did nothing with it: it is sent again before all others.
   void again(Transfer& transfer);
   /// Nothing waits to be sent, and nothing will.

@@ -4,18 +4,24 @@
 
 namespace tools {
 
+void Session::start_first(const Open& open) {
+  if (Transfer* const first = origin_.next(Origin::Ahead::yes)) start(*first, open);
+}
+
 void Session::start_requests() {
   while (!going_away_ && !ending_) {
     Transfer* const next = origin_.next();
     if (next == nullptr) break;
-    start(*next);
+    start(*next, [this](const h2::Request& request, h2::EndStream end, void* user) {
+      return connection_.send_request(request, end, user);
+    });
   }
   if (open_ > 0 || pushes_.open() > 0 || ending_ || !(going_away_ || origin_.settled())) return;
   ending_ = true;
   connection_.shutdown(h2::Shutdown::immediate);
 }
 
-void Session::start(Transfer& transfer) {
+void Session::start(Transfer& transfer, const Open& open) {
   const Message& message = run_.message;
   std::vector<h2::Field> fields = as_fields(message.fields);
   const std::string length = std::to_string(message.length);
@@ -30,7 +36,7 @@ void Session::start(Transfer& transfer) {
   request.authority = message.authority ? std::string_view(*message.authority) : std::string_view(url.authority);
   request.path = url.path;
   request.fields = fields;
-  const auto stream = connection_.send_request(request, sends ? h2::EndStream::no : h2::EndStream::yes, &transfer);
+  const auto stream = open(request, sends ? h2::EndStream::no : h2::EndStream::yes, &transfer);
   if (!stream) {
     const bool usage =
         stream.error() == h2::Misuse::malformed_fields || stream.error() == h2::Misuse::field_section_too_large;

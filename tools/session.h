@@ -27,6 +27,11 @@ class Session {
   bool going_away() const { return going_away_; }
   std::size_t open() const { return open_; }
 
+  /// How a request gets a stream.
+  using Open = std::function<h2::Result<h2::StreamId>(const h2::Request& request, h2::EndStream end, void* user)>;
+
+  /// Asks one thing before HTTP/2 is there, for an upgrade to it.
+  void start_first(const Open& open);
   /// Asks what may be asked now. With nothing left to wait for, ends the connection.
   void start_requests();
   void on_event(const h2::Event& event) {
@@ -35,7 +40,7 @@ class Session {
   }
 
  private:
-  void start(Transfer& transfer);
+  void start(Transfer& transfer, const Open& open);
   bool may_repeat(const Transfer& transfer, const h2::StreamClosed& closed) const;
 
   void on(const h2::InformationalReceived& response);

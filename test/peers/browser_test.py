@@ -157,7 +157,8 @@ TALK = """new Promise((resolve, reject) => {
 @test(browser=True)
 def browser_talks_by_websocket(place):
     with place.serve("--https", 0) as server, Chromium(place) as browser:
-        session = browser.open(server.url() + "/", "location.protocol === 'https:' && document.readyState === 'complete'")
+        session = browser.open(server.url() + "/",
+                               "location.protocol === 'https:' && document.readyState === 'complete'")
         found = json.loads(browser.evaluate(session, TALK))
         equal(found, {"texts": True, "octets": [0, 1, 254, 255], "extensions": "", "protocol": "", "code": 3001,
                       "reason": "done", "wasClean": True}, "what came of it")
@@ -170,7 +171,8 @@ def browser_talks_by_websocket(place):
 @test(browser=True)
 def browser_takes_early_hints(place):
     with place.serve("--https", 0, "--early-hints", "--push") as server, Chromium(place) as browser:
-        session = browser.open(server.url() + "/", "document.readyState === 'complete' && document.styleSheets.length === 1")
-        equal(browser.evaluate(session, "document.styleSheets[0].cssRules.length > 0"), True, "the style sheet is applied")
-        equal(browser.evaluate(session, "performance.getEntriesByType('navigation')[0].responseStatus"), 200, "the status")
+        session = browser.open(server.url() + "/",
+                               "document.readyState === 'complete' && document.styleSheets.length === 1")
+        equal(browser.evaluate(session, "document.styleSheets[0].cssRules.length > 0"), True, "the sheet is applied")
+        equal(browser.evaluate(session, "performance.getEntriesByType('navigation')[0].responseStatus"), 200, "status")
         check("PUSH" not in server.text(), "it is pushed to a browser that takes no pushes")

@@ -23,6 +23,7 @@ import push_test  # noqa: F401
 import serve_test  # noqa: F401
 import sockets_test  # noqa: F401
 import tls_test  # noqa: F401
+import upgrade_test  # noqa: F401
 import browser_test  # noqa: F401
 
 
