@@ -29,6 +29,7 @@ class Client final : public AnyClient {
     if constexpr (kUpgrades) {
       session_.start_first(
           [this](const h2::Request& request, h2::EndStream, void* user) { return engine_.upgrade(request, user); });
+      if (origin_.failed()) engine_.close();
     }
   }
 

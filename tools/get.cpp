@@ -34,7 +34,7 @@ class Run {
 
   void make_tls();
   void connect(Server& server);
-  void open_connection(Server& server);
+  void connect_soon(Server& server);
   template <class Engine>
   void start(Server& server, Fd socket, Engine engine);
   void look_after(Server& server);
@@ -100,8 +100,8 @@ Run::Run(const GetOptions& options, const Message& message)
 
 int Run::fetch() {
   make_tls();
-  for (auto& [name, server] : servers_) open_connection(*server);
-  if (!drivers_.empty()) loop_.run();
+  for (auto& [name, server] : servers_) connect_soon(*server);
+  loop_.run();
   report_.end_progress();
   transfers_.close_output();
   if (options_.summary) {
@@ -129,19 +129,25 @@ void Run::make_tls() {
   tls_.emplace(std::move(made).value());
 }
 
-/// Waits for the TCP connection. The loop stands still meanwhile, which a client can afford.
-void Run::open_connection(Server& server) {
-  try {
-    connect(server);
-  } catch (const Failure& failure) {
-    server.origin.give_up(failure.exit(), failure.what());
-  }
+void Run::connect_soon(Server& server) {
+  server.connecting = true;
+  loop_.post([this, &server] {
+    server.connecting = false;
+    try {
+      if (!server.origin.settled()) connect(server);
+    } catch (const Failure& failure) {
+      server.origin.give_up(failure.exit(), failure.what());
+    }
+    stop_if_idle();
+  });
 }
 
+/// Waits for the TCP connection. The loop stands still meanwhile, which a client can afford.
 void Run::connect(Server& server) {
   const Url& url = server.origin.first();
   const auto timeout = std::chrono::seconds(options_.timeout_seconds);
   Fd socket = connect_to(url.host, url.port, timeout);
+  loop_.look_at_the_clock();  // what follows has its own time
   send_without_delay(socket.get());
   const h2::Config config = client_config(options_);
   if (url.scheme == "http" && options_.h2c_upgrade) {
@@ -183,12 +189,7 @@ void Run::look_after(Server& server) {
     return origin.fail(Exit::protocol,
                        "the server ended " + std::to_string(kFruitless) + " connections in a row and answered nothing");
   }
-  server.connecting = true;
-  loop_.post([this, &server] {
-    server.connecting = false;
-    if (!server.origin.settled()) open_connection(server);
-    stop_if_idle();
-  });
+  connect_soon(server);
 }
 
 void Run::ended(Server& server, AnyDriver& driver) {
@@ -212,7 +213,7 @@ void Run::stop_if_idle() {
 
 /// A new turn may open windows and start requests on connections that have nothing to read just now.
 void Run::wake_all() {
-  if (wake_posted_ || drivers_.size() < 2) return;
+  if (wake_posted_ || (servers_.size() < 2 && drivers_.size() < 2)) return;
   wake_posted_ = true;
   loop_.post([this] {
     wake_posted_ = false;

@@ -1,5 +1,6 @@
 """From HTTP/1.1 to HTTP/2 without TLS by Upgrade: h2c (RFC 7540 3.2), as client and as server."""
 import base64
+import contextlib
 import socket
 import threading
 
@@ -36,6 +37,8 @@ def get_says_that_there_is_no_upgrade(place):
         said = get(place, place.server.url("http:") + path, code=ALPN)
         check(f"HTTP/1.1 status {status}" in said.stderr, "the status:", said.stderr)
         equal((said.stdout, len(said.stderr.splitlines())), ("", 1), "content, and lines of the error")
+    said = run([place.h2, "get", "--h2c-upgrade", "-H", "keep-alive: 5", place.server.url("http:")], code=USAGE, timeout=5)
+    check("cannot be sent" in said.stderr, "the reason:", said.stderr)
     said = get(place, "-d", "x", place.server.url("http:") + "/echo", code=USAGE)
     check("--data" in said.stderr, "the reason:", said.stderr)
 
@@ -66,9 +69,10 @@ class Switching:
                 if self.act:
                     self.act(raw.Answering(peer), head)
                 elif self.octets:
-                    peer.shutdown(socket.SHUT_WR)
-                    while peer.recv(65536):
-                        pass
+                    with contextlib.suppress(OSError):  # the client may be gone
+                        peer.shutdown(socket.SHUT_WR)
+                        while peer.recv(65536):
+                            pass
 
     def __enter__(self):
         return self
