@@ -106,14 +106,15 @@ void Engine::on_new_stream(Decoded decoded, Out& out) noexcept {
     streams_.remember(id, State::reset_by_us);
     return charge(Violation::frame_on_closed_stream, 1);
   }
-  const std::uint32_t expected = last_peer_id_ == kConnection ? 1 : last_peer_id_.value + 2;
-  if (id.value > expected) streams_.passed_over(last_peer_id_, id);
-  last_peer_id_ = id;
+  pass_over_to(id);
 
+  if (id.value == kMaxStreamId) shutdown(Shutdown::graceful, Duration{0}, ErrorCode::no_error);  // it was the last
   Head head;
+  head.priority = config_.default_priority;
   Violation violation = Violation::none;
   if (peer_active_ >= announced_.max_concurrent_streams) violation = Violation::stream_refused;
-  else if (decoded == Decoded::too_large) violation = Violation::field_section_too_large;
+  else if (decoded == Decoded::too_large)
+    return answer_too_large(id, first.has(flags::end_stream) ? EndStream::yes : EndStream::no);
   else violation = check_request({fields_.data(), fields_.size()}, effective_.enable_connect_protocol != 0, head);
   const bool end = first.has(flags::end_stream);
   if (violation == Violation::none && end && head.content_length > 0) violation = Violation::content_length_mismatch;
@@ -121,6 +122,7 @@ void Engine::on_new_stream(Decoded decoded, Out& out) noexcept {
     if (violation == Violation::stream_refused) ++counters_.streams_refused;
     return stream_error(id, violation);
   }
+  if (head.cookies > 1 && config_.join_cookies && !join_cookies(head)) return fail(Violation::out_of_memory);
 
   const std::uint32_t slot = streams_.add(id);
   if (slot == kNoSlot) return fail(Violation::out_of_memory);
@@ -133,19 +135,69 @@ void Engine::on_new_stream(Decoded decoded, Out& out) noexcept {
   stream.send_window = static_cast<std::int32_t>(peer_.initial_window_size);
   stream.recv_window = stream.recv_target = static_cast<std::int32_t>(effective_.initial_window_size);
   stream.recv_content_left = stream.connect_request ? -1 : head.content_length;
+  const Priority priority = kept_priority(id).value_or(head.priority);
+  stream.urgency = priority.urgency & 7U;
+  stream.incremental = priority.incremental;
   count(stream);
   ++live_streams_;
   ++counters_.streams_opened;
   reward(2);
   if (end) recv_end(slot);
   out.emplace(RequestReceived{id, head.method, head.scheme, head.authority, head.path, head.protocol, head.regular,
-                              end ? EndStream::yes : EndStream::no});
+                              end ? EndStream::yes : EndStream::no, priority});
+}
+
+// RFC 9113 10.5.1: said with a status that clients understand, and the connection lives on. The caller never hears of it.
+void Engine::answer_too_large(StreamId id, EndStream end) noexcept {
+  charge(Violation::field_section_too_large, kResetCost);
+  if (failed_) return;
+  const Field status{":status", "431"};
+  const std::size_t before = output_.queued_bytes();
+  if (!write_block(FrameType::headers, id, EndStream::yes, kConnection, {&status, 1}, {}))
+    return fail(Violation::out_of_memory);
+  reply_bytes_ += output_.queued_bytes() - before;
+  ++counters_.streams_refused;
+  streams_.remember(id, end == EndStream::yes ? State::ended : State::reset_by_us);
+  if (end == EndStream::no) write_rst_stream(id, ErrorCode::no_error);  // the rest of the request is of no use (8.1)
+}
+
+// RFC 9113 8.2.3: who hands a request on may know cookies as one field only. False when memory failed.
+bool Engine::join_cookies(Head& head) noexcept {
+  Field* const fields = fields_.data() + (fields_.size() - head.regular.size());
+  std::size_t kept = 0;
+  Field* cookie = nullptr;
+  cookie_.clear();
+  for (std::size_t i = 0; i < head.regular.size(); ++i) {
+    const Field field = fields[i];
+    if (field.name != "cookie") {
+      fields[kept++] = field;
+      continue;
+    }
+    if (cookie == nullptr) {
+      cookie = &fields[kept++];
+      *cookie = field;
+    } else {
+      if (!cookie_.append("; ", 2)) return false;
+      if (field.indexing == Indexing::never) cookie->indexing = Indexing::never;
+    }
+    if (!cookie_.append(field.value.data(), field.value.size())) return false;
+  }
+  cookie->value = {cookie_.data(), cookie_.size()};
+  head.regular = head.regular.first(kept);
+  return true;
+}
+
+// RFC 9113 5.1.1: what lies between the peer's last stream and its new one can never be used.
+void Engine::pass_over_to(StreamId id) noexcept {
+  if (id.value > last_peer_id_.value + 2) streams_.passed_over(last_peer_id_, id);
+  last_peer_id_ = id;
 }
 
 void Engine::on_section(std::uint32_t slot, Decoded decoded, Out& out) noexcept {
   Stream& stream = streams_[slot];
   const EndStream end = open_block_.first.has(flags::end_stream) ? EndStream::yes : EndStream::no;
   if (decoded == Decoded::too_large) return stream_error(stream.id, Violation::field_section_too_large);
+  if (stream.tunnel) return stream_error(stream.id, Violation::frame_in_tunnel);
   if (stream.recv_final) {
     if (end == EndStream::no) return stream_error(stream.id, Violation::trailers_without_end);
     return on_trailers(slot, out);
@@ -158,6 +210,11 @@ void Engine::on_response(std::uint32_t slot, EndStream end, Out& out) noexcept {
   Head head;
   const Violation violation = check_response({fields_.data(), fields_.size()}, head);
   if (violation != Violation::none) return stream_error(stream.id, violation);
+  if (stream.state == State::reserved_remote) {  // by an interim response, too (RFC 9113 5.1)
+    stream.state = step(stream.state, Input::recv_headers).next;
+    --reserved_;
+    count(stream);
+  }
   if (head.status < 200) {
     if (end == EndStream::yes || head.status == 101)
       return stream_error(stream.id, Violation::interim_response_invalid);
@@ -170,12 +227,8 @@ void Engine::on_response(std::uint32_t slot, EndStream end, Out& out) noexcept {
   const bool empty = stream.head_request || head.status == 204 || head.status == 304;
   if (!empty && !tunnel && end == EndStream::yes && head.content_length > 0)
     return stream_error(stream.id, Violation::content_length_mismatch);
-  if (stream.state == State::reserved_remote) {
-    stream.state = step(stream.state, Input::recv_headers).next;
-    --reserved_;
-    count(stream);
-  }
   stream.recv_final = true;
+  stream.tunnel = tunnel;
   stream.no_content_recv = empty;
   stream.recv_content_left = empty || tunnel ? -1 : head.content_length;
   reward(2);
@@ -199,11 +252,13 @@ void Engine::on_promise(Decoded decoded, Out& out) noexcept {
   const Step& next = step(state_of(parent, parent_slot), Input::recv_push_promise);
   if (next.answer == Answer::violate || !is_ours(parent)) return fail(Violation::push_stream_state);
   if (id == kConnection || is_ours(id) || id <= last_peer_id_) return fail(Violation::push_id_invalid);
-  last_peer_id_ = id;
+  const bool in_tunnel = next.answer == Answer::ok && streams_[parent_slot].tunnel;
+  if (in_tunnel) stream_error(parent, Violation::frame_in_tunnel);  // and the promise, made in good faith, is refused
+  pass_over_to(id);
   if (goaway_final_ && id > goaway_last_sent_) return charge(Violation::frame_on_closed_stream, 1);
   Head head;
   Violation violation = Violation::none;
-  if (next.answer == Answer::ignore || announced_.enable_push == 0 ||
+  if (in_tunnel || next.answer == Answer::ignore || announced_.enable_push == 0 ||
       reserved_ + peer_active_ >= announced_.max_concurrent_streams)
     violation = Violation::stream_refused;
   else if (decoded == Decoded::too_large) violation = Violation::field_section_too_large;
@@ -211,6 +266,7 @@ void Engine::on_promise(Decoded decoded, Out& out) noexcept {
   if (violation == Violation::none && ((head.method != "GET" && head.method != "HEAD") || head.content_length > 0))
     violation = Violation::push_request_invalid;
   if (violation != Violation::none) return stream_error(id, violation);
+  if (head.cookies > 1 && config_.join_cookies && !join_cookies(head)) return fail(Violation::out_of_memory);
 
   const std::uint32_t slot = streams_.add(id);
   if (slot == kNoSlot) return fail(Violation::out_of_memory);

@@ -68,8 +68,10 @@ void StreamTable::passed_over(StreamId after, StreamId before) noexcept {
 void StreamTable::remember(StreamId id, State how) noexcept { closed_[closed_next_++ % kClosed] = {id.value, how}; }
 
 State StreamTable::how_closed(StreamId id) const noexcept {
-  for (const Closed& closed : closed_)
+  for (std::size_t i = 0; i < kClosed; ++i) {  // latest first: what ended may have been reset since
+    const Closed& closed = closed_[(closed_next_ - 1 - i) % kClosed];
     if (closed.id == id.value) return closed.how;
+  }
   for (const Gap& gap : gaps_)
     if (id.value > gap.after && id.value < gap.before && id.value % 2 == gap.before % 2) return State::never_used;
   return State::forgotten;
