@@ -84,8 +84,15 @@ class Served final : public ServedApplication {
         return engine_.http2().shutdown(h2::Shutdown::immediate);
       }
       const std::vector<h2::Field> fields = as_fields(upgrade->fields);
-      http2_.on_request(
-          {*stream, request.method, request.scheme, request.authority, request.path, {}, fields, h2::EndStream::yes});
+      http2_.on_request({*stream,
+                         request.method,
+                         request.scheme,
+                         request.authority,
+                         request.path,
+                         {},
+                         fields,
+                         h2::EndStream::yes,
+                         {}});
     }
   }
 
