@@ -96,6 +96,8 @@ def get_takes_what_node_does(place):
         equal(early.stdout, "GET /early\n", "behind the 103")
         equal(get(place, url + "/slow").stdout, "slow\n", "a slow answer")
         equal(get(place, url + "/last").stdout, "GET /last\n", "an answer with GOAWAY")
+        equal(get(place, "--concurrency", 1, url + "/last", url + "/next").stdout, "GET /last\nGET /next\n",
+              "the answer with GOAWAY, and one of another connection")
         for status, code in [(204, 0), (304, 0), (404, 7), (500, 7)]:
             get(place, f"{url}/status/{status}", code=code)
         reset = get(place, url + "/reset", code=6)
