@@ -25,7 +25,8 @@ bool is_legal(const Setting& setting, Role role, const Settings& announced) {
     case SettingId::max_frame_size: return setting.value >= 16384 && setting.value <= 0xffffff;
     case SettingId::enable_connect_protocol:
       return setting.value <= 1 && setting.value >= announced.enable_connect_protocol;
-    case SettingId::no_rfc7540_priorities: return setting.value == announced.no_rfc7540_priorities;  // RFC 9218 2.1
+    case SettingId::no_rfc7540_priorities:
+      return setting.value <= 1 && setting.value == announced.no_rfc7540_priorities;  // RFC 9218 2.1
     default: return true;
   }
 }
@@ -51,13 +52,13 @@ Setting grease_setting(std::uint64_t seed) {
 
 constexpr std::size_t kFirstSettings = 8, kExtraSettings = 16;
 
-// What differs from the defaults that the peer assumes (RFC 9113 6.5.2), and what the caller adds.
+// What differs from the defaults that the peer assumes (RFC 9113 6.5.2) and may be said, and what the caller adds.
 std::size_t first_settings(const Config& config, Setting (&entries)[kFirstSettings + kExtraSettings + 1]) {
   const Settings defaults;
   const Settings& ours = config.settings;
   std::size_t count = 0;
   const auto add = [&](SettingId id, std::uint32_t value, std::uint32_t usual) {
-    if (value != usual) entries[count++] = {id, value};
+    if (value != usual && is_legal({id, value}, config.role, ours)) entries[count++] = {id, value};
   };
   add(SettingId::header_table_size, ours.header_table_size, defaults.header_table_size);
   if (config.role == Role::client) add(SettingId::enable_push, ours.enable_push, defaults.enable_push);

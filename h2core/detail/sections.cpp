@@ -263,7 +263,8 @@ void Engine::on_promise(Decoded decoded, Out& out) noexcept {
     violation = Violation::stream_refused;
   else if (decoded == Decoded::too_large) violation = Violation::field_section_too_large;
   else violation = check_request({fields_.data(), fields_.size()}, false, head);
-  if (violation == Violation::none && ((head.method != "GET" && head.method != "HEAD") || head.content_length > 0))
+  if (violation == Violation::none &&
+      ((head.method != "GET" && head.method != "HEAD") || head.content_length > 0 || head.authority.empty()))
     violation = Violation::push_request_invalid;
   if (violation != Violation::none) return stream_error(id, violation);
   if (head.cookies > 1 && config_.join_cookies && !join_cookies(head)) return fail(Violation::out_of_memory);

@@ -281,8 +281,8 @@ Result<StreamId> Engine::push(StreamId parent, const Request& request, void* use
   if (next_id_ > kMaxStreamId) return Misuse::stream_ids_exhausted;
   Head head;
   const bool safe = request.method == "GET" || request.method == "HEAD";
-  if (config_.validate_outgoing &&
-      (!safe || check_sent_request(request, false, head) != Violation::none || head.content_length > 0))
+  if (config_.validate_outgoing && (!safe || check_sent_request(request, false, head) != Violation::none ||
+                                    head.content_length > 0 || request.authority.empty()))
     return Misuse::malformed_fields;
   const RequestFields pseudo(request);
   if (const Misuse misuse = section_fits(pseudo.span(), request.fields); misuse != Misuse::none) return misuse;

@@ -185,6 +185,9 @@ std::vector<Row> rows() {
   add({push_id_invalid, "an id that is in use", client, push_promise(1, 4, get()) + push_promise(1, 2, get()), 0,
        Told::no, accepts_push(), ask});
   add({push_request_invalid, "POST", client, push_promise(1, 2, post()), 2, Told::no, accepts_push(), ask});
+  add({push_request_invalid, "no authority", client,
+       push_promise(1, 2, {{":method", "GET"}, {":scheme", "https"}, {":path", "/"}}), 2, Told::no, accepts_push(),
+       ask});
   add({push_request_invalid, "content", client, push_promise(1, 2, get({{"content-length", "5"}})), 2, Told::no,
        accepts_push(), ask});
 
