@@ -29,6 +29,10 @@ struct Config {
 
   /// The connection's receive window, in bytes; 65,535 is the least (RFC 9113 6.9.2).
   std::uint32_t connection_window = 1 << 20;
+  /// Windows grow by themselves up to this many bytes while the peer fills them within a round trip: a gigabit over a
+  /// tenth of a second needs 12.5 MB. It bounds what a caller may come to hold that consumes slowly all of a sudden.
+  /// Zero switches growth off, as does a clock that never runs.
+  std::uint32_t window_limit = 16 << 20;
   Credit credit = Credit::manual;
 
   /// The most that `send_copy()` holds for one stream, in bytes.
