@@ -25,7 +25,8 @@ bool is_legal(const Setting& setting, Role role, const Settings& announced) {
     case SettingId::max_frame_size: return setting.value >= 16384 && setting.value <= 0xffffff;
     case SettingId::enable_connect_protocol:
       return setting.value <= 1 && setting.value >= announced.enable_connect_protocol;
-    case SettingId::no_rfc7540_priorities: return setting.value == announced.no_rfc7540_priorities;  // RFC 9218 2.1
+    case SettingId::no_rfc7540_priorities:  // RFC 9218 2.1
+      return setting.value <= 1 && setting.value == announced.no_rfc7540_priorities;
     default: return true;
   }
 }
@@ -57,7 +58,7 @@ std::size_t first_settings(const Config& config, Setting (&entries)[kFirstSettin
   const Settings& ours = config.settings;
   std::size_t count = 0;
   const auto add = [&](SettingId id, std::uint32_t value, std::uint32_t usual) {
-    if (value != usual && is_legal({id, value}, config.role, defaults)) entries[count++] = {id, value};
+    if (value != usual && is_legal({id, value}, config.role, ours)) entries[count++] = {id, value};
   };
   add(SettingId::header_table_size, ours.header_table_size, defaults.header_table_size);
   if (config.role == Role::client) add(SettingId::enable_push, ours.enable_push, defaults.enable_push);
@@ -68,7 +69,7 @@ std::size_t first_settings(const Config& config, Setting (&entries)[kFirstSettin
   add(SettingId::enable_connect_protocol, ours.enable_connect_protocol, defaults.enable_connect_protocol);
   add(SettingId::no_rfc7540_priorities, ours.no_rfc7540_priorities, defaults.no_rfc7540_priorities);
   for (const Setting& extra : config.extra_settings.first(std::min(config.extra_settings.size(), kExtraSettings)))
-    entries[count++] = extra;
+    if (is_legal(extra, config.role, ours)) entries[count++] = extra;
   if (config.grease) entries[count++] = grease_setting(config.seed);
   return count;
 }

@@ -193,8 +193,8 @@ void Engine::on_section(std::uint32_t slot, Decoded decoded, Out& out) noexcept 
   Stream& stream = streams_[slot];
   const EndStream end = open_block_.first.has(flags::end_stream) ? EndStream::yes : EndStream::no;
   if (decoded == Decoded::too_large) return stream_error(stream.id, Violation::field_section_too_large);
+  if (stream.recv_final && stream.connect_request) return stream_error(stream.id, Violation::tunnel_frame);
   if (stream.recv_final) {
-    if (stream.connect_request) return stream_error(stream.id, Violation::frame_in_tunnel);
     if (end == EndStream::no) return stream_error(stream.id, Violation::trailers_without_end);
     return on_trailers(slot, out);
   }
@@ -215,7 +215,7 @@ void Engine::on_response(std::uint32_t slot, EndStream end, Out& out) noexcept {
     return;
   }
   const bool tunnel = stream.connect_request && head.status < 300;
-  const bool empty = stream.head_request || head.status == 204 || head.status == 304;
+  const bool empty = !tunnel && (stream.head_request || head.status == 204 || head.status == 304);
   if (!empty && !tunnel && end == EndStream::yes && head.content_length > 0)
     return stream_error(stream.id, Violation::content_length_mismatch);
   if (stream.state == State::reserved_remote) {
@@ -250,11 +250,12 @@ void Engine::on_promise(Decoded decoded, Out& out) noexcept {
   if (id == kConnection || is_ours(id) || id <= last_peer_id_) return fail(Violation::push_id_invalid);
   last_peer_id_ = id;
   if (goaway_final_ && id > goaway_last_sent_) return charge(Violation::frame_on_closed_stream, 1);
-  const bool tunnel = next.answer == Answer::ok && streams_[parent_slot].connect_request;
-  if (tunnel) stream_error(parent, Violation::frame_in_tunnel);
+  const bool tunnel =
+      parent_slot != kNoSlot && streams_[parent_slot].connect_request && streams_[parent_slot].recv_final;
+  if (tunnel) stream_error(parent, Violation::tunnel_frame);
   Head head;
   Violation violation = Violation::none;
-  if (next.answer == Answer::ignore || tunnel || announced_.enable_push == 0 ||
+  if (tunnel || next.answer == Answer::ignore || announced_.enable_push == 0 ||
       reserved_ + peer_active_ >= announced_.max_concurrent_streams)
     violation = Violation::stream_refused;
   else if (decoded == Decoded::too_large) violation = Violation::field_section_too_large;

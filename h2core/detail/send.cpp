@@ -205,7 +205,7 @@ Result<void> Engine::send_response(StreamId id, std::uint16_t status, std::span<
   if (stream.sent_final) return Misuse::wrong_state;
   if (status < 200 || status > 999) return Misuse::malformed_fields;
   const bool tunnel = stream.connect_request && status < 300;
-  const bool empty = stream.head_request || status == 204 || status == 304;
+  const bool empty = !tunnel && (stream.head_request || status == 204 || status == 304);
   std::int64_t content_length = -1;
   if (config_.validate_outgoing) {
     if (check_sent_response(status, fields, content_length) != Violation::none) return Misuse::malformed_fields;
@@ -273,7 +273,8 @@ Result<StreamId> Engine::push(StreamId parent, const Request& request, void* use
   const std::uint32_t parent_slot = streams_.find(parent);
   if (const Misuse misuse = may_send(parent_slot, parent, Input::send_headers); misuse != Misuse::none) return misuse;
   if (!is_ours(parent) && peer_.enable_push == 0) return Misuse::push_disabled;
-  if (is_ours(parent) || streams_[parent_slot].connect_request) return Misuse::wrong_state;
+  if (is_ours(parent)) return Misuse::wrong_state;
+  if (streams_[parent_slot].connect_request && streams_[parent_slot].sent_final) return Misuse::wrong_state;
   if (shutting_down_ || goaway_received_) return Misuse::shutting_down;
   if (reserved_ + our_active_ >= initial_streams_allowed()) return Misuse::push_disabled;
   if (next_id_ > kMaxStreamId) return Misuse::stream_ids_exhausted;

@@ -423,10 +423,8 @@ TEST_CASE("every end that begins here is announced by GOAWAY [9113-5.4.1c] [9113
 
     Harness late = exchange_of(role);
     late.run([](Connection& c) { c.shutdown(Shutdown::graceful, 5s); });
-    late.sent();
+    CHECK(count(late.sent_frames(), FrameType::goaway) == 1);
     late.advance(5s);
-    const bool told_before = role == Role::client;  // who has nothing to wait for says it once
-    CHECK((told_before || ends_with_goaway(late)));
     CHECK(late.connection().transport_wish() != TransportWish::open);
 
     Options options;
