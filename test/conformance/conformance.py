@@ -208,7 +208,17 @@ def tie_tests(rows, wrong):
                 tied += 1
             else:
                 wrong.append(f"{file}: [{tag}] names no row: {name}")
+    check_strays(wrong)
     return tied
+
+
+def check_strays(wrong):
+    """A tag in a comment, or in a name that is not read, would prove nothing and nobody would see it."""
+    in_names = collections.Counter((path, tag) for name, path in read_tests() for tag in TAG.findall(name))
+    for path in sorted((ROOT / "test").glob("*/*_test.*")):
+        for tag, count in collections.Counter(TAG.findall(re.sub(r'"\s*"', "", path.read_text()))).items():
+            if count != in_names[path, tag]:
+                wrong.append(f"{path.relative_to(ROOT)}: [{tag}] stands outside of a test's name")
 
 
 # ---- the page
