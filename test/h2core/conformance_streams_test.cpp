@@ -335,6 +335,8 @@ TEST_CASE(
     CHECK_FALSE(stream.failed());
     CHECK(count(stream.sent_frames(), FrameType::rst_stream) == 1);
     CHECK(stream.all(Kind::stream_reset).size() == 1);
+    stream.feed(wire("000004 02 00 00000001 00000000") + data(1, std::string(16385, 'x')));
+    CHECK(stream.sent().empty());
 
     Harness connection = exchange_of(role);
     connection.feed(repeat(frame(FrameType::ping, 0, 0, Bytes(7)), 3) + data(0, "x") + wire("000000 04 00 00000001"));
