@@ -265,7 +265,7 @@ TEST_CASE(
 TEST_CASE("a new stream whose id has the wrong parity or is not above the last ends the connection [9113-5.1.1d]") {
   CHECK(answer(Role::server, headers(2, get(), kEnd)) == "connection PROTOCOL_ERROR");
   CHECK(answer(Role::server, headers(9, get(), kEnd) + headers(7, get(), kEnd)) == "connection PROTOCOL_ERROR");
-  CHECK(answer(Role::server, headers(0x7fffffff, get(), kEnd) + headers(3, get(), kEnd)) ==
+  CHECK(answer(Role::server, headers(0x7ffffffd, get(), kEnd) + headers(3, get(), kEnd)) ==
         "connection PROTOCOL_ERROR");
   CHECK(answer(Role::server, headers(9, get(), kEnd) + headers(11, get(), kEnd)) == "goes on");
 

@@ -68,7 +68,7 @@ TEST_CASE("RFC 9113 8.1: END_STREAM comes with the last DATA, with HEADERS, or w
   CHECK(client.all(Kind::data_sent).size() == 3);
 }
 
-TEST_CASE("RFC 9113 8.1: interim responses come before the final one, and are told apart from it") {
+TEST_CASE("RFC 9113 8.1: interim responses come before the final one, and are told apart from it [9110-15.2b]") {
   Harness client(Role::client);
   REQUIRE(client.call([](Connection& c) { return c.send_request(kGet, EndStream::yes); }));
   client.feed(headers(1, status("100")) + headers(1, status("103", {{"link", "</a>"}})) + headers(1, status("200")) +
@@ -150,7 +150,7 @@ TEST_CASE("RFC 9113 8.1: trailers wait for all content, and for its window") {
   CHECK(client.history().back().header.has(flags::end_stream));
 }
 
-TEST_CASE("RFC 9113 8.1: a response may be complete before its request is read [9113-8.1e]") {
+TEST_CASE("RFC 9113 8.1: a response may be complete before its request is read [9113-8.1e] [9110-10.1.1g]") {
   Harness server(Role::server);
   server.feed(headers(1, post()));
   REQUIRE(server.call([](Connection& c) { return c.send_response(one, 413, {}, EndStream::yes); }));
@@ -172,7 +172,7 @@ TEST_CASE("RFC 9113 8.1: a response may be complete before its request is read [
   CHECK(closed.verdict == Verdict::processed);
 }
 
-TEST_CASE("RFC 9110 9.3.2: a response to HEAD has a content-length and no content") {
+TEST_CASE("RFC 9110 9.3.2: a response to HEAD has a content-length and no content [9110-9.1a]") {
   Request head = kGet;
   head.method = "HEAD";
   Harness client(Role::client);
@@ -287,7 +287,7 @@ TEST_CASE("RFC 9113 8.5: CONNECT carries bytes after 2xx") {
   CHECK(of_kind(pair.client.events, Kind::stream_closed).size() == 1);
 }
 
-TEST_CASE("RFC 8441: extended CONNECT once the server has announced it [9113-5.5e] [9113-5.5f]") {
+TEST_CASE("RFC 8441: extended CONNECT once the server has announced it [9113-5.5e] [9113-5.5f] [8441-5a]") {
   Request websocket{"CONNECT", "https", "example.com", "/chat", {}, "websocket"};
   Config server;
   Pair without({}, server);

@@ -139,7 +139,7 @@ TEST_CASE("RFC 9113 8.2.1: every octet of a well-known name counts") {
 
 TEST_CASE(
     "RFC 9113 8.2.1: no value has a control other than HTAB, at its start, middle or end [9113-8.2.1a] [9113-8.2.1e] "
-    "[9113-8.2.1f]") {
+    "[9113-8.2.1f] [9110-5.5a] [9110-5.5d]") {
   for (int octet = 0; octet < 256; ++octet) {
     CAPTURE(octet);
     const std::string one(1, static_cast<char>(octet));
@@ -181,7 +181,8 @@ TEST_CASE("RFC 9113 8.2.1: pseudo-fields obey the rule for values too") {
   CHECK(received_response({{":status", "200\r"}}) == Violation::field_value_invalid);
 }
 
-TEST_CASE("RFC 9113 8.2.2: connection-specific fields make any message malformed [9113-8.2.2a] [9113-8.2.2b]") {
+TEST_CASE(
+    "RFC 9113 8.2.2: connection-specific fields make any message malformed [9113-8.2.2a] [9113-8.2.2b] [9110-7.6.1a]") {
   for (const char* name : {"connection", "keep-alive", "proxy-connection", "transfer-encoding", "upgrade"}) {
     CAPTURE(name);
     CHECK(anywhere(name, "x") == Violation::connection_specific_field);
@@ -189,7 +190,7 @@ TEST_CASE("RFC 9113 8.2.2: connection-specific fields make any message malformed
   }
 }
 
-TEST_CASE("RFC 9113 8.2.2: te says \"trailers\", in a request only [9113-8.2.2c]") {
+TEST_CASE("RFC 9113 8.2.2: te says \"trailers\", in a request only [9113-8.2.2c] [9110-10.1.4a]") {
   CHECK(request(kGetHead + Lines{{"te", "trailers"}}) == Violation::none);
   CHECK(request(kGetHead + Lines{{"te", "Trailers"}}) == Violation::none);
   for (const char* value : {"", "gzip", "trailers, gzip", "trailers;q=1", "trailer", "trailersx"}) {
@@ -275,7 +276,7 @@ TEST_CASE("RFC 9113 8.3.1: every octet of :path") {
   }
 }
 
-TEST_CASE("RFC 9110 9.1: :method is a token") {
+TEST_CASE("RFC 9110 9.1: :method is a token [9110-9.1a]") {
   for (const char* method : {"GET", "get", "M-SEARCH", "X!", "VERSION-CONTROL"}) {
     CHECK(request({{":method", method}, {":scheme", "https"}, {":path", "/"}}) == Violation::none);
   }
@@ -375,7 +376,9 @@ TEST_CASE("RFC 9113 8.3.1: host says the same as :authority, once [9113-8.3.1d] 
   CHECK(request(alone) == Violation::none);
 }
 
-TEST_CASE("RFC 9113 8.5: CONNECT has a method and an authority with a port, no more [9113-8.5a]") {
+TEST_CASE(
+    "RFC 9113 8.5: CONNECT has a method and an authority with a port, no more [9113-8.5a] [9110-9.3.6a] "
+    "[9110-9.3.6b]") {
   CHECK(request(kConnectHead) == Violation::none);
   CHECK(request(kConnectHead + Lines{{"host", "example.com:443"}}) == Violation::none);
   CHECK(request(kConnectHead + Lines{{"host", "example.com"}}) == Violation::host_differs);
@@ -391,7 +394,7 @@ TEST_CASE("RFC 9113 8.5: CONNECT has a method and an authority with a port, no m
   CHECK(received_request({{":method", "CONNECT"}, {":authority", ""}}) == Violation::connect_request_invalid);
 }
 
-TEST_CASE("RFC 8441 4: :protocol comes with CONNECT, scheme, path and authority, where it was announced") {
+TEST_CASE("RFC 8441 4: :protocol comes with CONNECT, scheme, path and authority, where it was announced [8441-4a]") {
   CHECK(request(kExtendedHead, true) == Violation::none);
   CHECK(request(kExtendedHead, false) == Violation::pseudo_field_unknown);
   CHECK(request(kGetHead + Lines{{":protocol", "websocket"}}, true) == Violation::pseudo_field_unknown);
@@ -416,7 +419,7 @@ TEST_CASE("RFC 8441 4: :protocol comes with CONNECT, scheme, path and authority,
   }
 }
 
-TEST_CASE("RFC 9113 8.3.2: :status is three digits from 100 [9113-8.3.2a]") {
+TEST_CASE("RFC 9113 8.3.2: :status is three digits from 100 [9113-8.3.2a] [9110-15a]") {
   for (const char* status : {"100", "103", "200", "204", "404", "599", "600", "999"}) {
     CAPTURE(status);
     Head head;
@@ -436,7 +439,7 @@ TEST_CASE("RFC 9113 8.3.2: :status is three digits from 100 [9113-8.3.2a]") {
   CHECK(received_response(kOk + kOk) == Violation::pseudo_field_repeated);
 }
 
-TEST_CASE("RFC 9110 8.6: content-length is one decimal number that fits") {
+TEST_CASE("RFC 9110 8.6: content-length is one decimal number that fits [9110-8.6h] [9110-8.6j]") {
   const auto length_of = [](const char* value) {
     Head head;
     const Lines lines = kGetHead + Lines{{"content-length", value}};
@@ -463,7 +466,7 @@ TEST_CASE("RFC 9110 8.6: content-length is one decimal number that fits") {
   CHECK(response(twice) == Violation::content_length_invalid);
 }
 
-TEST_CASE("RFC 9110 8.6: 1xx and 204 have no content-length") {
+TEST_CASE("RFC 9110 8.6: 1xx and 204 have no content-length [9110-8.6e]") {
   const auto received = [](const char* status, const char* length) {
     return received_response({{":status", status}, {"content-length", length}});
   };
@@ -476,7 +479,9 @@ TEST_CASE("RFC 9110 8.6: 1xx and 204 have no content-length") {
   CHECK(sent_response(304, {{"content-length", "7"}}) == Violation::none);
 }
 
-TEST_CASE("RFC 9113 8.1: trailers have no pseudo-field; RFC 9110 6.5.1: nor what frames or routes the message") {
+TEST_CASE(
+    "RFC 9113 8.1: trailers have no pseudo-field; RFC 9110 6.5.1: nor what frames or routes the message "
+    "[9110-6.5.1a]") {
   CHECK(trailers({}) == Violation::none);
   CHECK(trailers({{"grpc-status", "0"}, {"etag", "x"}}) == Violation::none);
   for (const char* name : {":status", ":path", ":foo"}) {

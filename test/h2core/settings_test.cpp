@@ -171,7 +171,7 @@ TEST_CASE("RFC 9113 6.5.2: what is over the peer's MAX_HEADER_LIST_SIZE is not s
   CHECK(client.sent().empty());
 }
 
-TEST_CASE("a setting that the RFC forbids is not sent [9113-6.5.2e] [9113-6.5.2j]") {
+TEST_CASE("a setting that the RFC forbids is not sent [9113-6.5.2e] [9113-6.5.2j] [8441-3a] [9218-2.1a]") {
   Harness server(Role::server);
   Harness client(Role::client);
   const auto refused = [](Harness& harness, SettingId id, std::uint32_t value) {
@@ -189,6 +189,20 @@ TEST_CASE("a setting that the RFC forbids is not sent [9113-6.5.2e] [9113-6.5.2j
   const Setting unknown[] = {{static_cast<SettingId>(0x0a0a), 77}};
   REQUIRE(client.call([&](Connection& c) { return c.send_settings(unknown); }));
   CHECK(client.sent() == wire("000006 04 00 00000000 0a0a 0000004d"));
+}
+
+TEST_CASE("a value that the RFC forbids is not sent from the configuration either [8441-3a] [9218-2.1a]") {
+  Config config;
+  config.role = Role::client;
+  config.connection_window = 65535;
+  config.settings = {};
+  config.settings.enable_push = 2;
+  config.settings.initial_window_size = 0x80000000;
+  config.settings.max_frame_size = 16383;
+  config.settings.enable_connect_protocol = 7;
+  config.settings.no_rfc7540_priorities = 2;
+  Connection client(config);
+  CHECK(take_output(client) == client_preface() + wire("000000 04 00 00000000"));
 }
 
 TEST_CASE("a bounded number of SETTINGS may be in flight") {

@@ -174,7 +174,7 @@ TEST_CASE("RFC 9113 6.8: of a GOAWAY's debug data 256 bytes are kept") {
   CHECK(client.last(Kind::goaway)->data == std::string(256, 'd'));
 }
 
-TEST_CASE("RFC 9113 8.7: each unfinished request gets its verdict") {
+TEST_CASE("RFC 9113 8.7: each unfinished request gets its verdict [9110-9.2.2a]") {
   Options options;
   options.peer_settings = {{SettingId::max_concurrent_streams, 4}};
   Harness client(Role::client, options);
@@ -265,6 +265,19 @@ TEST_CASE("RFC 9113 7: codes that nobody defined arrive as they came") {
   CHECK(client.last(Kind::stream_reset)->code == static_cast<ErrorCode>(0xfedc));
   client.feed(goaway(1, static_cast<ErrorCode>(0x77)));
   CHECK(client.last(Kind::goaway)->code == static_cast<ErrorCode>(0x77));
+}
+
+TEST_CASE("RFC 9113 8.7: an upgraded request has left by HTTP/1.1, so nobody may take it for never sent") {
+  Connection client({.role = Role::client});
+  const Request post{"POST", "http", "example.com", "/", {}, {}};
+  REQUIRE(client.begin_upgraded(post, {}));
+  client.transport_lost();
+  ByteView none;
+  std::optional<Verdict> told;
+  while (const auto event = client.receive(none)) {
+    if (const auto* closed = std::get_if<StreamClosed>(&*event)) told = closed->verdict;
+  }
+  CHECK(told == Verdict::maybe_processed);
 }
 
 }  // namespace

@@ -13,7 +13,7 @@ TlsError refusal(const TlsConfig& config) {
   return made.error();
 }
 
-TEST_CASE("a misspelt ALPN identifier is refused when it is configured [9113-3.2a]") {
+TEST_CASE("a misspelt ALPN identifier is refused when it is configured [9113-3.2a] [7301-3.1a] [7301-3.1b]") {
   for (const std::string_view wrong :
        {"http2", "H2", "h2c", "HTTP/1.1", "http1.1", "h2-14", "http/2", "http/1.1 ", ""}) {
     CAPTURE(wrong);

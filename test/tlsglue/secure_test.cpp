@@ -165,7 +165,8 @@ TEST_CASE("EOF without close_notify under h2 is told, and the streams hear of it
 }
 
 TEST_CASE(
-    "where http/1.1 is chosen, plaintext is handed through both ways, with back-pressure and both ends' close_notify") {
+    "where http/1.1 is chosen, plaintext is handed through both ways, with back-pressure and both ends' close_notify "
+    "[7301-3.2d]") {
   constexpr std::string_view kHttp11Only[] = {kHttp11};
   TlsConfig old = client_config();
   old.alpn = {kHttp11Only};
@@ -203,7 +204,7 @@ TEST_CASE(
   CHECK(sides.client.violations.empty());
 }
 
-TEST_CASE("requests that a client queued for h2 end as never sent when http/1.1 is chosen") {
+TEST_CASE("requests that a client queued for h2 end as never sent when http/1.1 is chosen [7301-3.2c]") {
   constexpr std::string_view kHttp11ThenH2[] = {kHttp11, kH2};
   TlsConfig old = server_config();
   old.alpn = {kHttp11ThenH2};
@@ -215,7 +216,7 @@ TEST_CASE("requests that a client queued for h2 end as never sent when http/1.1 
   CHECK(sides.server.plaintext.empty());
 }
 
-TEST_CASE("a strict client that does not get h2 fails before it writes a byte of a request [9113-3.3a]") {
+TEST_CASE("a strict client that does not get h2 fails before it writes a byte of a request [9113-3.3a] [7838-2.4c]") {
   TlsConfig strict = client_config();
   strict.alpn = AlpnPolicy::h2_only();
   TlsContext client_context = context(strict);
@@ -250,7 +251,9 @@ TEST_CASE("the alert of a failed handshake is in the output, and the wish is to 
   CHECK(sides.server.connection.transport_wish() == h2::TransportWish::shut_down_write);
 }
 
-TEST_CASE("an HTTP/2 preface where http/1.1 was agreed is named, in any cut; what only begins like one is delivered") {
+TEST_CASE(
+    "an HTTP/2 preface where http/1.1 was agreed is named, in any cut; what only begins like one is delivered "
+    "[7301-3.2c]") {
   const auto send = [](std::string_view text, std::size_t piece) {
     constexpr std::string_view kHttp11Only[] = {kHttp11};
     TlsConfig old = client_config();
@@ -276,7 +279,7 @@ TEST_CASE("an HTTP/2 preface where http/1.1 was agreed is named, in any cut; wha
   }
 }
 
-TEST_CASE("an HTTP/1.1 request where h2 was agreed is named by h2") {
+TEST_CASE("an HTTP/1.1 request where h2 was agreed is named by h2 [7301-3.2c]") {
   TlsContext server_context = context(server_config());
   TlsContext client_context = context(client_config());
   Driven server{server_context, h2::Role::server};
