@@ -179,6 +179,7 @@ class Engine {
   void on_new_stream(Decoded decoded, Out& out) noexcept;
   void answer_too_large(StreamId id, EndStream end) noexcept;
   bool join_cookies(Head& head) noexcept;
+  void pass_over_to(StreamId id) noexcept;
   void on_section(std::uint32_t slot, Decoded decoded, Out& out) noexcept;
   void on_response(std::uint32_t slot, EndStream end, Out& out) noexcept;
   void on_trailers(std::uint32_t slot, Out& out) noexcept;

@@ -106,9 +106,7 @@ void Engine::on_new_stream(Decoded decoded, Out& out) noexcept {
     streams_.remember(id, State::reset_by_us);
     return charge(Violation::frame_on_closed_stream, 1);
   }
-  const std::uint32_t expected = last_peer_id_ == kConnection ? 1 : last_peer_id_.value + 2;
-  if (id.value > expected) streams_.passed_over(last_peer_id_, id);
-  last_peer_id_ = id;
+  pass_over_to(id);
 
   if (id.value == kMaxStreamId) shutdown(Shutdown::graceful, Duration{0}, ErrorCode::no_error);  // it was the last
   Head head;
@@ -189,11 +187,17 @@ bool Engine::join_cookies(Head& head) noexcept {
   return true;
 }
 
+// RFC 9113 5.1.1: what lies between the peer's last stream and its new one can never be used.
+void Engine::pass_over_to(StreamId id) noexcept {
+  if (id.value > last_peer_id_.value + 2) streams_.passed_over(last_peer_id_, id);
+  last_peer_id_ = id;
+}
+
 void Engine::on_section(std::uint32_t slot, Decoded decoded, Out& out) noexcept {
   Stream& stream = streams_[slot];
   const EndStream end = open_block_.first.has(flags::end_stream) ? EndStream::yes : EndStream::no;
   if (decoded == Decoded::too_large) return stream_error(stream.id, Violation::field_section_too_large);
-  if (stream.recv_final && stream.connect_request) return stream_error(stream.id, Violation::tunnel_frame);
+  if (stream.tunnel) return stream_error(stream.id, Violation::frame_in_tunnel);
   if (stream.recv_final) {
     if (end == EndStream::no) return stream_error(stream.id, Violation::trailers_without_end);
     return on_trailers(slot, out);
@@ -206,6 +210,11 @@ void Engine::on_response(std::uint32_t slot, EndStream end, Out& out) noexcept {
   Head head;
   const Violation violation = check_response({fields_.data(), fields_.size()}, head);
   if (violation != Violation::none) return stream_error(stream.id, violation);
+  if (stream.state == State::reserved_remote) {  // by an interim response, too (RFC 9113 5.1)
+    stream.state = step(stream.state, Input::recv_headers).next;
+    --reserved_;
+    count(stream);
+  }
   if (head.status < 200) {
     if (end == EndStream::yes || head.status == 101)
       return stream_error(stream.id, Violation::interim_response_invalid);
@@ -218,13 +227,8 @@ void Engine::on_response(std::uint32_t slot, EndStream end, Out& out) noexcept {
   const bool empty = !tunnel && (stream.head_request || head.status == 204 || head.status == 304);
   if (!empty && !tunnel && end == EndStream::yes && head.content_length > 0)
     return stream_error(stream.id, Violation::content_length_mismatch);
-  if (stream.state == State::reserved_remote) {
-    stream.state = step(stream.state, Input::recv_headers).next;
-    --reserved_;
-    count(stream);
-  }
   stream.recv_final = true;
-  stream.connect_request = tunnel;
+  stream.tunnel = tunnel;
   stream.no_content_recv = empty;
   stream.recv_content_left = empty || tunnel ? -1 : head.content_length;
   reward(2);
@@ -248,19 +252,19 @@ void Engine::on_promise(Decoded decoded, Out& out) noexcept {
   const Step& next = step(state_of(parent, parent_slot), Input::recv_push_promise);
   if (next.answer == Answer::violate || !is_ours(parent)) return fail(Violation::push_stream_state);
   if (id == kConnection || is_ours(id) || id <= last_peer_id_) return fail(Violation::push_id_invalid);
-  last_peer_id_ = id;
+  const bool in_tunnel = next.answer == Answer::ok && streams_[parent_slot].tunnel;
+  if (in_tunnel) stream_error(parent, Violation::frame_in_tunnel);  // and the promise, made in good faith, is refused
+  pass_over_to(id);
   if (goaway_final_ && id > goaway_last_sent_) return charge(Violation::frame_on_closed_stream, 1);
-  const bool tunnel =
-      parent_slot != kNoSlot && streams_[parent_slot].connect_request && streams_[parent_slot].recv_final;
-  if (tunnel) stream_error(parent, Violation::tunnel_frame);
   Head head;
   Violation violation = Violation::none;
-  if (tunnel || next.answer == Answer::ignore || announced_.enable_push == 0 ||
+  if (in_tunnel || next.answer == Answer::ignore || announced_.enable_push == 0 ||
       reserved_ + peer_active_ >= announced_.max_concurrent_streams)
     violation = Violation::stream_refused;
   else if (decoded == Decoded::too_large) violation = Violation::field_section_too_large;
   else violation = check_request({fields_.data(), fields_.size()}, false, head);
-  if (violation == Violation::none && ((head.method != "GET" && head.method != "HEAD") || head.content_length > 0))
+  if (violation == Violation::none &&
+      ((head.method != "GET" && head.method != "HEAD") || head.content_length > 0 || head.authority.empty()))
     violation = Violation::push_request_invalid;
   if (violation != Violation::none) return stream_error(id, violation);
   if (head.cookies > 1 && config_.join_cookies && !join_cookies(head)) return fail(Violation::out_of_memory);

@@ -212,7 +212,7 @@ Result<void> Engine::send_response(StreamId id, std::uint16_t status, std::span<
   std::int64_t content_length = -1;
   if (config_.validate_outgoing) {
     if (check_sent_response(status, fields, content_length) != Violation::none) return Misuse::malformed_fields;
-    if (tunnel && content_length >= 0) return Misuse::malformed_fields;  // RFC 9110 8.6
+    if (tunnel && content_length >= 0) return Misuse::malformed_fields;  // RFC 9110 9.3.6
     const bool ends = end == EndStream::yes || reset_content;
     if (!empty && ends && content_length > 0) return Misuse::content_length_broken;
   }
@@ -220,7 +220,7 @@ Result<void> Engine::send_response(StreamId id, std::uint16_t status, std::span<
   if (const Misuse misuse = section_fits(pseudo.span(), fields); misuse != Misuse::none) return misuse;
   if (!write_block(FrameType::headers, id, end, kConnection, pseudo.span(), fields)) return Misuse::out_of_memory;
   stream.sent_final = true;
-  stream.connect_request = tunnel;
+  stream.tunnel = tunnel;
   stream.no_content_send = empty || reset_content;
   stream.send_content_left = empty || tunnel ? -1 : content_length;
   if (stream.state == State::reserved_local) {
@@ -256,7 +256,8 @@ Result<void> Engine::send_trailers(StreamId id, std::span<const Field> fields) n
   const std::uint32_t slot = streams_.find(id);
   if (const Misuse misuse = may_send(slot, id, Input::send_data); misuse != Misuse::none) return misuse;
   Stream& stream = streams_[slot];
-  if (stream.connect_request) return Misuse::wrong_state;
+  const bool asks_for_tunnel = stream.connect_request && config_.role == Role::client;
+  if (stream.tunnel || asks_for_tunnel) return Misuse::wrong_state;  // only DATA (RFC 9113 8.5)
   if (const Misuse misuse = check_content(stream, 0, EndStream::yes); misuse != Misuse::none) return misuse;
   if (config_.validate_outgoing && check_sent_trailers(fields) != Violation::none) return Misuse::malformed_fields;
   if (const Misuse misuse = section_fits({}, fields); misuse != Misuse::none) return misuse;
@@ -278,14 +279,14 @@ Result<StreamId> Engine::push(StreamId parent, const Request& request, void* use
   const std::uint32_t parent_slot = streams_.find(parent);
   if (const Misuse misuse = may_send(parent_slot, parent, Input::send_headers); misuse != Misuse::none) return misuse;
   if (!is_ours(parent) && peer_.enable_push == 0) return Misuse::push_disabled;
-  if (is_ours(parent)) return Misuse::wrong_state;
-  if (streams_[parent_slot].connect_request && streams_[parent_slot].sent_final) return Misuse::wrong_state;
+  if (is_ours(parent) || streams_[parent_slot].tunnel) return Misuse::wrong_state;
   if (shutting_down_ || goaway_received_) return Misuse::shutting_down;
   if (reserved_ + our_active_ >= initial_streams_allowed()) return Misuse::push_disabled;
   if (next_id_ > kMaxStreamId) return Misuse::stream_ids_exhausted;
   Head head;
-  if (check_sent_request(request, false, head) != Violation::none || head.content_length > 0 ||
-      (request.method != "GET" && request.method != "HEAD"))
+  const bool safe = request.method == "GET" || request.method == "HEAD";
+  if (config_.validate_outgoing && (!safe || check_sent_request(request, false, head) != Violation::none ||
+                                    head.content_length > 0 || request.authority.empty()))
     return Misuse::malformed_fields;
   const RequestFields pseudo(request);
   if (const Misuse misuse = section_fits(pseudo.span(), request.fields); misuse != Misuse::none) return misuse;

@@ -119,7 +119,8 @@ struct Stream {
   bool sent_final : 1 = false;  // our message head is out
   bool recv_final : 1 = false;  // the peer's message head is in
   bool head_request : 1 = false;
-  bool connect_request : 1 = false;  // CONNECT; once it is answered, whether by 2xx: then the stream is a tunnel
+  bool connect_request : 1 = false;
+  bool tunnel : 1 = false;           // CONNECT was answered by a 2xx
   bool no_content_recv : 1 = false;  // DATA may carry nothing (HEAD, 204, 304)
   bool no_content_send : 1 = false;
   bool copy_refused : 1 = false;     // send_copy took less than it was given

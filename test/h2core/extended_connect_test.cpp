@@ -285,7 +285,7 @@ TEST_CASE("RFC 9113 8.5: a tunnel carries DATA, and HEADERS on it is a stream er
   for (const OwnedFields& request : {extended_connect(), connect()}) {
     Harness server = server_in_tunnel(request);
     server.feed(data(1, "x") + headers(1, {{"a", "b"}}, kEnd));
-    CHECK(server.last(Kind::stream_reset)->violation == Violation::tunnel_frame);
+    CHECK(server.last(Kind::stream_reset)->violation == Violation::frame_in_tunnel);
     CHECK(find(server.sent_frames(), FrameType::rst_stream, 1)->u32() == 1);
     CHECK_FALSE(server.last(Kind::trailers));
     CHECK_FALSE(server.failed());
@@ -293,7 +293,7 @@ TEST_CASE("RFC 9113 8.5: a tunnel carries DATA, and HEADERS on it is a stream er
   for (const Request& request : {kWebSocket, kTunnel}) {
     Harness client = client_in_tunnel(request);
     client.feed(data(1, "x") + headers(1, {{"a", "b"}}, kEnd));
-    CHECK(client.last(Kind::stream_reset)->violation == Violation::tunnel_frame);
+    CHECK(client.last(Kind::stream_reset)->violation == Violation::frame_in_tunnel);
     CHECK_FALSE(client.last(Kind::trailers));
     CHECK_FALSE(client.failed());
   }
@@ -305,7 +305,7 @@ TEST_CASE("RFC 9113 8.5: no PUSH_PROMISE on a tunnel [9113-8.5b] [9113-8.5c]") {
   Harness client(Role::client, options);
   REQUIRE(ask(client, kTunnel) == Misuse::none);
   client.feed(headers(1, status("200")) + push_promise(1, 2, get()) + headers(2, status("200"), kEnd));
-  CHECK(client.last(Kind::stream_reset)->violation == Violation::tunnel_frame);
+  CHECK(client.last(Kind::stream_reset)->violation == Violation::frame_in_tunnel);
   CHECK(find(client.sent_frames(), FrameType::rst_stream, 2)->u32() ==
         static_cast<std::uint32_t>(ErrorCode::refused_stream));
   CHECK_FALSE(client.last(Kind::push));

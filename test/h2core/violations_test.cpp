@@ -185,6 +185,9 @@ std::vector<Row> rows() {
   add({push_id_invalid, "an id that is in use", client, push_promise(1, 4, get()) + push_promise(1, 2, get()), 0,
        Told::no, accepts_push(), ask});
   add({push_request_invalid, "POST", client, push_promise(1, 2, post()), 2, Told::no, accepts_push(), ask});
+  add({push_request_invalid, "no authority", client,
+       push_promise(1, 2, {{":method", "GET"}, {":scheme", "https"}, {":path", "/"}}), 2, Told::no, accepts_push(),
+       ask});
   add({push_request_invalid, "content", client, push_promise(1, 2, get({{"content-length", "5"}})), 2, Told::no,
        accepts_push(), ask});
 
@@ -307,8 +310,6 @@ std::vector<Row> rows() {
        headers(1, {{":method", "CONNECT"}, {":authority", "a:1"}, {":path", "/"}}), 1, Told::no});
   add({connect_request_invalid, "CONNECT without :authority", server, headers(1, {{":method", "CONNECT"}}), 1,
        Told::no});
-  add({tunnel_frame, "trailers", server,
-       headers(1, {{":method", "CONNECT"}, {":authority", "a:1"}}) + headers(1, {{"a", "b"}}, kEnd), 1});
   add({host_differs, "another host", server, request_plus("host", "example.org"), 1, Told::no});
   add({host_differs, "host twice", server, headers(1, get({{"host", "example.com"}, {"host", "example.com"}}), kEnd), 1,
        Told::no});
@@ -376,6 +377,17 @@ std::vector<Row> rows() {
        with([](Config& config) { config.settings.max_header_list_size = 142; }), ask});
   add({field_section_too_large, "257 fields in trailers", server,
        headers(1, post()) + headers(1, OwnedFields(257, {"a", "b"}), kEnd), 1, Told::yes});
+  add({frame_in_tunnel,
+       "trailers",
+       client,
+       headers(1, status("200")) + headers(1, {{"a", "b"}}, kEnd),
+       1,
+       Told::yes,
+       {},
+       [](Harness& h) {
+         const Request connect{"CONNECT", {}, "a:1", {}, {}, {}};
+         REQUIRE(h.call([&](Connection& c) { return c.send_request(connect, EndStream::no); }));
+       }});
 
   add({priority_update_invalid, "from a server", client, wire("000004 10 00 00000000 00000001"), 0});
   add({priority_update_invalid, "for stream 0", server, wire("000004 10 00 00000000 00000000"), 0});

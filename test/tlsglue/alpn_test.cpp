@@ -100,7 +100,7 @@ TEST_CASE("a client without ALPN gets what the policy says: http/1.1, h2, or ale
   }
 }
 
-TEST_CASE("a server without ALPN: the client takes http/1.1 or h2, or fails before it writes a byte") {
+TEST_CASE("a server without ALPN: the client takes http/1.1 or h2, or fails before it writes a byte [9113-3.3a]") {
   for (const TlsVersion version : kVersions) {
     const auto get = [&](AlpnPolicy policy, Protocol expected) {
       TlsConfig config = only(client_config(), version);

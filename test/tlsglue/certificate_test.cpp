@@ -61,7 +61,7 @@ TEST_CASE("a client that verifies needs a name, and a name must be one") {
   CHECK(connect(server, client, std::string_view{"local\0host", 10}).failure.kind == TlsFailureKind::protocol_error);
 }
 
-TEST_CASE("RFC 6066 3: names are sent as SNI, addresses never [7838-2.3a]") {
+TEST_CASE("RFC 6066 3: names are sent as SNI, addresses never [9113-9.2c] [9113-9.2d] [7838-2.3a]") {
   TlsContext server_context = context(server_config());
   TlsContext client_context = context(client_config());
   for (const std::string_view name : {"localhost.", "127.0.0.1"}) {
@@ -72,7 +72,7 @@ TEST_CASE("RFC 6066 3: names are sent as SNI, addresses never [7838-2.3a]") {
   }
 }
 
-TEST_CASE("a server chooses its certificate by SNI: exact name, wildcard of one label, else the default") {
+TEST_CASE("a server chooses its certificate by SNI: exact name, wildcard of one label, else the default [9113-9.2c]") {
   const SelfSigned exact = certificate_for({"www.example.org"});
   const SelfSigned wild = certificate_for({"*.example.org"});
   for (const TlsVersion version : kVersions) {
