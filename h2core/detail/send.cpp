@@ -212,7 +212,7 @@ Result<void> Engine::send_response(StreamId id, std::uint16_t status, std::span<
   std::int64_t content_length = -1;
   if (config_.validate_outgoing) {
     if (check_sent_response(status, fields, content_length) != Violation::none) return Misuse::malformed_fields;
-    if (tunnel && content_length >= 0) return Misuse::malformed_fields;  // RFC 9110 9.3.6
+    if (tunnel && content_length >= 0) return Misuse::malformed_fields;  // RFC 9110 8.6
     const bool ends = end == EndStream::yes || reset_content;
     if (!empty && ends && content_length > 0) return Misuse::content_length_broken;
   }

@@ -267,5 +267,18 @@ TEST_CASE("RFC 9113 7: codes that nobody defined arrive as they came") {
   CHECK(client.last(Kind::goaway)->code == static_cast<ErrorCode>(0x77));
 }
 
+TEST_CASE("RFC 9113 8.7: an upgraded request has left by HTTP/1.1, so nobody may take it for never sent") {
+  Connection client({.role = Role::client});
+  const Request post{"POST", "http", "example.com", "/", {}, {}};
+  REQUIRE(client.begin_upgraded(post, {}));
+  client.transport_lost();
+  ByteView none;
+  std::optional<Verdict> told;
+  while (const auto event = client.receive(none)) {
+    if (const auto* closed = std::get_if<StreamClosed>(&*event)) told = closed->verdict;
+  }
+  CHECK(told == Verdict::maybe_processed);
+}
+
 }  // namespace
 }  // namespace h2::test

@@ -310,6 +310,8 @@ std::vector<Row> rows() {
        headers(1, {{":method", "CONNECT"}, {":authority", "a:1"}, {":path", "/"}}), 1, Told::no});
   add({connect_request_invalid, "CONNECT without :authority", server, headers(1, {{":method", "CONNECT"}}), 1,
        Told::no});
+  add({frame_in_tunnel, "trailers", server,
+       headers(1, {{":method", "CONNECT"}, {":authority", "a:1"}}) + headers(1, {{"a", "b"}}, kEnd), 1});
   add({host_differs, "another host", server, request_plus("host", "example.org"), 1, Told::no});
   add({host_differs, "host twice", server, headers(1, get({{"host", "example.com"}, {"host", "example.com"}}), kEnd), 1,
        Told::no});
