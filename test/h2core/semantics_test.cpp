@@ -12,7 +12,8 @@ Config small_list() {
 }
 
 TEST_CASE(
-    "RFC 9113 10.5.1: a request head over the limit is answered by 431, and the connection lives on [9113-10.5.1a]") {
+    "RFC 9113 10.5.1: a request head over the limit is answered by 431, and the connection lives on [9113-10.5.1a] "
+    "[9110-5.4a]") {
   Harness server(Role::server, {.config = small_list()});
   server.feed(headers(1, get({{"a", std::string(100, 'b')}}), kEnd));
   CHECK(server.blocks(1) == std::vector<OwnedFields>{{{":status", "431"}}});
@@ -101,7 +102,7 @@ TEST_CASE("RFC 9113 6.5.2: the peer's MAX_HEADER_LIST_SIZE counts every crumb wi
   }
 }
 
-TEST_CASE("RFC 9113 8.1: a whole response, then RST_STREAM(NO_ERROR) for the rest of the upload") {
+TEST_CASE("RFC 9113 8.1: a whole response, then RST_STREAM(NO_ERROR) for the rest of the upload [9110-10.1.1g]") {
   Harness server(Role::server);
   server.feed(headers(1, post()) + data(1, "begin"));
   server.events();
