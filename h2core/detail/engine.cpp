@@ -74,7 +74,7 @@ std::size_t first_settings(const Config& config, Setting (&entries)[kFirstSettin
   add(SettingId::enable_connect_protocol, ours.enable_connect_protocol, defaults.enable_connect_protocol);
   add(SettingId::no_rfc7540_priorities, ours.no_rfc7540_priorities, defaults.no_rfc7540_priorities);
   for (const Setting& extra : config.extra_settings.first(std::min(config.extra_settings.size(), kExtraSettings)))
-    entries[count++] = extra;
+    if (is_possible(extra, config.role)) entries[count++] = extra;
   if (config.grease) entries[count++] = grease_setting(config.seed);
   return count;
 }
