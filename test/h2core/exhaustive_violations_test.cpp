@@ -14,7 +14,6 @@ constexpr Role client = Role::client, server = Role::server;
 // Stream 1 is a bystander, open in both directions: a server has its request, a client has sent it. A client has sent
 // a GET on stream 3 as well. The bytes of a server's rows open it themselves if they want it.
 constexpr std::uint32_t kTarget = 3, kPushed = 2;
-constexpr std::uint32_t kConnectionWindow = 1 << 20;
 
 enum class Start { raw, handshake, streams };
 
