@@ -93,10 +93,10 @@ void run(Input input) {
     check(!http || head.authority.find('@') == std::string_view::npos, "no userinfo");
     // What was empty but present is absent when it is sent, and may be missed.
     if (count(fields, ":authority") == (head.authority.empty() ? 0U : 1U) && (tunnel || !head.path.empty())) {
-      std::int64_t length = -1;
+      Head twin_head;
       const Request twin{head.method, head.scheme, head.authority, head.path, head.regular, head.protocol};
-      check(check_sent_request(twin, extended, length) == Violation::none, "what is accepted can be sent");
-      check(length == head.content_length, "both ways read the same content-length");
+      check(check_sent_request(twin, extended, twin_head) == Violation::none, "what is accepted can be sent");
+      check(twin_head.content_length == head.content_length, "both ways read the same content-length");
     }
   }
   if (check_response(fields, head) == Violation::none) {

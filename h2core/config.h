@@ -1,6 +1,7 @@
 // Everything that a caller may choose about a connection, with the reason for each default.
 #pragma once
 
+#include <h2core/priority.h>
 #include <h2core/settings.h>
 #include <h2core/trace.h>
 #include <h2core/types.h>
@@ -18,7 +19,13 @@ struct Config {
 
   /// What we announce in the first SETTINGS. 100 streams is what RFC 9113 6.5.2 recommends at least; 64 KiB of field
   /// section is beyond what browsers send, and bounded.
-  Settings settings{.enable_push = 0, .max_concurrent_streams = 100, .max_header_list_size = 65536};
+  /// RFC 7540's priorities are ignored here, and those of RFC 9218 are not: clients that are told so send what helps.
+  Settings settings{
+      .enable_push = 0, .max_concurrent_streams = 100, .max_header_list_size = 65536, .no_rfc7540_priorities = 1};
+  /// Further entries of the first SETTINGS, of extensions that the engine does not know; read by the constructor only.
+  std::span<const Setting> extra_settings{};
+  /// Adds a reserved setting to the first SETTINGS and a reserved frame behind it, so that peers stay tolerant.
+  bool grease = false;
 
   /// The connection's receive window, in bytes; 65,535 is the least (RFC 9113 6.9.2).
   std::uint32_t connection_window = 1 << 20;
@@ -46,10 +53,19 @@ struct Config {
   Duration keepalive_interval{0};  ///< a PING after so much silence
   Duration keepalive_timeout = std::chrono::seconds(15);
 
+  /// A client's cookie fields leave as one field per crumb, which the HPACK table likes, and several of them arrive as
+  /// one, which HTTP/1.1 code needs (RFC 9113 8.2.3).
+  bool split_cookies = true;
+  bool join_cookies = true;
+  /// How content without any other word takes its turns (RFC 9218 4).
+  Priority default_priority{};
+
   bool deliver_unknown_frames = false;
   /// Off only for a proxy or a test that means to send broken messages.
   bool validate_outgoing = true;
 
+  /// The first stream that we open; 0 is the lowest. A high one tells soon what happens when ids run out.
+  std::uint32_t first_stream_id = 0;
   std::uint64_t seed = 0;  ///< of every table that is keyed by what a peer chooses
   Allocator allocator{};
   FrameObserver observer{};

@@ -108,6 +108,26 @@ Result<void> Connection::reset(StreamId stream, ErrorCode code) noexcept {
   return engine_->reset(stream, code);
 }
 
+Result<void> Connection::set_priority(StreamId stream, Priority priority) noexcept {
+  if (engine_ == nullptr) return Misuse::connection_over;
+  return engine_->set_priority(stream, priority);
+}
+std::optional<Priority> Connection::priority(StreamId stream) const noexcept {
+  return engine_ != nullptr ? engine_->priority(stream) : std::nullopt;
+}
+Result<void> Connection::send_altsvc(StreamId stream, std::string_view origin, std::string_view value) noexcept {
+  if (engine_ == nullptr) return Misuse::connection_over;
+  return engine_->send_altsvc(stream, origin, value);
+}
+Result<void> Connection::send_origin(std::span<const std::string_view> origins) noexcept {
+  if (engine_ == nullptr) return Misuse::connection_over;
+  return engine_->send_origin(origins);
+}
+Result<void> Connection::send_frame(std::uint8_t type, std::uint8_t flags, StreamId stream, ByteView payload) noexcept {
+  if (engine_ == nullptr) return Misuse::connection_over;
+  return engine_->send_frame(type, flags, stream, payload);
+}
+
 void Connection::consume(StreamId stream, std::size_t bytes) noexcept {
   consume_stream(stream, bytes);
   consume_connection(stream, bytes);

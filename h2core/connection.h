@@ -100,8 +100,23 @@ class H2CORE_API Connection {
   Result<std::size_t> send_copy(StreamId stream, ByteView data, EndStream end) noexcept;
   /// A server's: promises `request` beside `parent`; then answer the returned stream (RFC 9113 8.4).
   Result<StreamId> push(StreamId parent, const Request& request, void* user = nullptr) noexcept;
-  /// Ends the stream now. What was committed to the output still goes out; the rest is dropped.
+  /// Ends the stream now. What was committed to the output still goes out; the rest is dropped. But NO_ERROR from a
+  /// server that has queued the end of its response waits until all of that is out: then it only tells the client to
+  /// stop sending a request that nobody reads (RFC 9113 8.1).
   Result<void> reset(StreamId stream, ErrorCode code) noexcept;
+
+  /// How the stream's content takes turns with others' (RFC 9218). A server's word stands above the client's; a client
+  /// tells its server by PRIORITY_UPDATE, unless the server said that it does not listen (2.1.1).
+  Result<void> set_priority(StreamId stream, Priority priority) noexcept;
+  std::optional<Priority> priority(StreamId stream) const noexcept;
+
+  /// A server's: an alternative service for `origin`, or, with an empty one, for the origin of `stream` (RFC 7838 4).
+  Result<void> send_altsvc(StreamId stream, std::string_view origin, std::string_view value) noexcept;
+  /// A server's: origins that this connection may be used for, as "https://example.com" (RFC 8336). TLS only.
+  Result<void> send_origin(std::span<const std::string_view> origins) noexcept;
+  /// A frame of an extension that the engine does not know (RFC 9113 5.5). The payload is copied, and is no longer than
+  /// the peer's MAX_FRAME_SIZE.
+  Result<void> send_frame(std::uint8_t type, std::uint8_t flags, StreamId stream, ByteView payload) noexcept;
 
   /// Gives the peer `bytes` of received content back, on stream and connection; batched (RFC 9113 6.9), so call it
   /// freely. More than was received, or a stream that is gone, credits only what is still owed.

@@ -29,6 +29,7 @@ constexpr std::string_view kMisuses[] = {
     "the field section is larger than the limit",
     "the peer does not accept pushes",
     "a setting has a forbidden value",
+    "the frame cannot be sent by its type, or is too long",
     "too many PINGs wait for their answer",
     "too many SETTINGS wait for their ACK",
     "out of memory",

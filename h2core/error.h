@@ -42,6 +42,7 @@ enum class Misuse : std::uint8_t {
   field_section_too_large,  ///< over the peer's MAX_HEADER_LIST_SIZE or our own bound
   push_disabled,            ///< the peer does not accept pushes
   bad_setting,              ///< a value that RFC 9113 6.5.2 forbids
+  bad_frame,                ///< a type that is not for callers to send, or a payload that breaks its rules
   too_many_pings,           ///< a bounded number of PINGs may be unanswered
   too_many_settings,        ///< a bounded number of SETTINGS may be unacknowledged
   out_of_memory,            ///< the allocator returned null

@@ -9,6 +9,7 @@
 #include <variant>
 
 #include <h2core/error.h>
+#include <h2core/priority.h>
 #include <h2core/settings.h>
 #include <h2core/types.h>
 
@@ -24,6 +25,7 @@ struct RequestReceived {
   std::string_view method, scheme, authority, path, protocol;
   FieldsView fields;
   EndStream end;
+  Priority priority;  ///< what the client said of it so far, by field or frame (RFC 9218)
 };
 /// A client's: a 1xx head arrived; the final one is still to come (RFC 9113 8.1).
 struct InformationalReceived {
@@ -88,9 +90,17 @@ struct StreamWritable {
   StreamId stream;
   void* user;
 };
-/// The peer's SETTINGS are in force and their ACK is queued.
+/// A server's: the client changed its mind about an open stream (RFC 9218 7.1). The turns of its content follow already.
+struct PriorityReceived {
+  StreamId stream;
+  void* user;
+  Priority priority;
+};
+/// The peer's SETTINGS are in force and their ACK is queued. `entries` is the frame's payload, for settings that
+/// `Settings` does not know: six bytes each, see `read_setting()`.
 struct SettingsReceived {
   Settings settings;
+  ByteView entries;
 };
 /// One of our SETTINGS frames was acknowledged; `settings` are what now binds the peer.
 struct SettingsAcknowledged {
@@ -107,6 +117,17 @@ struct GoawayReceived {
   StreamId last_stream;
   ErrorCode code;
   ByteView debug;
+};
+/// A client's: an alternative service (RFC 7838 4) for `origin`, or where that is empty, for the origin of `stream`.
+/// Whether the server has a say about that origin is the caller's to know. `value` is what an Alt-Svc field would have.
+struct AltSvcReceived {
+  StreamId stream;
+  std::string_view origin, value;
+};
+/// A client's: origins that the connection may be used for (RFC 8336). Take them off `entries` with `next_origin()`. To
+/// be ignored on a connection without TLS, and when it leads to a proxy.
+struct OriginReceived {
+  ByteView entries;
 };
 /// A frame of a type that we do not know, when `Config::deliver_unknown_frames` asks for them. Whole payload.
 struct UnknownFrameReceived {
@@ -133,9 +154,10 @@ struct ConnectionFailed {
   std::string_view section;
 };
 
-using Event = std::variant<RequestReceived, InformationalReceived, ResponseReceived, PushReceived, DataReceived,
-                           TrailersReceived, StreamReset, StreamClosed, DataSent, StreamWritable, SettingsReceived,
-                           SettingsAcknowledged, PingAnswered, GoawayReceived, UnknownFrameReceived, IdleTimedOut,
-                           WorkBudgetLow, ShutdownFinished, ConnectionFailed>;
+using Event =
+    std::variant<RequestReceived, InformationalReceived, ResponseReceived, PushReceived, DataReceived, TrailersReceived,
+                 StreamReset, StreamClosed, DataSent, StreamWritable, SettingsReceived, SettingsAcknowledged,
+                 PingAnswered, GoawayReceived, UnknownFrameReceived, IdleTimedOut, WorkBudgetLow, ShutdownFinished,
+                 ConnectionFailed, PriorityReceived, AltSvcReceived, OriginReceived>;
 
 }  // namespace h2

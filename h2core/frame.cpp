@@ -99,9 +99,20 @@ Violation check_frame_header(const FrameHeader& header, std::uint32_t max_frame_
   return Violation::none;
 }
 
+bool is_known(FrameType type) noexcept { return find_rule(type) != nullptr; }
+
 std::string_view name(FrameType type) noexcept {
   const FrameRule* rule = find_rule(type);
   return rule != nullptr ? rule->name : "UNKNOWN";
+}
+
+std::optional<std::string_view> next_origin(ByteView& entries) noexcept {
+  if (entries.size() < 2) return std::nullopt;
+  const std::size_t bytes = std::to_integer<std::size_t>(entries[0]) << 8 | std::to_integer<std::size_t>(entries[1]);
+  if (bytes > entries.size() - 2) return std::nullopt;
+  const std::string_view origin(reinterpret_cast<const char*>(entries.data()) + 2, bytes);
+  entries = entries.subspan(2 + bytes);
+  return origin;
 }
 
 Unpadded strip_padding(const FrameHeader& header, ByteView payload) noexcept {

@@ -1,6 +1,8 @@
 // The frame codec of RFC 9113 4 and 6, usable alone: nine header bytes, one row of rules per type, writers.
 #pragma once
 
+#include <optional>
+
 #include <h2core/error.h>
 #include <h2core/settings.h>
 #include <h2core/types.h>
@@ -56,6 +58,8 @@ H2CORE_API std::byte* write_frame_header(std::byte* out, const FrameHeader& head
 /// What the header alone decides: place, length and size (RFC 9113 4.2, 5.1.1, 6). `Violation::none` if it may pass.
 H2CORE_API Violation check_frame_header(const FrameHeader& header, std::uint32_t max_frame_size) noexcept;
 
+/// Whether a row of rules stands for it.
+H2CORE_API bool is_known(FrameType type) noexcept;
 /// The RFC's name of a type ("WINDOW_UPDATE"), or "UNKNOWN".
 H2CORE_API std::string_view name(FrameType type) noexcept;
 
@@ -66,6 +70,9 @@ struct Unpadded {
   Violation violation = Violation::none;
 };
 H2CORE_API Unpadded strip_padding(const FrameHeader& header, ByteView payload) noexcept;
+
+/// Takes one origin off the front of an ORIGIN payload (RFC 8336 2.1); null when none is left whole.
+H2CORE_API std::optional<std::string_view> next_origin(ByteView& entries) noexcept;
 
 /// Writers of whole small frames: each writes exactly the bytes that it names and returns the place behind them.
 namespace write {

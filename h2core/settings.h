@@ -1,6 +1,8 @@
 // SETTINGS as a struct and as wire entries (RFC 9113 6.5).
 #pragma once
 
+#include <optional>
+
 #include <h2core/types.h>
 
 namespace h2 {
@@ -22,6 +24,15 @@ struct Setting {
   std::uint32_t value;
   constexpr bool operator==(const Setting&) const = default;
 };
+
+/// Takes one entry off the front of a SETTINGS payload; null when less than one is left.
+inline std::optional<Setting> read_setting(ByteView& entries) noexcept {
+  if (entries.size() < 6) return std::nullopt;
+  const auto at = [entries](int i) { return static_cast<std::uint32_t>(entries[static_cast<std::size_t>(i)]); };
+  const Setting setting{static_cast<SettingId>(at(0) << 8 | at(1)), at(2) << 24 | at(3) << 16 | at(4) << 8 | at(5)};
+  entries = entries.subspan(6);
+  return setting;
+}
 
 inline constexpr std::uint32_t kUnlimited = 0xffffffff;
 

@@ -25,7 +25,7 @@ bool is_legal(const Setting& setting, Role role, const Settings& announced) {
     case SettingId::max_frame_size: return setting.value >= 16384 && setting.value <= 0xffffff;
     case SettingId::enable_connect_protocol:
       return setting.value <= 1 && setting.value >= announced.enable_connect_protocol;
-    case SettingId::no_rfc7540_priorities: return setting.value <= 1;
+    case SettingId::no_rfc7540_priorities: return setting.value == announced.no_rfc7540_priorities;  // RFC 9218 2.1
     default: return true;
   }
 }
@@ -43,8 +43,16 @@ void set(Settings& settings, const Setting& setting) {
   }
 }
 
-// What differs from the defaults that the peer assumes (RFC 9113 6.5.2).
-std::size_t first_settings(const Config& config, Setting (&entries)[8]) {
+// An id of the form 0x?a?a, which nobody will ever define, and any value.
+Setting grease_setting(std::uint64_t seed) {
+  const auto id = static_cast<std::uint16_t>(0x0a0a + 0x1010 * (seed % 16));
+  return {static_cast<SettingId>(id), static_cast<std::uint32_t>(seed >> 4)};
+}
+
+constexpr std::size_t kFirstSettings = 8, kExtraSettings = 16;
+
+// What differs from the defaults that the peer assumes (RFC 9113 6.5.2), and what the caller adds.
+std::size_t first_settings(const Config& config, Setting (&entries)[kFirstSettings + kExtraSettings + 1]) {
   const Settings defaults;
   const Settings& ours = config.settings;
   std::size_t count = 0;
@@ -59,7 +67,16 @@ std::size_t first_settings(const Config& config, Setting (&entries)[8]) {
   add(SettingId::max_header_list_size, ours.max_header_list_size, defaults.max_header_list_size);
   add(SettingId::enable_connect_protocol, ours.enable_connect_protocol, defaults.enable_connect_protocol);
   add(SettingId::no_rfc7540_priorities, ours.no_rfc7540_priorities, defaults.no_rfc7540_priorities);
+  for (const Setting& extra : config.extra_settings.first(std::min(config.extra_settings.size(), kExtraSettings)))
+    entries[count++] = extra;
+  if (config.grease) entries[count++] = grease_setting(config.seed);
   return count;
+}
+
+std::uint32_t first_id(const Config& config) {
+  const std::uint32_t lowest = config.role == Role::client ? 1 : 2;
+  const std::uint32_t wanted = config.first_stream_id;
+  return wanted % 2 == lowest % 2 && wanted > 0 && wanted <= kMaxStreamId ? wanted : lowest;
 }
 
 }  // namespace
@@ -73,6 +90,7 @@ Engine::Engine(const Config& config) noexcept
                                       .allocator = config.allocator}),
       output_(config.allocator),
       streams_(config.allocator, config.seed),
+      turns_(streams_),
       chunks_(config.allocator),
       copies_(config.allocator),
       stage_(config.role == Role::server ? Stage::preface : Stage::header),
@@ -80,8 +98,10 @@ Engine::Engine(const Config& config) noexcept
       block_(config.allocator),
       fields_(config.allocator),
       note_fields_(config.allocator),
+      cookie_(config.allocator),
       settings_in_flight_(config.allocator),
-      next_id_(config.role == Role::client ? 1 : 2),
+      kept_priorities_(config.allocator),
+      next_id_(first_id(config)),
       waiting_(config.allocator),
       pings_(config.allocator),
       ping_counter_(config.seed),
@@ -96,7 +116,7 @@ Engine::Engine(const Config& config) noexcept
     std::memcpy(out, kClientPreface.data(), kClientPreface.size());
     output_.commit(kClientPreface.size());
   }
-  Setting entries[8];
+  Setting entries[kFirstSettings + kExtraSettings + 1];
   const std::size_t count = first_settings(config, entries);
   for (std::size_t i = 0; i < count; ++i) set(announced_, entries[i]);
   write_settings({entries, count});
@@ -106,6 +126,7 @@ Engine::Engine(const Config& config) noexcept
     recv_window_ = static_cast<std::int32_t>(window);
     write_window_update(kConnection, window - 65535);
   }
+  if (config.grease) write_grease();
   publish();
 }
 
@@ -131,7 +152,7 @@ void Engine::publish() noexcept {
     }
   }
   pending.event = event_waits();
-  pending.output = !output_.empty() || (ready_head_ != kNoSlot && send_window_ > 0 && !connection_held_);
+  pending.output = !output_.empty() || (!turns_.empty() && send_window_ > 0 && !connection_held_);
 }
 
 // ---- events that wait
@@ -437,6 +458,7 @@ void Engine::trim() noexcept {
     block_.release();
     fields_.release();
     note_fields_.release();
+    cookie_.release();
   }
   copies_.trim();
   decoder_.trim();

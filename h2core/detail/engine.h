@@ -1,8 +1,9 @@
-// The connection's inside. One class, four stories, a file each:
+// The connection's inside. One class, a file per story:
 //   engine.cpp      life: construction, time, settings, shutdown, failure, and the events that wait
 //   receive.cpp     input bytes -> frames -> what each type does
 //   sections.cpp    header blocks in: requests, responses, trailers, promises
 //   send.cpp        the caller's calls: messages, content, resets, credit
+//   extensions.cpp  what other RFCs add: priorities, ALTSVC, ORIGIN, frames of the caller's own
 //   schedule.cpp    output: DATA is framed here, when it is polled, and lent memory comes back here
 #pragma once
 
@@ -18,6 +19,7 @@
 #include <h2core/detail/output_queue.h>
 #include <h2core/detail/stream.h>
 #include <h2core/detail/stream_table.h>
+#include <h2core/detail/turns.h>
 
 namespace h2::detail {
 
@@ -48,6 +50,12 @@ class Engine {
   Result<std::size_t> send_copy(StreamId id, ByteView data, EndStream end) noexcept;
   Result<StreamId> push(StreamId parent, const Request& request, void* user) noexcept;
   Result<void> reset(StreamId id, ErrorCode code) noexcept;
+
+  Result<void> set_priority(StreamId id, Priority priority) noexcept;
+  std::optional<Priority> priority(StreamId id) const noexcept;
+  Result<void> send_altsvc(StreamId id, std::string_view origin, std::string_view value) noexcept;
+  Result<void> send_origin(std::span<const std::string_view> origins) noexcept;
+  Result<void> send_frame(std::uint8_t type, std::uint8_t flags, StreamId id, ByteView payload) noexcept;
 
   void consume_stream(StreamId id, std::size_t bytes) noexcept;
   void consume_connection(StreamId id, std::size_t bytes) noexcept;
@@ -89,6 +97,10 @@ class Engine {
   };
   enum class Decoded : std::uint8_t { ok, too_large, failed };
 
+  // What a frame costs that moves nothing forward. A reset costs a stream's set-up and tear-down, twice what the
+  // request gave back, so that a burst of honest cancels passes and an endless one does not.
+  static constexpr std::uint32_t kFrameCost = 1, kResetCost = 4;
+
   static constexpr std::size_t kMaxPings = 8, kMaxSettingsInFlight = 8;  // ours to choose: replies are soon
   static constexpr std::uint32_t kListBound = 1 << 20;  // of a section when no MAX_HEADER_LIST_SIZE was announced
   static constexpr Duration kLinger = std::chrono::seconds(5);
@@ -117,6 +129,7 @@ class Engine {
   bool write_ping(PingOwner owner, Token token) noexcept;
   void refresh_effective(bool acknowledged) noexcept;
   void finish_goaway(ErrorCode code) noexcept;
+  bool splits_cookies() const noexcept { return config_.split_cookies && config_.role == Role::client; }
   StreamId last_touched() const noexcept;
   void check_timers() noexcept;
   void check_keepalive() noexcept;
@@ -129,6 +142,7 @@ class Engine {
   bool read_header(ByteView& input, Out& out) noexcept;
   bool is_tls_record() const noexcept;
   bool begin_frame(ByteView& input, Out& out) noexcept;
+  bool is_wanted(FrameType type) const noexcept;
   bool read_payload(ByteView& input, Out& out) noexcept;
   bool read_data(ByteView& input, Out& out) noexcept;
   bool read_skip(ByteView& input) noexcept;
@@ -144,7 +158,6 @@ class Engine {
   void on_ping(ByteView payload, Out& out) noexcept;
   void on_goaway(ByteView payload, Out& out) noexcept;
   void on_window_update(ByteView payload) noexcept;
-  void on_priority_update(ByteView payload) noexcept;
   State state_of(StreamId id, std::uint32_t slot) const noexcept;
   bool is_idle(StreamId id) const noexcept;
   bool is_ours(StreamId id) const noexcept { return id.opened_by_client() == (config_.role == Role::client); }
@@ -165,6 +178,8 @@ class Engine {
   Decoded decode(ByteView block) noexcept;
   void on_new_stream(Decoded decoded, Out& out) noexcept;
   void pass_over_to(StreamId id) noexcept;
+  void answer_too_large(StreamId id, EndStream end) noexcept;
+  bool join_cookies(Head& head) noexcept;
   void on_section(std::uint32_t slot, Decoded decoded, Out& out) noexcept;
   void on_response(std::uint32_t slot, EndStream end, Out& out) noexcept;
   void on_trailers(std::uint32_t slot, Out& out) noexcept;
@@ -175,6 +190,7 @@ class Engine {
   Misuse section_fits(std::span<const Field> pseudo, std::span<const Field> fields) const noexcept;
   bool write_block(FrameType type, StreamId id, EndStream end, StreamId promised, std::span<const Field> pseudo,
                    std::span<const Field> fields) noexcept;
+  std::byte* encode_field(const Field& field, std::byte* at) noexcept;
   std::size_t split_block(std::byte* frame, std::size_t payload_bytes, FrameHeader header) noexcept;
   SavedFields* save(std::span<const Field> pseudo, std::span<const Field> fields) noexcept;
   bool write_trailers(Stream& stream) noexcept;
@@ -194,6 +210,19 @@ class Engine {
   void credit_connection(std::size_t bytes) noexcept;
   void write_window_update(StreamId id, std::uint32_t increment) noexcept;
   std::size_t initial_streams_allowed() const noexcept;
+
+  // extensions.cpp
+  void on_priority_update(ByteView payload, Out& out) noexcept;
+  void keep_priority(StreamId id, Priority priority) noexcept;
+  std::optional<Priority> kept_priority(StreamId id) noexcept;
+  void prioritize(std::uint32_t slot, Priority priority) noexcept;
+  void write_priority_update(const Stream& stream) noexcept;
+  void on_altsvc(ByteView payload, Out& out) noexcept;
+  void on_origin(ByteView payload, Out& out) noexcept;
+  Misuse may_send_extension(StreamId id) const noexcept;
+  std::byte* begin_extension(FrameType type, std::uint8_t flags, StreamId id, std::size_t bytes) noexcept;
+  void commit_extension() noexcept;
+  void write_grease() noexcept;
 
   // schedule.cpp
   void make_ready(std::uint32_t slot) noexcept;
@@ -217,6 +246,7 @@ class Engine {
   hpack::Encoder encoder_;
   OutputQueue output_;
   StreamTable streams_;
+  Turns turns_;
   Slab<Chunk> chunks_;
   BufferPool copies_;
 
@@ -236,6 +266,7 @@ class Engine {
   OpenBlock open_block_;
   Array<Field> fields_;
   Array<Field> note_fields_;  // for the observer alone
+  Array<char> cookie_;        // crumbs joined
 
   // settings
   Settings peer_;
@@ -244,6 +275,15 @@ class Engine {
   Settings announced_{};     // ours, as last sent
   Settings effective_{};     // ours, the loosest of acknowledged and pending: what the peer may rely on
   Ring<PendingSettings> settings_in_flight_;
+
+  // priorities of streams that are still idle (RFC 9218 7)
+  struct KeptPriority {
+    StreamId stream;
+    Priority priority;
+  };
+  static constexpr std::size_t kKeptPriorities = 128;  // ours to choose: over the default of streams
+  Array<KeptPriority> kept_priorities_;
+  FrameHeader extension_;  // of ours, begun and not committed
 
   // windows of the connection
   std::int32_t send_window_ = 65535;
@@ -258,7 +298,6 @@ class Engine {
   std::uint32_t our_active_ = 0, peer_active_ = 0, reserved_ = 0;
   std::size_t live_streams_ = 0;  // StreamClosed not delivered yet
   Ring<StreamId> waiting_;
-  std::uint32_t ready_head_ = kNoSlot, ready_tail_ = kNoSlot;
   bool connection_held_ = false, connection_hold_over_ = false;  // as a stream's `held` and `hold_over`
 
   // events that wait: stream slots and, with the top bit set, chunks

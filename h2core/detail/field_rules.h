@@ -40,6 +40,8 @@ inline constexpr std::uint32_t kConnectionSpecific = 1U << 8;
 inline constexpr std::uint32_t kTe = 1U << 9;
 inline constexpr std::uint32_t kHost = 1U << 10;
 inline constexpr std::uint32_t kContentLength = 1U << 11;
+inline constexpr std::uint32_t kPriorityField = 1U << 12;
+inline constexpr std::uint32_t kCookie = 1U << 13;
 inline constexpr std::uint32_t kNamePart = 0xffff;
 
 // The part of the value.
@@ -149,7 +151,7 @@ constexpr std::uint32_t judge_name(std::string_view name) noexcept {
       if (same(name, ":path")) return name_part(WellKnown::path, kPseudo);
       break;
     case 6:
-      if (same(name, "cookie")) return name_part(WellKnown::cookie, 0);
+      if (same(name, "cookie")) return name_part(WellKnown::cookie, kCookie);
       break;
     case 7:
       if (same(name, ":method")) return name_part(WellKnown::method, kPseudo);
@@ -158,7 +160,7 @@ constexpr std::uint32_t judge_name(std::string_view name) noexcept {
       if (same(name, "upgrade")) return name_part(WellKnown::connection_specific, kConnectionSpecific);
       break;
     case 8:
-      if (same(name, "priority")) return name_part(WellKnown::priority, 0);
+      if (same(name, "priority")) return name_part(WellKnown::priority, kPriorityField);
       break;
     case 9:
       if (same(name, ":protocol")) return name_part(WellKnown::protocol, kPseudo);

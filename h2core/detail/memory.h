@@ -46,6 +46,7 @@ class Array {
     return true;
   }
   void clear() noexcept { size_ = 0; }
+  void truncate(std::size_t count) noexcept { size_ = count; }
   void release() noexcept {
     free_memory();
     data_ = nullptr;

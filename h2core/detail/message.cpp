@@ -15,7 +15,7 @@ enum class From : bool { peer, caller };
 /// A regular field with none of these bits is fine wherever it stands.
 constexpr std::uint32_t kBad = kNameBad | kValueBad | kTeBad | kPseudoBad;
 constexpr std::uint32_t kNotRegular = kBad | kPseudo | kConnectionSpecific;
-constexpr std::uint32_t kInRequest = kJudged | kNotRegular | kHost | kContentLength;
+constexpr std::uint32_t kInRequest = kJudged | kNotRegular | kHost | kContentLength | kPriorityField | kCookie;
 constexpr std::uint32_t kInResponse = kJudged | kNotRegular | kTe | kContentLength;
 constexpr std::uint32_t kInTrailers = kJudged | kNotRegular | kTe | kHost | kContentLength;
 
@@ -34,10 +34,12 @@ struct PseudoFields {
   Violation add(const Field& field, std::uint32_t mark);
 };
 
-/// The two regular fields that say something about the message itself.
+/// The regular fields that say something about the message itself.
 struct RegularFields {
   const Field* host = nullptr;
   const Field* content_length = nullptr;
+  std::uint32_t cookies = 0;
+  Priority priority;  ///< of all Priority fields that can be read, as one list (RFC 8941 3.2)
 };
 
 template <From from>
@@ -95,6 +97,10 @@ Violation check_regular(std::span<const Field> fields, std::uint32_t attention, 
       // RFC 9110 8.6 lets us merge equal ones. We hand fields on as they came, so a repeated one would go on as well.
       if (regular.content_length != nullptr) return Violation::content_length_invalid;
       regular.content_length = &field;
+    } else if ((mark & kCookie) != 0) {
+      ++regular.cookies;
+    } else if ((mark & kPriorityField) != 0) {
+      regular.priority = read_priority(field.value, regular.priority).value_or(regular.priority);
     }
   }
   return Violation::none;
@@ -182,9 +188,9 @@ Violation check_request_pseudo(const PseudoFields& pseudo, bool extended_connect
 }
 
 template <From from>
-Violation check_request_regular(std::span<const Field> fields, const PseudoFields& pseudo,
-                                std::int64_t& content_length) {
+Violation check_request_regular(std::span<const Field> fields, const PseudoFields& pseudo, Head& head) {
   RegularFields regular;
+  regular.priority = head.priority;
   if (const Violation broken = check_regular<from>(fields, kInRequest, regular); broken != Violation::none) {
     return broken;
   }
@@ -193,7 +199,9 @@ Violation check_request_regular(std::span<const Field> fields, const PseudoField
       host_differs(regular.host->value, authority.value(), pseudo[WellKnown::scheme].mark)) {
     return Violation::host_differs;
   }
-  return read_content_length(regular.content_length, content_length);
+  head.priority = regular.priority;
+  head.cookies = regular.cookies;
+  return read_content_length(regular.content_length, head.content_length);
 }
 
 template <From from>
@@ -238,9 +246,7 @@ Violation check_request(std::span<const Field> fields, bool extended_connect, He
   if (const Violation broken = check_request_pseudo(pseudo, extended_connect); broken != Violation::none) {
     return misplaced_or(broken, fields);
   }
-  std::int64_t content_length = -1;
-  if (const Violation broken = check_request_regular<From::peer>(fields, pseudo, content_length);
-      broken != Violation::none) {
+  if (const Violation broken = check_request_regular<From::peer>(fields, pseudo, head); broken != Violation::none) {
     return broken;
   }
   head.method = pseudo[WellKnown::method].value();
@@ -249,7 +255,6 @@ Violation check_request(std::span<const Field> fields, bool extended_connect, He
   head.path = pseudo[WellKnown::path].value();
   head.protocol = pseudo[WellKnown::protocol].value();
   head.status = 0;
-  head.content_length = content_length;
   head.regular = fields;
   return Violation::none;
 }
@@ -274,7 +279,7 @@ Violation check_response(std::span<const Field> fields, Head& head) noexcept {
 
 Violation check_trailers(std::span<const Field> fields) noexcept { return check_any_trailers<From::peer>(fields); }
 
-Violation check_sent_request(const Request& request, bool extended_connect, std::int64_t& content_length) noexcept {
+Violation check_sent_request(const Request& request, bool extended_connect, Head& head) noexcept {
   const Field given[] = {{":method", request.method},
                          {":scheme", request.scheme},
                          {":authority", request.authority},
@@ -289,7 +294,7 @@ Violation check_sent_request(const Request& request, bool extended_connect, std:
   if (const Violation broken = check_request_pseudo(pseudo, extended_connect); broken != Violation::none) {
     return broken;
   }
-  return check_request_regular<From::caller>(request.fields, pseudo, content_length);
+  return check_request_regular<From::caller>(request.fields, pseudo, head);
 }
 
 Violation check_sent_response(std::uint16_t status, std::span<const Field> fields,

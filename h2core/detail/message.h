@@ -3,6 +3,7 @@
 #pragma once
 
 #include <h2core/error.h>
+#include <h2core/priority.h>
 #include <h2core/request.h>
 #include <h2core/types.h>
 
@@ -13,6 +14,8 @@ struct Head {
   std::string_view method, scheme, authority, path, protocol;
   std::uint16_t status = 0;
   std::int64_t content_length = -1;  ///< -1: not given
+  std::uint32_t cookies = 0;         ///< of a request: how many crumbs (RFC 9113 8.2.3)
+  Priority priority;                 ///< of a request (RFC 9218 5)
   std::span<const Field> regular;    ///< behind the pseudo-fields
 };
 
@@ -22,13 +25,15 @@ std::uint32_t classify(std::string_view name, std::string_view value, std::uint3
 extern const std::uint32_t kStaticMarks[62];
 
 /// `fields` come from the decoder, pseudo-fields in front (checked here). `extended_connect`: we announced RFC 8441.
-/// Returns none and fills `head`, or the first rule broken.
+/// Returns none and fills `head`, or the first rule broken. A request's
+/// `head.priority` comes with the values that hold where its fields are silent.
 Violation check_request(std::span<const Field> fields, bool extended_connect, Head& head) noexcept;
 Violation check_response(std::span<const Field> fields, Head& head) noexcept;
 Violation check_trailers(std::span<const Field> fields) noexcept;
 
-/// The same for fields that the caller gives us (unmarked, without pseudo-fields, never to start with ':').
-Violation check_sent_request(const Request& request, bool extended_connect, std::int64_t& content_length) noexcept;
+/// The same for fields that the caller gives us (unmarked, without pseudo-fields, never to start with ':'). A request
+/// fills only `content_length`, `cookies` and `priority` of `head`.
+Violation check_sent_request(const Request& request, bool extended_connect, Head& head) noexcept;
 Violation check_sent_response(std::uint16_t status, std::span<const Field> fields,
                               std::int64_t& content_length) noexcept;
 Violation check_sent_trailers(std::span<const Field> fields) noexcept;

@@ -82,7 +82,7 @@ class OutputQueue {
   static constexpr std::size_t kFirstBlock = 512 - sizeof(Block);  // a handshake and a few replies
   static constexpr std::size_t kBlock = 8192 - sizeof(Block);
 
-  static constexpr std::size_t kSpares = 8;  // the most that a peer's unread replies may fill by default
+  static constexpr std::size_t kSpares = 10;  // what a peer's unread replies may fill by default, and an edge
 
   bool add_block(std::size_t bytes) noexcept;
   void retire(Block* block) noexcept;

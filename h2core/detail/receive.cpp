@@ -5,10 +5,6 @@
 namespace h2::detail {
 namespace {
 
-// What a frame costs that moves nothing forward. A reset costs a stream's set-up and tear-down, twice what the
-// request gave back, so that a burst of honest cancels passes and an endless one does not.
-constexpr std::uint32_t kFrameCost = 1, kResetCost = 4;
-
 bool starts_with(ByteView bytes, std::string_view text) {
   return bytes.size() >= text.size() && std::memcmp(bytes.data(), text.data(), text.size()) == 0;
 }
@@ -143,8 +139,7 @@ bool Engine::begin_frame(ByteView& input, Out& out) noexcept {
     begin_data(0);
     return failed_ || read_data(input, out);
   }
-  const bool known = frame_.type <= FrameType::continuation || frame_.type == FrameType::priority_update;
-  if (!known && !config_.deliver_unknown_frames) {  // RFC 9113 5.5: ignored
+  if (!is_wanted(frame_.type)) {  // RFC 9113 5.5: ignored
     note(Direction::received, frame_, {}, {});
     charge(Violation::work_budget_empty, kFrameCost);
     skip_left_ = frame_.length;
@@ -160,6 +155,13 @@ bool Engine::begin_frame(ByteView& input, Out& out) noexcept {
   stash_.clear();
   stage_ = Stage::payload;
   return true;
+}
+
+// What a server sends to clients means nothing when it comes the other way (RFC 7838 4, RFC 8336 2.2).
+bool Engine::is_wanted(FrameType type) const noexcept {
+  if (type <= FrameType::continuation || type == FrameType::priority_update) return true;
+  if (type == FrameType::altsvc || type == FrameType::origin) return config_.role == Role::client;
+  return config_.deliver_unknown_frames;
 }
 
 // Bounded by MAX_FRAME_SIZE, which the header was held against.
@@ -294,11 +296,14 @@ void Engine::on_frame(ByteView payload, Out& out) noexcept {
     case FrameType::ping: return on_ping(payload, out);
     case FrameType::goaway: return on_goaway(payload, out);
     case FrameType::window_update: return on_window_update(payload);
-    case FrameType::priority_update: on_priority_update(payload); break;
+    case FrameType::priority_update: on_priority_update(payload, out); break;
+    case FrameType::altsvc: on_altsvc(payload, out); break;
+    case FrameType::origin: on_origin(payload, out); break;
     default: break;
   }
   charge(Violation::work_budget_empty, kFrameCost);
-  if (config_.deliver_unknown_frames && !failed_)
+  if (failed_) out.reset();
+  else if (!is_known(frame_.type))
     out.emplace(UnknownFrameReceived{static_cast<std::uint8_t>(frame_.type), frame_.flags, frame_.stream, payload});
 }
 
@@ -324,7 +329,7 @@ void Engine::on_settings(ByteView payload, Out& out) noexcept {
     write::settings_ack(ack);
     reply_sent(kFrameHeaderBytes, {0, FrameType::settings, flags::ack, kConnection});
   }
-  out.emplace(SettingsReceived{peer_});
+  out.emplace(SettingsReceived{peer_, payload});
   start_waiting();
 }
 
@@ -384,8 +389,8 @@ Violation Engine::apply_initial_window(std::uint32_t value) noexcept {
     Stream& stream = streams_[slot];
     if (is_closed(stream.state)) return;
     stream.send_window = static_cast<std::int32_t>(stream.send_window + shift);
-    if (shift <= 0) return;
-    stream.held = false;
+    if (stream.send_window <= 0) return unready(slot);
+    if (shift > 0) stream.held = false;
     make_ready(slot);
   });
   return Violation::none;
@@ -464,13 +469,6 @@ void Engine::on_window_update(ByteView payload) noexcept {
   make_ready(slot);
 }
 
-// RFC 9218 7.1. Only clients send it, about a request or a push that was promised; the rest is advice.
-void Engine::on_priority_update(ByteView payload) noexcept {
-  const StreamId about{read_u32(payload.data()) & kMaxStreamId};
-  const bool no_stream = about == kConnection || (is_ours(about) && is_idle(about));
-  if (config_.role == Role::client || no_stream) fail(Violation::priority_update_invalid);
-}
-
 // ---- what all of them share
 
 // RFC 9113 5.1.1: idle is every id above the highest of its side.
@@ -519,9 +517,9 @@ void Engine::stream_error(StreamId id, Violation violation) noexcept {
   charge(violation, kResetCost);
   if (failed_ || state == State::reset_by_us) return;
   write_rst_stream(id, code);
-  if (slot != kNoSlot && !is_closed(state)) close_stream(slot, State::reset_by_us, code, violation, true);
-  else if (slot != kNoSlot) streams_[slot].state = State::reset_by_us;
-  else streams_.remember(id, State::reset_by_us);
+  if (slot == kNoSlot) streams_.remember(id, State::reset_by_us);
+  else if (is_closed(state)) streams_[slot].state = State::reset_by_us;  // what follows is dropped without a word
+  else close_stream(slot, State::reset_by_us, code, violation, true);
 }
 
 void Engine::write_rst_stream(StreamId id, ErrorCode code) noexcept {

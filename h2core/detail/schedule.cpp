@@ -5,9 +5,9 @@
 namespace h2::detail {
 
 std::size_t Engine::poll_output(std::span<ByteView> slices, std::size_t max_bytes) noexcept {
-  while (ready_head_ != kNoSlot && send_window_ > 0 && !connection_held_ && output_.queued_bytes() < max_bytes &&
+  while (!turns_.empty() && send_window_ > 0 && !connection_held_ && output_.queued_bytes() < max_bytes &&
          output_.segments() < slices.size()) {
-    if (!frame_data(ready_head_, max_bytes - output_.queued_bytes())) break;
+    if (!frame_data(turns_.next(), max_bytes - output_.queued_bytes())) break;
   }
   publish();
   return output_.poll(slices, max_bytes);
@@ -19,27 +19,17 @@ void Engine::consume_output(std::size_t bytes) noexcept {
   publish();
 }
 
-// ---- turns: one frame each, round and round
-
 // Ready is who has content and an open window of its own; the connection's is asked when output is polled.
 void Engine::make_ready(std::uint32_t slot) noexcept {
-  Stream& stream = streams_[slot];
+  const Stream& stream = streams_[slot];
   if (stream.ready || stream.waiting || stream.held || stream.queued_bytes == 0 || stream.send_window <= 0 ||
       is_closed(stream.state))
     return;
-  stream.ready = true;
-  stream.ready_prev = ready_tail_;
-  stream.ready_next = kNoSlot;
-  (ready_tail_ == kNoSlot ? ready_head_ : streams_[ready_tail_].ready_next) = slot;
-  ready_tail_ = slot;
+  turns_.add(slot);
 }
 
 void Engine::unready(std::uint32_t slot) noexcept {
-  Stream& stream = streams_[slot];
-  if (!stream.ready) return;
-  stream.ready = false;
-  (stream.ready_prev == kNoSlot ? ready_head_ : streams_[stream.ready_prev].ready_next) = stream.ready_next;
-  (stream.ready_next == kNoSlot ? ready_tail_ : streams_[stream.ready_next].ready_prev) = stream.ready_prev;
+  if (streams_[slot].ready) turns_.remove(slot);
 }
 
 // False when nothing could be framed: no room, or no memory (then the connection has failed).
@@ -73,11 +63,12 @@ bool Engine::frame_data(std::uint32_t slot, std::size_t room) noexcept {
   gather(stream, bytes);
   stream.hold_over = connection_hold_over_ = false;
   reward(3);  // a peer may answer each frame with a WINDOW_UPDATE for the stream and one for the connection
-  unready(slot);
+  turns_.served(slot);
   if (!last) {
-    make_ready(slot);
+    if (stream.send_window <= 0 || stream.queued_bytes == 0) unready(slot);
     return true;
   }
+  unready(slot);
   if (stream.saved != nullptr && !write_trailers(stream)) return fail(Violation::out_of_memory), false;
   send_end(slot);
   return true;

@@ -108,10 +108,13 @@ void Engine::on_new_stream(Decoded decoded, Out& out) noexcept {
   }
   pass_over_to(id);
 
+  if (id.value == kMaxStreamId) shutdown(Shutdown::graceful, Duration{0}, ErrorCode::no_error);  // it was the last
   Head head;
+  head.priority = config_.default_priority;
   Violation violation = Violation::none;
   if (peer_active_ >= announced_.max_concurrent_streams) violation = Violation::stream_refused;
-  else if (decoded == Decoded::too_large) violation = Violation::field_section_too_large;
+  else if (decoded == Decoded::too_large)
+    return answer_too_large(id, first.has(flags::end_stream) ? EndStream::yes : EndStream::no);
   else violation = check_request({fields_.data(), fields_.size()}, effective_.enable_connect_protocol != 0, head);
   const bool end = first.has(flags::end_stream);
   if (violation == Violation::none && end && head.content_length > 0) violation = Violation::content_length_mismatch;
@@ -119,6 +122,7 @@ void Engine::on_new_stream(Decoded decoded, Out& out) noexcept {
     if (violation == Violation::stream_refused) ++counters_.streams_refused;
     return stream_error(id, violation);
   }
+  if (head.cookies > 1 && config_.join_cookies && !join_cookies(head)) return fail(Violation::out_of_memory);
 
   const std::uint32_t slot = streams_.add(id);
   if (slot == kNoSlot) return fail(Violation::out_of_memory);
@@ -131,13 +135,56 @@ void Engine::on_new_stream(Decoded decoded, Out& out) noexcept {
   stream.send_window = static_cast<std::int32_t>(peer_.initial_window_size);
   stream.recv_window = stream.recv_target = static_cast<std::int32_t>(effective_.initial_window_size);
   stream.recv_content_left = stream.connect_request ? -1 : head.content_length;
+  const Priority priority = kept_priority(id).value_or(head.priority);
+  stream.urgency = priority.urgency & 7U;
+  stream.incremental = priority.incremental;
   count(stream);
   ++live_streams_;
   ++counters_.streams_opened;
   reward(2);
   if (end) recv_end(slot);
   out.emplace(RequestReceived{id, head.method, head.scheme, head.authority, head.path, head.protocol, head.regular,
-                              end ? EndStream::yes : EndStream::no});
+                              end ? EndStream::yes : EndStream::no, priority});
+}
+
+// RFC 9113 10.5.1: said with a status that clients understand, and the connection lives on. The caller never hears of it.
+void Engine::answer_too_large(StreamId id, EndStream end) noexcept {
+  charge(Violation::field_section_too_large, kResetCost);
+  if (failed_) return;
+  const Field status{":status", "431"};
+  const std::size_t before = output_.queued_bytes();
+  if (!write_block(FrameType::headers, id, EndStream::yes, kConnection, {&status, 1}, {}))
+    return fail(Violation::out_of_memory);
+  reply_bytes_ += output_.queued_bytes() - before;
+  ++counters_.streams_refused;
+  streams_.remember(id, end == EndStream::yes ? State::ended : State::reset_by_us);
+  if (end == EndStream::no) write_rst_stream(id, ErrorCode::no_error);  // the rest of the request is of no use (8.1)
+}
+
+// RFC 9113 8.2.3: who hands a request on may know cookies as one field only. False when memory failed.
+bool Engine::join_cookies(Head& head) noexcept {
+  Field* const fields = fields_.data() + (fields_.size() - head.regular.size());
+  std::size_t kept = 0;
+  Field* cookie = nullptr;
+  cookie_.clear();
+  for (std::size_t i = 0; i < head.regular.size(); ++i) {
+    const Field field = fields[i];
+    if (field.name != "cookie") {
+      fields[kept++] = field;
+      continue;
+    }
+    if (cookie == nullptr) {
+      cookie = &fields[kept++];
+      *cookie = field;
+    } else {
+      if (!cookie_.append("; ", 2)) return false;
+      if (field.indexing == Indexing::never) cookie->indexing = Indexing::never;
+    }
+    if (!cookie_.append(field.value.data(), field.value.size())) return false;
+  }
+  cookie->value = {cookie_.data(), cookie_.size()};
+  head.regular = head.regular.first(kept);
+  return true;
 }
 
 // RFC 9113 5.1.1: what lies between the peer's last stream and its new one can never be used.
@@ -219,6 +266,7 @@ void Engine::on_promise(Decoded decoded, Out& out) noexcept {
   if (violation == Violation::none && ((head.method != "GET" && head.method != "HEAD") || head.content_length > 0))
     violation = Violation::push_request_invalid;
   if (violation != Violation::none) return stream_error(id, violation);
+  if (head.cookies > 1 && config_.join_cookies && !join_cookies(head)) return fail(Violation::out_of_memory);
 
   const std::uint32_t slot = streams_.add(id);
   if (slot == kNoSlot) return fail(Violation::out_of_memory);

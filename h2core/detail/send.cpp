@@ -37,6 +37,22 @@ std::size_t list_bytes(std::span<const Field> fields) {
   return bytes;
 }
 
+// Where the next crumb of a cookie begins, or its end.
+std::size_t crumb_end(std::string_view value) { return std::min(value.find("; "), value.size()); }
+
+// What splitting adds to the list and, at most, to the block.
+std::size_t crumb_fields(std::span<const Field> fields) {
+  std::size_t more = 0;
+  for (const Field& field : fields) {
+    if (field.name != "cookie") continue;
+    for (std::string_view rest = field.value; crumb_end(rest) < rest.size(); rest.remove_prefix(crumb_end(rest) + 2))
+      ++more;
+  }
+  return more;
+}
+constexpr std::size_t kCrumbListBytes = 32 + 6 - 2;
+constexpr std::size_t kCrumbBlockBytes = hpack::Encoder::field_bound({"cookie", ""});
+
 std::size_t block_bound(std::span<const Field> fields) {
   std::size_t bytes = 0;
   for (const Field& field : fields) bytes += hpack::Encoder::field_bound(field);
@@ -50,13 +66,14 @@ std::size_t block_bound(std::span<const Field> fields) {
 Result<StreamId> Engine::send_request(const Request& request, EndStream end, void* user) noexcept {
   if (config_.role != Role::client) return Misuse::wrong_role;
   if (failed_ || lost_ || finished_ || eof_) return Misuse::connection_over;
-  if (shutting_down_ || goaway_received_) return Misuse::shutting_down;
   if (next_id_ > kMaxStreamId) return Misuse::stream_ids_exhausted;
-  std::int64_t content_length = -1;
+  if (shutting_down_ || goaway_received_) return Misuse::shutting_down;
+  Head head;
+  head.priority = config_.default_priority;
   if (config_.validate_outgoing) {
     const bool extended = peer_.enable_connect_protocol != 0;
-    if (check_sent_request(request, extended, content_length) != Violation::none) return Misuse::malformed_fields;
-    if (end == EndStream::yes && content_length > 0) return Misuse::content_length_broken;
+    if (check_sent_request(request, extended, head) != Violation::none) return Misuse::malformed_fields;
+    if (end == EndStream::yes && head.content_length > 0) return Misuse::content_length_broken;
   }
   const RequestFields pseudo(request);
   if (const Misuse misuse = section_fits(pseudo.span(), request.fields); misuse != Misuse::none) return misuse;
@@ -82,7 +99,9 @@ Result<StreamId> Engine::send_request(const Request& request, EndStream end, voi
   stream.waiting = waits;
   stream.head_request = request.method == "HEAD";
   stream.connect_request = request.method == "CONNECT";
-  stream.send_content_left = stream.connect_request ? -1 : content_length;
+  stream.send_content_left = stream.connect_request ? -1 : head.content_length;
+  stream.urgency = head.priority.urgency & 7U;
+  stream.incremental = head.priority.incremental;
   stream.end_queued = end == EndStream::yes;
   if (waits) {
     static_cast<void>(waiting_.push(id));
@@ -92,6 +111,7 @@ Result<StreamId> Engine::send_request(const Request& request, EndStream end, voi
   }
   next_id_ += 2;
   ++live_streams_;
+  if (next_id_ > kMaxStreamId) shutdown(Shutdown::graceful, Duration{0}, ErrorCode::no_error);  // 5.1.1: no id is left
   publish();
   return id;
 }
@@ -102,8 +122,8 @@ Result<StreamId> Engine::begin_upgraded(const Request& request, ByteView http2_s
   if (last_peer_id_ != kConnection || next_id_ > 2 || settings_seen_ || preface_have_ > 0) return Misuse::wrong_state;
   if (http2_settings.size() % 6 != 0 || http2_settings.size() / 6 > config_.max_settings_entries)
     return Misuse::bad_setting;
-  std::int64_t content_length = -1;
-  if (check_sent_request(request, false, content_length) != Violation::none) return Misuse::malformed_fields;
+  Head head;
+  if (check_sent_request(request, false, head) != Violation::none) return Misuse::malformed_fields;
   const std::uint32_t slot = streams_.add(StreamId{1});
   if (slot == kNoSlot) return Misuse::out_of_memory;
   if (apply_all(http2_settings) != Violation::none) {
@@ -149,6 +169,7 @@ bool Engine::start_request(std::uint32_t slot, std::span<const Field> pseudo, st
   stream.recv_window = stream.recv_target = static_cast<std::int32_t>(effective_.initial_window_size);
   count(stream);
   ++counters_.streams_opened;
+  if (stream.tell_priority) write_priority_update(stream);
   if (stream.queued_bytes == 0) gather(stream, 0);
   if (last && !end && !write_trailers(stream)) return false;
   if (last) send_end(slot);
@@ -258,10 +279,10 @@ Result<StreamId> Engine::push(StreamId parent, const Request& request, void* use
   if (shutting_down_ || goaway_received_) return Misuse::shutting_down;
   if (reserved_ + our_active_ >= initial_streams_allowed()) return Misuse::push_disabled;
   if (next_id_ > kMaxStreamId) return Misuse::stream_ids_exhausted;
-  std::int64_t content_length = -1;
+  Head head;
   const bool safe = request.method == "GET" || request.method == "HEAD";
   if (config_.validate_outgoing &&
-      (!safe || check_sent_request(request, false, content_length) != Violation::none || content_length > 0))
+      (!safe || check_sent_request(request, false, head) != Violation::none || head.content_length > 0))
     return Misuse::malformed_fields;
   const RequestFields pseudo(request);
   if (const Misuse misuse = section_fits(pseudo.span(), request.fields); misuse != Misuse::none) return misuse;
@@ -289,6 +310,10 @@ Result<void> Engine::reset(StreamId id, ErrorCode code) noexcept {
   if (slot == kNoSlot) return is_idle(id) ? Misuse::unknown_stream : Misuse::stream_gone;
   Stream& stream = streams_[slot];
   if (is_closed(stream.state)) return Misuse::stream_gone;
+  if (code == ErrorCode::no_error && config_.role == Role::server && stream.end_queued && may_still_end(stream.state)) {
+    stream.reset_after_end = true;
+    return {};
+  }
   if (!stream.waiting) {
     write_rst_stream(id, code);
     if (failed_) return Misuse::out_of_memory;
@@ -310,7 +335,8 @@ Misuse Engine::may_send(std::uint32_t slot, StreamId id, Input input) const noex
 }
 
 Misuse Engine::section_fits(std::span<const Field> pseudo, std::span<const Field> fields) const noexcept {
-  const std::size_t bytes = list_bytes(pseudo) + list_bytes(fields);
+  const std::size_t crumbs = splits_cookies() ? crumb_fields(fields) : 0;
+  const std::size_t bytes = list_bytes(pseudo) + list_bytes(fields) + crumbs * kCrumbListBytes;
   return bytes > peer_.max_header_list_size || bytes > kListBound ? Misuse::field_section_too_large : Misuse::none;
 }
 
@@ -318,13 +344,15 @@ Misuse Engine::section_fits(std::span<const Field> pseudo, std::span<const Field
 bool Engine::write_block(FrameType type, StreamId id, EndStream end, StreamId promised, std::span<const Field> pseudo,
                          std::span<const Field> fields) noexcept {
   const std::size_t extra = type == FrameType::push_promise ? 4 : 0;
-  const std::size_t bound = block_bound(pseudo) + block_bound(fields) + hpack::Encoder::kMaxPrefix + extra;
+  const std::size_t crumbs = splits_cookies() ? crumb_fields(fields) : 0;
+  const std::size_t bound =
+      block_bound(pseudo) + block_bound(fields) + crumbs * kCrumbBlockBytes + hpack::Encoder::kMaxPrefix + extra;
   std::byte* const frame = output_.reserve(bound + (bound / peer_.max_frame_size + 1) * kFrameHeaderBytes);
   if (frame == nullptr) return false;
   std::byte* const block = frame + kFrameHeaderBytes + extra;
   std::byte* at = encoder_.begin_block(block);
   for (const Field& field : pseudo) at = encoder_.field(field, at);
-  for (const Field& field : fields) at = encoder_.field(field, at);
+  for (const Field& field : fields) at = encode_field(field, at);
   if (extra > 0) {
     for (int i = 0; i < 4; ++i) block[i - 4] = static_cast<std::byte>(promised.value >> (24 - 8 * i));
   }
@@ -345,6 +373,17 @@ bool Engine::write_block(FrameType type, StreamId id, EndStream end, StreamId pr
       note(Direction::sent, header, {}, {note_fields_.data(), note_fields_.size()});
   }
   return true;
+}
+
+// A cookie leaves crumb by crumb: those that stay the same from request to request are in the table (8.2.3).
+std::byte* Engine::encode_field(const Field& field, std::byte* at) noexcept {
+  if (field.name != "cookie" || !splits_cookies()) return encoder_.field(field, at);
+  for (std::string_view rest = field.value;;) {
+    const std::size_t end = crumb_end(rest);
+    at = encoder_.field(Field{field.name, rest.substr(0, end), field.indexing}, at);
+    if (end == rest.size()) return at;
+    rest.remove_prefix(end + 2);
+  }
 }
 
 // Moves the pieces of a long block apart, last first, and writes a header before each (RFC 9113 6.10).
@@ -505,6 +544,9 @@ void Engine::send_end(std::uint32_t slot) noexcept {
     uncount(stream);
     stream.verdict = Verdict::processed;
     finish_if_done(slot);
+  } else if (stream.reset_after_end) {
+    write_rst_stream(stream.id, ErrorCode::no_error);
+    close_stream(slot, State::reset_by_us, ErrorCode::no_error, Violation::none, false);
   }
 }
 

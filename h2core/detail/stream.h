@@ -43,6 +43,8 @@ enum class State : std::uint8_t {
 };
 inline constexpr std::size_t kStates = 11;
 constexpr bool is_closed(State state) { return state >= State::ended; }
+/// Our END_STREAM has not been framed.
+constexpr bool may_still_end(State state) { return state == State::open || state == State::half_closed_remote; }
 
 enum class Input : std::uint8_t {
   recv_headers,
@@ -121,12 +123,17 @@ struct Stream {
   bool tunnel : 1 = false;           // CONNECT was answered by a 2xx
   bool no_content_recv : 1 = false;  // DATA may carry nothing (HEAD, 204, 304)
   bool no_content_send : 1 = false;
-  bool copy_refused : 1 = false;   // send_copy took less than it was given
-  bool counted : 1 = false;        // in the count of active streams
-  bool ended_by_peer : 1 = false;  // END_STREAM was received
-  bool released : 1 = false;       // StreamClosed was delivered
-  bool held : 1 = false;           // its window is a sliver: not ready until it grows or the hold is over
-  bool hold_over : 1 = false;      // held long enough: the next frame may be small
+  bool copy_refused : 1 = false;     // send_copy took less than it was given
+  bool counted : 1 = false;          // in the count of active streams
+  bool ended_by_peer : 1 = false;    // END_STREAM was received
+  bool released : 1 = false;         // StreamClosed was delivered
+  bool held : 1 = false;             // its window is a sliver: not ready until it grows or the hold is over
+  bool hold_over : 1 = false;        // held long enough: the next frame may be small
+  bool incremental : 1 = false;      // RFC 9218 4.2
+  std::uint8_t urgency : 3 = 3;      // RFC 9218 4.1
+  bool own_priority : 1 = false;     // a server's: its caller has chosen
+  bool reset_after_end : 1 = false;  // RST_STREAM(NO_ERROR) follows END_STREAM
+  bool tell_priority : 1 = false;    // a PRIORITY_UPDATE follows the head of a request that waits
   std::uint8_t interim_responses = 0;
   Verdict verdict = Verdict::maybe_processed;
   Violation violation = Violation::none;

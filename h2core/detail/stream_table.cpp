@@ -68,8 +68,8 @@ void StreamTable::passed_over(StreamId after, StreamId before) noexcept {
 void StreamTable::remember(StreamId id, State how) noexcept { closed_[closed_next_++ % kClosed] = {id.value, how}; }
 
 State StreamTable::how_closed(StreamId id) const noexcept {
-  for (std::size_t back = 1; back <= kClosed; ++back) {  // what was remembered last holds
-    const Closed& closed = closed_[(closed_next_ - back) % kClosed];
+  for (std::size_t i = 0; i < kClosed; ++i) {  // latest first: what ended may have been reset since
+    const Closed& closed = closed_[(closed_next_ - 1 - i) % kClosed];
     if (closed.id == id.value) return closed.how;
   }
   for (const Gap& gap : gaps_)

@@ -8,9 +8,9 @@ Bytes recalled() { return wire("be"); }
 namespace {
 
 constexpr const char* kWords[] = {  // in the order of `Kind`
-    "request",       "informational", "response", "push",     "data",           "trailers", "reset",
-    "closed",        "data sent",     "writable", "settings", "settings acked", "pong",     "goaway",
-    "unknown frame", "idle",          "work low", "finished", "failed"};
+    "request",   "informational", "response", "push",           "data",   "trailers", "reset",         "closed",
+    "data sent", "writable",      "settings", "settings acked", "pong",   "goaway",   "unknown frame", "idle",
+    "work low",  "finished",      "failed",   "priority",       "altsvc", "origin"};
 
 std::string said(const Seen& seen, std::uint32_t stream) {
   std::string word = kWords[static_cast<std::size_t>(seen.kind)];

@@ -413,7 +413,8 @@ std::vector<Input> inputs(const Stage& stage, const Cell& cell) {
     add(FrameType::ping, bits, frame(FrameType::ping, bits, id, wire("0000000000000000")), kFatal);
     add(FrameType::goaway, bits, frame(FrameType::goaway, bits, id, wire("00000000 00000000")), kFatal);
     add(priority_update, bits, frame(priority_update, bits, id, wire("00000003 'u=1'")), kFatal);
-    // 5.5: what is unknown is ignored; RFC 7838 4: ALTSVC too where it means nothing
+    // 5.5: what is unknown is ignored; RFC 8336 2.1: ORIGIN is on a stream
+    add(FrameType::origin, bits, frame(FrameType::origin, bits, id, wire("0009 'https://a'")), kDrop);
     add(FrameType{0xee}, bits, frame(FrameType{0xee}, bits, id, bytes_of("any")), kDrop);
     add(FrameType{0xee}, bits, frame(FrameType{0xee}, bits, id), kDrop);
   }
@@ -522,6 +523,20 @@ TEST_CASE("RFC 9113 6.8: above the last stream of our GOAWAY all is ignored but 
   CHECK(server.last(Kind::trailers)->fields == kRememberedField);
 }
 
+bool is_live(State state) {
+  switch (state) {
+    case reserved_local:
+    case reserved_remote:
+    case open:
+    case open_answered:
+    case half_closed_local:
+    case half_closed_answered:
+    case half_closed_remote:
+    case push_answered: return true;
+    default: return false;
+  }
+}
+
 TEST_CASE("RFC 9218 7.1: PRIORITY_UPDATE may name a stream in any state, but no push that was not promised") {
   for (const Cell& cell : kServer) {
     const std::string state = kNames[static_cast<int>(cell.state)];
@@ -530,9 +545,27 @@ TEST_CASE("RFC 9218 7.1: PRIORITY_UPDATE may name a stream in any state, but no 
     Bytes named = wire("00000000 'u=1'");
     named[3] = static_cast<std::byte>(stage.stream);
     stage.harness.feed(frame(FrameType::priority_update, kAllFlags, 0, named));
-    const bool refused = cell.state == idle_of_server;
-    CHECK(outcome(stage.harness, stage.stream) == std::string(refused ? "connection PROTOCOL_ERROR, last 3" : kDrop));
-    if (!refused) check_others_live(stage, false);
+    const std::string came = outcome(stage.harness, stage.stream);
+    if (cell.state == idle_of_server) {
+      CHECK(came == "connection PROTOCOL_ERROR, last 3");
+      continue;
+    }
+    CHECK(came == (is_live(cell.state) ? "priority" : kDrop));
+    check_others_live(stage, false);
+  }
+}
+
+TEST_CASE("RFC 7838 4: ALTSVC tells a client of the origin of a stream that is there, and a server nothing") {
+  for (const Role role : {Role::server, Role::client}) {
+    for (const Cell& cell : role == Role::server ? std::span<const Cell>(kServer) : std::span<const Cell>(kClient)) {
+      const std::string state = kNames[static_cast<int>(cell.state)];
+      CAPTURE(state);
+      Stage stage = stage_in(role, cell.state);
+      stage.harness.feed(frame(FrameType::altsvc, kAllFlags, stage.stream, wire("0000 'h2=\":443\"'")));
+      const bool told = role == Role::client && is_live(cell.state);
+      CHECK(outcome(stage.harness, stage.stream) == (told ? "altsvc" : kDrop));
+      check_others_live(stage, false);
+    }
   }
 }
 

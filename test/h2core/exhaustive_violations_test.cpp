@@ -194,6 +194,11 @@ std::vector<Row> rows() {
   // 6.8, RFC 9218 7.1, 10.5
   both(goaway_raised, goaway(1, ErrorCode::no_error) + goaway(3, ErrorCode::no_error));
   both(priority_update_invalid, wire("000004 10 00 00000000 00000000"));
+  const auto three_streams = [](Config& config) { config.settings.max_concurrent_streams = 3; };
+  add({priority_update_limit, server,
+       wire("000004 10 00 00000000 00000003") + wire("000004 10 00 00000000 00000005") +
+           wire("000004 10 00 00000000 00000007"),
+       0, 0, Start::streams, three_streams});
   both(work_budget_empty, repeat(ping(7), 101), [](Config& config) { config.work_budget = 100; });
 
   // 8.2
@@ -245,8 +250,10 @@ std::vector<Row> rows() {
   heads(content_length_invalid, ask({{"content-length", "x"}}), answer({{"content-length", "x"}}));
   heads(content_length_mismatch, ask({{"content-length", "5"}}),
         headers(kTarget, status("200", {{"content-length", "5"}}), kEnd));
-  heads(field_section_too_large, ask({{"a", std::string(200, 'b')}}), answer({{"a", std::string(200, 'b')}}),
-        [](Config& config) { config.settings.max_header_list_size = 210; });
+  // A request head over the limit gets an answer instead (semantics_test.cpp).
+  const auto small_sections = [](Config& config) { config.settings.max_header_list_size = 210; };
+  heads(field_section_too_large, headers(3, post()) + headers(3, {{"a", std::string(200, 'b')}}, kEnd),
+        answer({{"a", std::string(200, 'b')}}), small_sections);
   return all;
 }
 
@@ -422,11 +429,21 @@ struct Meets {
 
 // Who can meet what. A rule about requests meets a client in promises.
 constexpr Meets kOnlyOneRole[] = {
-    {bad_preface, true, false},          {preface_is_proxy, true, false},         {stream_id_parity, true, false},
-    {push_to_server, true, false},       {server_opened_stream, false, true},     {push_disabled, false, true},
-    {push_stream_state, false, true},    {push_id_invalid, false, true},          {push_request_invalid, false, true},
-    {status_invalid, false, true},       {interim_response_invalid, false, true}, {interim_response_flood, false, true},
-    {data_before_response, false, true}, {content_forbidden, false, true},
+    {bad_preface, true, false},
+    {preface_is_proxy, true, false},
+    {stream_id_parity, true, false},
+    {push_to_server, true, false},
+    {server_opened_stream, false, true},
+    {push_disabled, false, true},
+    {push_stream_state, false, true},
+    {push_id_invalid, false, true},
+    {push_request_invalid, false, true},
+    {status_invalid, false, true},
+    {interim_response_invalid, false, true},
+    {interim_response_flood, false, true},
+    {priority_update_limit, true, false},
+    {data_before_response, false, true},
+    {content_forbidden, false, true},
 };
 
 Meets who_meets(Violation broken) {

@@ -191,10 +191,10 @@ OwnedFields own_fields(FieldsView fields) {
   return all;
 }
 
-constexpr const char* kKindNames[] = {"request",  "informational",  "response", "push",      "data",
-                                      "trailers", "stream_reset",   "closed",   "data_sent", "stream_writable",
-                                      "settings", "settings_acked", "pong",     "goaway",    "unknown_frame",
-                                      "idle",     "work_low",       "finished", "failed"};
+constexpr const char* kKindNames[] = {
+    "request",   "informational",   "response", "push",           "data",   "trailers", "stream_reset",  "closed",
+    "data_sent", "stream_writable", "settings", "settings_acked", "pong",   "goaway",   "unknown_frame", "idle",
+    "work_low",  "finished",        "failed",   "priority",       "altsvc", "origin"};
 
 // Everything but DATA's content, which `append` merges.
 std::string say(const Seen& seen) {
@@ -208,7 +208,8 @@ std::string say(const Seen& seen) {
   for (const OwnedField& field : seen.fields) {
     out << " [" << field.name << ": " << field.value << (field.indexing == Indexing::never ? " never" : "") << ']';
   }
-  if (seen.kind == Kind::data || seen.kind == Kind::unknown_frame || seen.kind == Kind::goaway) {
+  if (seen.kind == Kind::data || seen.kind == Kind::unknown_frame || seen.kind == Kind::goaway ||
+      seen.kind == Kind::altsvc || seen.kind == Kind::origin) {
     out << " \"" << seen.data << '"';
   }
   if (seen.end == EndStream::yes) out << " end";
@@ -218,6 +219,7 @@ std::string say(const Seen& seen) {
   if (seen.kind == Kind::data_sent) {
     out << " token " << seen.token.value << (seen.outcome == DataOutcome::sent ? " sent" : " dropped");
   }
+  if (seen.priority != Priority{}) out << " u=" << +seen.priority.urgency << (seen.priority.incremental ? " i" : "");
   if (seen.kind == Kind::ping_answered) out << " token " << seen.token.value << " in " << seen.round_trip.count();
   if (seen.kind == Kind::settings || seen.kind == Kind::settings_acknowledged) {
     const Settings& s = seen.settings;
@@ -252,6 +254,9 @@ Seen own(const Event& event) {
         if constexpr (requires { e.data; }) seen.data = text_of(e.data);
         if constexpr (requires { e.debug; }) seen.data = text_of(e.debug);
         if constexpr (requires { e.payload; }) seen.data = text_of(e.payload);
+        if constexpr (requires { e.entries; }) seen.data = text_of(e.entries);
+        if constexpr (requires { e.value; }) seen.data = std::string(e.origin) + "|" + std::string(e.value);
+        if constexpr (requires { e.priority; }) seen.priority = e.priority;
         if constexpr (requires { e.end; }) seen.end = e.end;
         if constexpr (requires { e.code; }) seen.code = e.code;
         if constexpr (requires { e.violation; }) seen.violation = e.violation;

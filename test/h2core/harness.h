@@ -102,6 +102,9 @@ enum class Kind : std::uint8_t {  // in the order of `Event`
   work_low,
   shutdown_finished,
   failed,
+  priority,
+  altsvc,
+  origin,
 };
 
 /// An event whose views were copied. `text` says all of it, for comparing and for messages.
@@ -122,6 +125,7 @@ struct Seen {
   DataOutcome outcome = DataOutcome::sent;
   Settings settings;
   Duration round_trip{0};
+  Priority priority;
   std::string sentence, section;
   std::string text;
 };

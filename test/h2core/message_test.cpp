@@ -61,8 +61,8 @@ Violation sent_request(const Lines& lines, bool extended_connect = false) {
     else fields.push_back({line.name, line.value});
   }
   request.fields = fields;
-  std::int64_t content_length = 0;
-  return check_sent_request(request, extended_connect, content_length);
+  Head head;
+  return check_sent_request(request, extended_connect, head);
 }
 
 /// Both directions agree.
@@ -438,9 +438,9 @@ TEST_CASE("RFC 9110 8.6: content-length is one decimal number that fits") {
     const Lines lines = kGetHead + Lines{{"content-length", value}};
     const std::vector<Field> fields = marked(lines);
     CHECK(check_request(fields, false, head) == Violation::none);
-    std::int64_t sent = -1;
+    Head sent;
     CHECK(check_sent_request({"GET", "https", "x", "/", head.regular, {}}, false, sent) == Violation::none);
-    CHECK(sent == head.content_length);
+    CHECK(sent.content_length == head.content_length);
     return head.content_length;
   };
   CHECK(length_of("0") == 0);

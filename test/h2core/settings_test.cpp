@@ -23,8 +23,9 @@ TEST_CASE("RFC 9113 3.4: a client begins with the preface and SETTINGS, a server
   const auto server_frames = frames(take_output(server));
   REQUIRE(server_frames.size() == 2);
   // A server must not send ENABLE_PUSH other than 0 and need not say it.
-  CHECK(server_frames[0] ==
-        frames(settings({{SettingId::max_concurrent_streams, 100}, {SettingId::max_header_list_size, 65536}}))[0]);
+  CHECK(server_frames[0] == frames(settings({{SettingId::max_concurrent_streams, 100},
+                                             {SettingId::max_header_list_size, 65536},
+                                             {SettingId::no_rfc7540_priorities, 1}}))[0]);
   CHECK(server_frames[1] == frames(window_update(0, (1 << 20) - 65535))[0]);
 }
 

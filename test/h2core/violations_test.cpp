@@ -379,14 +379,20 @@ std::vector<Row> rows() {
          const Request connect{"CONNECT", {}, "a:1", {}, {}, {}};
          REQUIRE(h.call([&](Connection& c) { return c.send_request(connect, EndStream::no); }));
        }});
-  add({field_section_too_large, "150 bytes for a limit of 150, with 32 for each field", server,
-       request_plus("a", std::string(100, 'b')), 1, Told::no,
-       with([](Config& config) { config.settings.max_header_list_size = 150; })});
-  add({field_section_too_large, "257 fields", server, headers(1, get(OwnedFields(253, {"a", "b"})), kEnd), 1,
-       Told::no});
+  // A request gets an answer instead: see semantics_test.cpp.
+  add({field_section_too_large, "143 bytes for a limit of 142, with 32 for each field", client,
+       headers(1, status("200", {{"a", std::string(68, 'b')}})), 1, Told::yes,
+       with([](Config& config) { config.settings.max_header_list_size = 142; }), ask});
+  add({field_section_too_large, "257 fields in trailers", server,
+       headers(1, post()) + headers(1, OwnedFields(257, {"a", "b"}), kEnd), 1, Told::yes});
 
   add({priority_update_invalid, "from a server", client, wire("000004 10 00 00000000 00000001"), 0});
   add({priority_update_invalid, "for stream 0", server, wire("000004 10 00 00000000 00000000"), 0});
+  add({priority_update_invalid, "for a push that was not promised", server, wire("000004 10 00 00000000 00000002"), 0});
+  add({priority_update_limit, "three idle streams of two", server,
+       wire("000004 10 00 00000000 00000001") + wire("000004 10 00 00000000 00000003") +
+           wire("000004 10 00 00000000 00000005"),
+       0, Told::no, with([](Config& config) { config.settings.max_concurrent_streams = 2; })});
   add({work_budget_empty, "PINGs", server, repeat(ping(7), 101), 0, Told::no,
        with([](Config& config) { config.work_budget = 100; })});
   return all;

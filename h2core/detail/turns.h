@@ -1,0 +1,122 @@
+// Who sends next (RFC 9218 10): streams that have content and an open window of their own, by urgency. In one urgency
+// those that are useful only when whole go one after the other, in the order of their ids; incremental ones take turns;
+// and where there are both kinds, the kinds take turns. Every eighth frame goes to those who would wait longest, so
+// that nobody starves: of n ready streams each is served at least once in 8 * 32 * n frames.
+#pragma once
+
+#include <bit>
+
+#include <h2core/detail/stream_table.h>
+
+namespace h2::detail {
+
+class Turns {
+ public:
+  explicit Turns(StreamTable& streams) noexcept : streams_(streams) {
+    for (std::uint32_t& head : heads_) head = kNoSlot;
+  }
+
+  bool empty() const noexcept { return filled_ == 0; }
+  void add(std::uint32_t slot) noexcept;
+  void remove(std::uint32_t slot) noexcept;
+  /// Whose turn it is; some stream is ready.
+  std::uint32_t next() const noexcept;
+  /// A frame of the stream whose turn it was is out.
+  void served(std::uint32_t slot) noexcept;
+
+ private:
+  static constexpr unsigned kLists = 16;    // per urgency: whole ones, incremental ones
+  static constexpr unsigned kCourtesy = 8;  // ours to choose: an eighth for the patient costs the urgent little
+  static constexpr unsigned kSearch = 16;   // places that are looked at for the order of ids
+
+  static unsigned list_of(const Stream& stream) noexcept {
+    return stream.urgency * 2U + (stream.incremental ? 1U : 0U);
+  }
+  bool is_courtesy() const noexcept { return turn_ % kCourtesy == kCourtesy - 1; }
+  void insert_before(std::uint32_t slot, std::uint32_t at) noexcept;
+  std::uint32_t place_of(const Stream& stream, std::uint32_t head) const noexcept;
+
+  StreamTable& streams_;
+  std::uint32_t heads_[kLists];  // of circular lists
+  std::uint32_t filled_ = 0;     // a bit per list that has a stream
+  std::uint32_t turn_ = 0;
+};
+
+inline void Turns::insert_before(std::uint32_t slot, std::uint32_t at) noexcept {
+  Stream& stream = streams_[slot];
+  Stream& behind = streams_[at];
+  stream.ready_prev = behind.ready_prev;
+  stream.ready_next = at;
+  streams_[behind.ready_prev].ready_next = slot;
+  behind.ready_prev = slot;
+}
+
+/// The first stream with a higher id, looked for from the end: new streams belong there.
+inline std::uint32_t Turns::place_of(const Stream& stream, std::uint32_t head) const noexcept {
+  std::uint32_t at = head;
+  for (unsigned step = 0; step < kSearch; ++step) {
+    const std::uint32_t before = streams_[at].ready_prev;
+    if (streams_[before].id < stream.id || before == head) break;
+    at = before;
+  }
+  return at;
+}
+
+inline void Turns::add(std::uint32_t slot) noexcept {
+  Stream& stream = streams_[slot];
+  const unsigned list = list_of(stream);
+  std::uint32_t& head = heads_[list];
+  stream.ready = true;
+  filled_ |= 1U << list;
+  if (head == kNoSlot) {
+    head = stream.ready_prev = stream.ready_next = slot;
+    return;
+  }
+  const bool first = !stream.incremental && stream.id < streams_[head].id;
+  insert_before(slot, stream.incremental || first ? head : place_of(stream, head));
+  if (first) head = slot;
+}
+
+inline void Turns::remove(std::uint32_t slot) noexcept {
+  Stream& stream = streams_[slot];
+  const unsigned list = list_of(stream);
+  stream.ready = false;
+  if (stream.ready_next == slot) {
+    heads_[list] = kNoSlot;
+    filled_ &= ~(1U << list);
+    return;
+  }
+  if (heads_[list] == slot) heads_[list] = stream.ready_next;
+  streams_[stream.ready_prev].ready_next = stream.ready_next;
+  streams_[stream.ready_next].ready_prev = stream.ready_prev;
+}
+
+inline std::uint32_t Turns::next() const noexcept {
+  if (!is_courtesy()) {
+    unsigned list = static_cast<unsigned>(std::countr_zero(filled_));
+    if ((list & 1U) == 0 && (filled_ >> list & 2U) != 0 && (turn_ & 1U) != 0) ++list;
+    return heads_[list];
+  }
+  const unsigned from = turn_ / kCourtesy % kLists;
+  const std::uint32_t behind = filled_ >> from << from;
+  const std::uint32_t head = heads_[std::countr_zero(behind != 0 ? behind : filled_)];
+  const Stream& stream = streams_[head];
+  const bool first =
+      (turn_ / (kCourtesy * kLists) & 1U) != 0;  // of whole ones, by turns the first and who is behind it
+  return stream.incremental || first ? head : stream.ready_next;
+}
+
+inline void Turns::served(std::uint32_t slot) noexcept {
+  const Stream& stream = streams_[slot];
+  std::uint32_t& head = heads_[list_of(stream)];
+  if (stream.incremental) {
+    head = stream.ready_next;
+  } else if (head != slot) {  // it was let in between: behind all others that wait to be whole
+    remove(slot);
+    insert_before(slot, head);
+    streams_[slot].ready = true;
+  }
+  ++turn_;
+}
+
+}  // namespace h2::detail
