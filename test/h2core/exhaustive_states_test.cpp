@@ -102,11 +102,10 @@ bool was_answered(const Stage& stage) {
 
 /// The block that suits the state: a request or response head where one is due, else trailers.
 OwnedFields section_for(const Stage& stage) {
-  if (stage.role == Role::server) {
-    const bool fresh = stage.state == idle || stage.state == idle_of_server || stage.state == passed_over;
-    return fresh ? post() : OwnedFields{{"a", "b"}};
-  }
-  return was_answered(stage) ? OwnedFields{{"a", "b"}} : status("200");
+  const bool fresh = stage.state == idle || stage.state == idle_of_server || stage.state == passed_over;
+  if (stage.role == Role::server && fresh) return post();
+  if (stage.role == Role::client && !was_answered(stage)) return status("200");
+  return {{"a", "b"}};
 }
 
 /// The payload of a type, with what its own flags add; flags that the type does not define add nothing.
@@ -262,6 +261,21 @@ TEST_CASE("RFC 9113 5.1: an interim response, too, makes a reserved (remote) str
     const std::string came = outcome(stage.harness, 2);
     CHECK((send_window(stage) == window + 1 ? kCredit : came) == expected);
     check_others_live(stage, false);
+  }
+}
+
+TEST_CASE("RFC 9113 5.1 and 6.9: what WINDOW_UPDATE gives in reserved (local) is there when the response begins") {
+  for (const std::uint32_t initial : {0U, 65535U}) {
+    Options options;
+    options.peer_settings = {{SettingId::initial_window_size, initial}};
+    Harness server(Role::server, options);
+    server.feed(headers(1, get(), kEnd));
+    REQUIRE(server.call([](Connection& c) { return c.push(StreamId{1}, kGet); }));
+    server.feed(window_update(2, 1000));
+    REQUIRE(server.call([](Connection& c) { return c.send_response(StreamId{2}, 200, {}, EndStream::no); }));
+    CHECK(server.connection().window(StreamId{2})->send_window == initial + 1000);
+    server.feed(settings({{SettingId::initial_window_size, initial + 5}}));
+    CHECK(server.connection().window(StreamId{2})->send_window == initial + 1005);
   }
 }
 

@@ -322,6 +322,7 @@ void check_stream_error(const Row& row, Harness& harness) {
 
 /// The bystander's message goes on, unless it was the bystander; and a new stream works.
 void check_others_live(const Row& row, Harness& harness) {
+  check_connection_window(harness);
   if (row.stream != 1) {
     harness.events();
     if (row.role == client) harness.feed(headers(1, status("200")));
