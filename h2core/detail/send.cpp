@@ -219,10 +219,7 @@ Result<void> Engine::send_response(StreamId id, std::uint16_t status, std::span<
   stream.tunnel = tunnel;
   stream.no_content_send = empty;
   stream.send_content_left = empty || tunnel ? -1 : content_length;
-  if (stream.state == State::reserved_local) {
-    --reserved_;
-    stream.send_window = static_cast<std::int32_t>(peer_.initial_window_size);
-  }
+  if (stream.state == State::reserved_local) --reserved_;
   stream.state = step(stream.state, Input::send_headers).next;
   count(stream);
   if (end == EndStream::yes) send_end(slot);
@@ -296,6 +293,7 @@ Result<StreamId> Engine::push(StreamId parent, const Request& request, void* use
   next_id_ += 2;
   Stream& stream = streams_[slot];
   stream.state = State::reserved_local;
+  stream.send_window = static_cast<std::int32_t>(peer_.initial_window_size);  // credit may come before the response
   stream.known = stream.ended_by_peer = true;
   stream.user = user;
   stream.head_request = stream.no_content_send = request.method == "HEAD";
