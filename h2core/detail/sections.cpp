@@ -224,7 +224,7 @@ void Engine::on_response(std::uint32_t slot, EndStream end, Out& out) noexcept {
     return;
   }
   const bool tunnel = stream.connect_request && head.status < 300;
-  const bool empty = stream.head_request || head.status == 204 || head.status == 304;
+  const bool empty = !tunnel && (stream.head_request || head.status == 204 || head.status == 304);
   if (!empty && !tunnel && end == EndStream::yes && head.content_length > 0)
     return stream_error(stream.id, Violation::content_length_mismatch);
   stream.recv_final = true;

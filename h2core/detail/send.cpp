@@ -205,7 +205,7 @@ Result<void> Engine::send_response(StreamId id, std::uint16_t status, std::span<
   if (stream.sent_final) return Misuse::wrong_state;
   if (status < 200 || status > 999) return Misuse::malformed_fields;
   const bool tunnel = stream.connect_request && status < 300;
-  const bool empty = stream.head_request || status == 204 || status == 304;
+  const bool empty = !tunnel && (stream.head_request || status == 204 || status == 304);
   std::int64_t content_length = -1;
   if (config_.validate_outgoing) {
     if (check_sent_response(status, fields, content_length) != Violation::none) return Misuse::malformed_fields;
