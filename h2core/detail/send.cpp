@@ -203,6 +203,8 @@ Result<void> Engine::send_response(StreamId id, std::uint16_t status, std::span<
   if (const Misuse misuse = may_send(slot, id, Input::send_headers); misuse != Misuse::none) return misuse;
   Stream& stream = streams_[slot];
   if (stream.sent_final) return Misuse::wrong_state;
+  const bool opens = stream.state == State::reserved_local;  // and counts from now on (RFC 9113 5.1.2)
+  if (opens && our_active_ >= peer_.max_concurrent_streams) return Misuse::push_disabled;
   if (status < 200 || status > 999) return Misuse::malformed_fields;
   const bool tunnel = stream.connect_request && status < 300;
   const bool empty = !tunnel && (stream.head_request || status == 204 || status == 304);
@@ -219,7 +221,7 @@ Result<void> Engine::send_response(StreamId id, std::uint16_t status, std::span<
   stream.tunnel = tunnel;
   stream.no_content_send = empty;
   stream.send_content_left = empty || tunnel ? -1 : content_length;
-  if (stream.state == State::reserved_local) --reserved_;
+  if (opens) --reserved_;
   stream.state = step(stream.state, Input::send_headers).next;
   count(stream);
   if (end == EndStream::yes) send_end(slot);
