@@ -338,6 +338,16 @@ TEST_CASE(
   CHECK(outcome(client, 4) == "connection PROTOCOL_ERROR, last 2");
 }
 
+TEST_CASE("RFC 9113 6.6: promised streams are used in any order; the reserved bit of their ids means nothing") {
+  Harness client = client_with(kGet, EndStream::yes, true);
+  client.feed(push_promise(1, 0x80000002, get()) + push_promise(1, 4, get()));
+  CHECK(outcome(client, 2) == "push, push 4");
+  client.feed(headers(4, status("200"), kEnd));
+  CHECK(outcome(client, 4) == "response end, closed");
+  client.feed(headers(2, status("200"), kEnd));
+  CHECK(outcome(client, 2) == "response end, closed");
+}
+
 TEST_CASE("RFC 9113 5.3.2: a stream that depends on itself, or on one that is not, is one like any other") {
   Harness server(Role::server);
   for (const char* dependency : {"00000001", "80000001", "7fffffff", "00000000"}) {

@@ -302,6 +302,9 @@ TEST_CASE("RFC 9113 6.8: above the last stream of our GOAWAY all is ignored but 
   server.feed(data(1, "more") + frame(FrameType::headers, flags::end_headers | kEnd, 1, recalled()));
   CHECK(outcome(server, 1) == "data, trailers");
   CHECK(server.last(Kind::trailers)->fields == kRememberedField);
+  server.feed(data(1, "x") + window_update(0, 0));  // and no later GOAWAY takes back what was said
+  CHECK(server.history().back().u32() == 1);
+  CHECK(server.failure() == Violation::window_increment_zero);
 }
 
 TEST_CASE("RFC 9218 7.1: PRIORITY_UPDATE may name a stream in any state, but no push that was not promised") {
@@ -344,6 +347,46 @@ TEST_CASE("RFC 9218 7.1: a client takes no PRIORITY_UPDATE, whatever it names") 
   }
 }
 
+TEST_CASE(
+    "RFC 7540 3.2: the stream of an upgraded request is half-closed (remote) for the server, (local) for the client") {
+  const auto on_server = [](const Bytes& bytes) {
+    Options options;
+    options.handshake = false;
+    Harness server(Role::server, options);
+    REQUIRE(server.call([](Connection& c) { return c.begin_upgraded(kGet, {}); }));
+    server.feed(client_preface() + settings({}) + settings_ack());
+    server.events();
+    server.sent();
+    server.feed(bytes);
+    const std::string came = outcome(server, 1);
+    exchange(server, Role::server, 3);
+    return came;
+  };
+  CHECK(on_server(data(1, "x")) == kClosed);
+  CHECK(on_server(headers(1, get(), kEnd)) == kClosed);
+  CHECK(on_server(headers(1, {{"a", "b"}}, kEnd)) == kClosed);
+  CHECK(on_server(window_update(1, 1)) == kDrop);
+  CHECK(on_server(rst(1, ErrorCode::cancel)) == kReset);
+
+  const auto on_client = [](const Bytes& bytes) {
+    Options options;
+    options.handshake = false;
+    Harness client(Role::client, options);
+    REQUIRE(client.call([](Connection& c) { return c.begin_upgraded(kGet, {}); }));
+    client.feed(settings({}) + settings_ack());
+    client.events();
+    client.sent();
+    client.feed(bytes);
+    const std::string came = outcome(client, 1);
+    exchange(client, Role::client, 3);
+    return came;
+  };
+  CHECK(on_client(data(1, "x")) == kMalformed);
+  CHECK(on_client(headers(1, status("200"), kEnd)) == "response end, closed");
+  CHECK(on_client(headers(1, status("200")) + data(1, "x", kEnd)) == "response, data end, closed");
+  CHECK(on_client(rst(1, ErrorCode::cancel)) == kReset);
+}
+
 struct OnConnection {
   FrameType type;
   const char* payload;
@@ -378,7 +421,9 @@ TEST_CASE("RFC 9113 6: every frame type on stream 0, with every flag, has the ou
         CAPTURE(bits);
         Harness h(role);
         const std::int64_t window = h.connection().window(kConnection)->send_window;
-        h.feed(frame(row.type, bits, 0, wire(row.payload)));
+        Bytes bytes = frame(row.type, bits, 0, wire(row.payload));
+        if (bits != 0) bytes[5] = std::byte{0x80};  // 4.1: the reserved bit means nothing, so this is stream 0, too
+        h.feed(bytes);
         const char* expected = role == Role::server ? row.server : row.client;
         const std::string fatal = std::string(kFatal) + ", last 0";
         CHECK(outcome(h, 0) == (expected != nullptr ? expected : fatal));
