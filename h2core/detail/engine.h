@@ -214,8 +214,12 @@ class Engine {
   std::size_t initial_streams_allowed() const noexcept;
 
   // credit.cpp
-  static bool is_due(std::int64_t owed, std::int64_t target, std::uint64_t unconsumed) noexcept;
+  static bool may_receive(const Stream& stream) noexcept {
+    return !stream.waiting && !stream.ended_by_peer && !is_closed(stream.state);
+  }
+  static bool is_due(std::int64_t owed, std::int64_t window) noexcept;
   void update_stream_window(Stream& stream) noexcept;
+  void announce_owed(Stream& stream) noexcept;
   void credit_connection(std::size_t bytes) noexcept;
   void write_window_update(StreamId id, std::uint32_t increment) noexcept;
   void resize_connection_window(std::uint32_t bytes) noexcept;

@@ -173,7 +173,10 @@ bool Engine::start_request(std::uint32_t slot, std::span<const Field> pseudo, st
   stream.waiting = false;
   stream.sent_final = true;
   stream.send_window = static_cast<std::int32_t>(peer_.initial_window_size);
-  stream.recv_window = stream.recv_target = static_cast<std::int32_t>(effective_.initial_window_size);
+  stream.recv_window = static_cast<std::int32_t>(effective_.initial_window_size);
+  if (!stream.fixed_window) stream.recv_target = stream.recv_window;
+  stream.recv_owed = stream.recv_target - stream.recv_window;
+  update_stream_window(stream);  // for a caller who chose while the request was waiting
   count(stream);
   ++counters_.streams_opened;
   if (stream.tell_priority) write_priority_update(stream);
