@@ -4,23 +4,12 @@
 #include <map>
 
 #include "dice.h"
-#include "harness.h"
+#include "flow.h"
 
 namespace h2::test {
 namespace {
 
 constexpr std::int64_t kMost = kMaxWindow;
-
-/// Bytes that tell their place: what stream `id` carries from `offset` on.
-ByteView content(std::uint32_t id, std::uint64_t offset, std::size_t bytes) {
-  constexpr std::size_t kPeriod = 4093;
-  static const Bytes all = [] {
-    Bytes made(kPeriod + 200000);
-    for (std::size_t i = 0; i < made.size(); ++i) made[i] = static_cast<std::byte>(i % kPeriod * 7 + i % kPeriod / 251);
-    return made;
-  }();
-  return ByteView(all).subspan((id * 31 + offset) % kPeriod, bytes);
-}
 
 struct Flow {
   std::uint64_t given = 0;  // to the engine
@@ -86,7 +75,6 @@ class Exchange {
   void check_progress();
   void check_accounts();
   void check_end();
-  std::vector<StreamId> sendable() const;
 
   std::pair<const std::uint32_t, Flow>* some_flow();
 
@@ -394,23 +382,13 @@ void Exchange::settle() {
 
 // ---- the invariants
 
-// Those that have content, and open windows.
-std::vector<StreamId> Exchange::sendable() const {
-  std::vector<StreamId> some;
-  if (engine_->window(kConnection)->send_window <= 0) return some;
-  for (const auto& [id, flow] : flows_) {
-    const auto view = engine_->window(StreamId{id});
-    if (!view || view->queued == 0 || view->send_window <= 0) continue;
-    const Holdup what = engine_->explain(StreamId{id})->sending.what;
-    if (what != Holdup::stream_limit && what != Holdup::peer_settings) some.push_back(StreamId{id});
-  }
-  return some;
-}
-
 // When all output was taken, what may still go is only held for being a sliver, and goes when that time is over.
 void Exchange::check_progress() {
   take_output();
-  const std::vector<StreamId> held = sendable();
+  std::vector<StreamId> held;
+  for (const auto& [id, flow] : flows_) {
+    if (may_send(*engine_, StreamId{id})) held.push_back(StreamId{id});
+  }
   if (held.empty()) return;
   REQUIRE(clock_);
   ++tally_.holds;
