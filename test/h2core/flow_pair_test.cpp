@@ -207,7 +207,8 @@ void Conversation::check_progress(const End& end) const {
   REQUIRE_FALSE(end.connection->has_output());
   for (const auto& [id, half] : end.halves) {
     if (!may_send(*end.connection, StreamId{id})) continue;
-    CAPTURE(id);
+    const std::uint32_t stream = id;  // what a lambda may capture
+    CAPTURE(stream);
     REQUIRE(end.connection->explain(StreamId{id})->sending.what == Holdup::small_window);
     REQUIRE(end.connection->deadline().value() <= pair_.now() + 20ms);
   }
@@ -219,7 +220,8 @@ void Conversation::check_agreement(const End& sender, const End& receiver) {
   REQUIRE(sender.connection->window(kConnection)->send_window == whole.recv_window);
   REQUIRE_FALSE(is_withheld(whole));
   for (const auto& [id, half] : sender.halves) {
-    CAPTURE(id);
+    const std::uint32_t stream = id;  // what a lambda may capture
+    CAPTURE(stream);
     const auto there = receiver.halves.find(id);
     if (half.ended || half.closed > 0 || reset_[id] || there == receiver.halves.end()) continue;
     const WindowView from = *sender.connection->window(StreamId{id}), to = *receiver.connection->window(StreamId{id});
@@ -265,7 +267,8 @@ void Conversation::check_end(const End& end, const End& other) const {
   REQUIRE(whole.unconsumed == 0);
   REQUIRE(whole.recv_window + static_cast<std::int64_t>(whole.owed) == 1 << 20);
   for (const auto& [id, half] : end.halves) {
-    CAPTURE(id);
+    const std::uint32_t stream = id;  // what a lambda may capture
+    CAPTURE(stream);
     REQUIRE(half.closed == 1);
     const auto reset = reset_.find(id);
     if (reset != reset_.end() && reset->second) continue;

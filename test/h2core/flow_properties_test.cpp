@@ -414,7 +414,8 @@ void Exchange::check_accounts() {
   REQUIRE(engine_->window(kConnection)->send_window == connection_window_);
   bool waits = false;
   for (const auto& [id, flow] : flows_) {
-    CAPTURE(id);
+    const std::uint32_t stream = id;  // what a lambda may capture
+    CAPTURE(stream);
     if (flow.is_open() && !flow.end_seen) REQUIRE(engine_->window(StreamId{id})->send_window == window(flow));
     if (flow.is_open() && window(flow) < 0) ++tally_.negative;
     waits = waits || (!flow.headed && !flow.reset);
@@ -448,7 +449,8 @@ void Exchange::finish() {
 
 void Exchange::check_end() {
   for (const auto& [id, flow] : flows_) {
-    CAPTURE(id);
+    const std::uint32_t stream = id;  // what a lambda may capture
+    CAPTURE(stream);
     REQUIRE(flow.closed == 1);
     if (flow.reset) continue;
     REQUIRE(flow.received == flow.given);
