@@ -33,17 +33,6 @@ void Engine::release(StreamId id) noexcept {
   consume_connection(id, kMaxWindow);
 }
 
-// Announced when as much is owed as the peer has left, so that a reader who keeps much is still sent more; and of large
-// windows sooner, for what is not announced is of no use to a long link. Asked whenever one of the two has changed: for
-// a window that is used up nobody may ever ask again.
-bool Engine::is_due(std::int64_t owed, std::int64_t window) noexcept {
-  return owed > 0 && (owed >= kEnoughOwed || owed >= window);
-}
-
-void Engine::update_stream_window(Stream& stream) noexcept {
-  if (is_due(stream.recv_owed, stream.recv_window)) announce_owed(stream);
-}
-
 void Engine::announce_owed(Stream& stream) noexcept {
   if (!may_receive(stream) || failed_ || eof_) return;
   const auto increment = static_cast<std::uint32_t>(stream.recv_owed);
@@ -52,9 +41,8 @@ void Engine::announce_owed(Stream& stream) noexcept {
   write_window_update(stream.id, increment);
 }
 
-void Engine::credit_connection(std::size_t bytes) noexcept {
-  recv_owed_ += static_cast<std::int64_t>(bytes);
-  if (failed_ || eof_ || !is_due(recv_owed_, recv_window_)) return;
+void Engine::announce_owed() noexcept {
+  if (failed_ || eof_) return;
   const auto increment = static_cast<std::uint32_t>(recv_owed_);
   recv_owed_ = 0;
   recv_window_ = static_cast<std::int32_t>(recv_window_ + static_cast<std::int64_t>(increment));
