@@ -477,10 +477,10 @@ void run_exchanges(Role role, std::uint32_t seeds) {
 }
 
 TEST_CASE("a client never stalls and never sends too much, and in the end all of its content arrives") {
-  run_exchanges(Role::client, 150);
+  run_exchanges(Role::client, 100);
 }
 TEST_CASE("a server never stalls and never sends too much, and in the end all of its content arrives") {
-  run_exchanges(Role::server, 150);
+  run_exchanges(Role::server, 100);
 }
 
 }  // namespace
