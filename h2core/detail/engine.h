@@ -25,6 +25,14 @@
 
 namespace h2::detail {
 
+/// All that a peer is shown of the seed, in PINGs and GREASE: half of what a mix of it gives, so that what keys our
+/// tables stays unknown.
+constexpr std::uint64_t shown(std::uint64_t seed) noexcept {
+  seed = (seed ^ seed >> 30) * 0xbf58476d1ce4e5b9ULL;
+  seed = (seed ^ seed >> 27) * 0x94d049bb133111ebULL;
+  return seed >> 32;
+}
+
 class Engine {
  public:
   Pending pending;
