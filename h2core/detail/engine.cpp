@@ -158,7 +158,9 @@ void Engine::publish() noexcept {
     }
   }
   pending.event = event_waits();
-  pending.output = !output_.empty() || (!turns_.empty() && send_window_ > 0 && !connection_held_);
+  const bool output = !output_.empty() || (!turns_.empty() && send_window_ > 0 && !connection_held_);
+  if (output && !pending.output) output_ms_ = now_ms_;  // it waits from now, however long there was none
+  pending.output = output;
 }
 
 // ---- events that wait

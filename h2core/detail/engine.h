@@ -366,7 +366,7 @@ class Engine {
   bool clock_runs_ = false;
   TimePoint now_{}, clock_start_{}, last_received_{}, idle_since_{}, preface_by_{};
   std::uint32_t now_ms_ = 0;     // since the start of the clock
-  std::uint32_t output_ms_ = 0;  // when output was last taken
+  std::uint32_t output_ms_ = 0;  // when output was last taken, or began to wait
   std::optional<TimePoint> drain_by_, linger_by_, sliver_by_;
 
   std::int64_t budget_;
