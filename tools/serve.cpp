@@ -24,8 +24,9 @@ namespace {
 h2::Config server_config() {
   h2::Config config;
   config.role = h2::Role::server;
-  // An echo holds a whole window of its stream.
+  // An echo holds a whole window of its stream, and no more: it must not grow.
   config.settings.initial_window_size = TwoWayContent::kCapacity - 1;
+  config.window_limit = 0;
   config.settings.enable_connect_protocol = 1;  // for WebSockets
   config.idle_timeout = std::chrono::minutes(5);
   // Whoever left without a word holds a descriptor no longer than this.
