@@ -1,13 +1,12 @@
 #include <tools/get.h>
 
-#include <sys/random.h>
-
 #include <algorithm>
 #include <cstdio>
 #include <map>
 
 #include <tools/cleartext.h>
 #include <tools/client.h>
+#include <tools/seed.h>
 #include <tools/socket.h>
 
 namespace tools {
@@ -73,7 +72,8 @@ h2::Config client_config(const GetOptions& options) {
   // A server that vanished is found out by a PING.
   config.keepalive_interval = std::chrono::seconds(15);
   if (options.verbose) config.observer.on_frame = &print_frame;
-  [[maybe_unused]] const auto got = ::getrandom(&config.seed, sizeof config.seed, 0);
+  config.grease = options.grease;
+  config.seed = random_seed();
   return config;
 }
 

@@ -115,7 +115,7 @@ def browser_loads_fetches_and_uploads(place):
     (root / "index.html").write_text(PAGE)
     for n in range(FETCHES):
         (root / f"file-{n}.txt").write_text(f"content of file {n}\n")
-    with place.serve("--https", 0, "--root", root) as server, Chromium(place) as browser:
+    with place.serve("--https", 0, "--root", root, "--grease") as server, Chromium(place) as browser:
         session = browser.open(server.url() + "/", "typeof work === 'function'")
         found = json.loads(browser.evaluate(session, "work()"))
         check(found["texts"], "a file differs")
