@@ -92,7 +92,8 @@ class H2CORE_API Connection {
   Result<StreamId> begin_upgraded(const Request& request, ByteView http2_settings, void* user = nullptr) noexcept;
   /// A client's: opens a stream. Over the peer's stream limit it waits, first in first out, its fields copied.
   Result<StreamId> send_request(const Request& request, EndStream end, void* user = nullptr) noexcept;
-  /// A server's: the final response head.
+  /// A server's: the final response head. That to a promise is push_disabled while it would pass the client's limit of
+  /// streams (RFC 9113 5.1.2).
   Result<void> send_response(StreamId stream, std::uint16_t status, std::span<const Field> fields,
                              EndStream end) noexcept;
   /// A server's: a 1xx head before the final one; 101 is a misuse (RFC 9113 8.6).

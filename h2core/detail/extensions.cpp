@@ -117,9 +117,14 @@ std::optional<Priority> Engine::kept_priority(StreamId id) noexcept {
 
 // ---- ALTSVC and ORIGIN
 
-// RFC 7838 4: on stream 0 it names its origin, on a stream it must not; otherwise it is ignored.
+// RFC 7838 4: on stream 0 it names its origin, on a stream it must not; otherwise it is ignored. So it is on a stream
+// of which the caller has not heard yet, or the last already.
 void Engine::on_altsvc(ByteView payload, Out& out) noexcept {
   if (payload.size() < 2) return;
+  if (frame_.stream != kConnection) {
+    const State state = state_of(frame_.stream, streams_.find(frame_.stream));
+    if (state == State::idle || is_closed(state)) return;
+  }
   const std::size_t origin_bytes =
       std::to_integer<std::size_t>(payload[0]) << 8 | std::to_integer<std::size_t>(payload[1]);
   payload = payload.subspan(2);

@@ -210,6 +210,8 @@ Result<void> Engine::send_response(StreamId id, std::uint16_t status, std::span<
   if (const Misuse misuse = may_send(slot, id, Input::send_headers); misuse != Misuse::none) return misuse;
   Stream& stream = streams_[slot];
   if (stream.sent_final) return Misuse::wrong_state;
+  const bool opens = stream.state == State::reserved_local;  // and counts from now on (RFC 9113 5.1.2)
+  if (opens && our_active_ >= peer_.max_concurrent_streams) return Misuse::push_disabled;
   if (status < 200 || status > 999) return Misuse::malformed_fields;
   const bool tunnel = stream.connect_request && status < 300;
   const bool empty = !tunnel && (stream.head_request || status == 204 || status == 304);
@@ -228,10 +230,7 @@ Result<void> Engine::send_response(StreamId id, std::uint16_t status, std::span<
   stream.tunnel = tunnel;
   stream.no_content_send = empty || reset_content;
   stream.send_content_left = empty || tunnel ? -1 : content_length;
-  if (stream.state == State::reserved_local) {
-    --reserved_;
-    stream.send_window = static_cast<std::int32_t>(peer_.initial_window_size);
-  }
+  if (opens) --reserved_;
   stream.state = step(stream.state, Input::send_headers).next;
   count(stream);
   if (end == EndStream::yes) send_end(slot);
@@ -305,6 +304,7 @@ Result<StreamId> Engine::push(StreamId parent, const Request& request, void* use
   next_id_ += 2;
   Stream& stream = streams_[slot];
   stream.state = State::reserved_local;
+  stream.send_window = static_cast<std::int32_t>(peer_.initial_window_size);  // credit may come before the response
   stream.known = stream.ended_by_peer = true;
   stream.user = user;
   stream.head_request = stream.no_content_send = request.method == "HEAD";

@@ -289,6 +289,8 @@ TEST_CASE("RFC 9113 8.5: on a connected stream DATA is of any length and nothing
   CHECK(on_client(connected, headers(1, {{"a", "b"}})) == "stream PROTOCOL_ERROR");
   CHECK(on_client(connected, headers(1, status("103"))) == "stream PROTOCOL_ERROR");
   CHECK(on_client(connected, rst(1, ErrorCode::connect_error)) == "reset CONNECT_ERROR, closed");
+  // RFC 9110 9.3.6: any 2xx opens the tunnel, also one that elsewhere means no content.
+  CHECK(on_client(status("204"), data(1, "any length")) == "data");
   // One that was refused is a response like any other.
   const OwnedFields refused = status("403", {{"content-length", "1"}});
   CHECK(on_client(refused, data(1, "two")) == "stream PROTOCOL_ERROR");
@@ -310,6 +312,55 @@ TEST_CASE("RFC 9113 8.5: on a connected stream DATA is of any length and nothing
   CHECK(on_server(200, headers(1, {{"a", "b"}})) == "stream PROTOCOL_ERROR");
   CHECK(on_server(200, window_update(1, 1)) == "ignored");
   CHECK(on_server(403, headers(1, {{"a", "b"}}, kEnd)) == "trailers");
+}
+
+TEST_CASE("RFC 9113 8.4.2: the response to a promise of HEAD has no content") {
+  Harness client = client_with(kGet, EndStream::yes, true);
+  OwnedFields head = get();
+  head[0].value = "HEAD";
+  client.feed(push_promise(1, 2, head) + headers(2, status("200", {{"content-length", "5"}})));
+  CHECK(outcome(client, 2) == "push, response");
+  client.feed(data(2, "x"));
+  check_told(client, 2, Violation::content_forbidden);
+  exchange(client, Role::client, 3);
+}
+
+TEST_CASE(
+    "RFC 9113 6.6: a promise that crossed our SETTINGS_ENABLE_PUSH 0 is refused, one behind its ACK is an error") {
+  Harness client = client_with(kGet, EndStream::yes, true);
+  const Setting no_push[] = {{SettingId::enable_push, 0}};
+  REQUIRE(client.call([&](Connection& c) { return c.send_settings(no_push); }));
+  client.sent();
+  client.feed(push_promise(1, 2, get()));
+  CHECK(outcome(client, 2) == "stream REFUSED_STREAM, untold");
+  client.feed(settings_ack());
+  client.events();
+  client.feed(push_promise(1, 4, get()));
+  CHECK(client.failure() == Violation::push_disabled);
+  CHECK(outcome(client, 4) == "connection PROTOCOL_ERROR, last 2");
+}
+
+TEST_CASE("RFC 9113 6.6: promised streams are used in any order; the reserved bit of their ids means nothing") {
+  Harness client = client_with(kGet, EndStream::yes, true);
+  client.feed(push_promise(1, 0x80000002, get()) + push_promise(1, 4, get()));
+  CHECK(outcome(client, 2) == "push, push 4");
+  client.feed(headers(4, status("200"), kEnd));
+  CHECK(outcome(client, 4) == "response end, closed");
+  client.feed(headers(2, status("200"), kEnd));
+  CHECK(outcome(client, 2) == "response end, closed");
+}
+
+TEST_CASE("RFC 9113 5.3.2: a stream that depends on itself, or on one that is not, is one like any other") {
+  Harness server(Role::server);
+  for (const char* dependency : {"00000001", "80000001", "7fffffff", "00000000"}) {
+    server.feed(frame(FrameType::priority, 0, 1, wire(dependency) + wire("ff")));
+    CHECK(outcome(server, 1) == "ignored");
+  }
+  server.feed(frame(FrameType::headers, flags::end_headers | flags::priority, 1, wire("80000001 ff") + block(get())));
+  CHECK(outcome(server, 1) == "request");
+  server.feed(frame(FrameType::headers, flags::end_headers | flags::priority | kEnd, 1,
+                    wire("00000001 00") + block({{"a", "b"}})));
+  CHECK(outcome(server, 1) == "trailers");
 }
 
 TEST_CASE("RFC 9113 8.5: a promise on a connected stream is an error of that stream, and is refused") {

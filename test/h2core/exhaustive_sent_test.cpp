@@ -248,6 +248,18 @@ TEST_CASE("RFC 9113 8.1: trailers that no peer would take are not sent, by neith
   });
 }
 
+TEST_CASE("RFC 9113 5.1.2: a promise is not fulfilled over the limit of streams that the client has set meanwhile") {
+  Harness server = server_with(headers(1, get(), kEnd));
+  REQUIRE(server.call([](Connection& c) { return c.push(one, kGet); }));
+  const auto fulfil = [](Connection& c) { return c.send_response(StreamId{2}, 200, {}, EndStream::no); };
+  server.feed(settings({{SettingId::max_concurrent_streams, 0}}));
+  server.sent();
+  CHECK(error_of(server.call(fulfil)) == Misuse::push_disabled);
+  CHECK(server.sent().empty());
+  server.feed(settings({{SettingId::max_concurrent_streams, 1}}));
+  CHECK(error_of(server.call(fulfil)) == Misuse::none);
+}
+
 // ---- content against content-length
 
 struct Content {

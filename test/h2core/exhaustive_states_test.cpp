@@ -1,54 +1,11 @@
 // RFC 9113 5.1 and 6: every frame type in every state of a stream, for both roles and with every flag. The expected
 // outcomes are written from the RFC. Where it leaves a choice, the smaller scope is expected.
-#include "exhaustive.h"
+#include "exhaustive_stages.h"
 
 namespace h2::test {
 namespace {
 
-enum class State {
-  idle,            // a client's id that nobody has used
-  idle_of_server,  // an even one
-  waiting,         // a request over the peer's stream limit: nothing of it was sent, so for the peer it is idle
-  reserved_local,
-  reserved_remote,
-  open,               // no response yet
-  open_answered,      // its response head is sent or received
-  half_closed_local,  // on a client: no response yet
-  half_closed_answered,
-  half_closed_remote,
-  push_answered,  // half-closed (remote) for the server, (local) for the client
-  ended,
-  ended_unread,  // and its content is not consumed yet
-  push_ended,
-  reset_by_us,
-  reset_by_us_after_end,  // the peer's END_STREAM had come
-  push_reset_by_us,
-  reset_by_peer,
-  push_reset_by_peer,
-  passed_over,  // a higher id was used
-  forgotten,    // too long gone to remember how
-};
-constexpr const char* kNames[] = {"idle",
-                                  "idle, of the server",
-                                  "waiting",
-                                  "reserved (local)",
-                                  "reserved (remote)",
-                                  "open",
-                                  "open, answered",
-                                  "half-closed (local)",
-                                  "half-closed (local), answered",
-                                  "half-closed (remote)",
-                                  "push, answered",
-                                  "ended",
-                                  "ended, unread",
-                                  "push, ended",
-                                  "reset by us",
-                                  "reset by us after the peer's end",
-                                  "push, reset by us",
-                                  "reset by the peer",
-                                  "push, reset by the peer",
-                                  "passed over",
-                                  "forgotten"};
+using enum State;
 
 // Outcomes. Of the connection error each stage knows the last-stream-id.
 constexpr const char* kDrop = "ignored";
@@ -66,7 +23,6 @@ struct Cell {
   const char *data, *data_end, *headers, *headers_end, *rst_stream, *window_update;
   const char* push_promise = kFatal;
 };
-using enum State;
 
 // clang-format off
 constexpr Cell kServer[] = {
@@ -132,200 +88,6 @@ constexpr Cell kClient[] = {
 };
 // clang-format on
 
-/// A connection with one stream in a state, and a bystander that is open in both directions.
-struct Stage {
-  Role role;
-  State state;
-  Harness harness;
-  std::uint32_t stream, bystander;
-  std::uint32_t last = 0;  // what a GOAWAY has to name: the highest stream of the peer's that our caller has heard of
-  StreamId id() const { return StreamId{stream}; }
-};
-
-constexpr int kManyStreams = 40;  // more than an engine remembers of those that are gone
-
-void respond(Harness& server, std::uint32_t stream, EndStream end) {
-  REQUIRE(server.call([&](Connection& c) { return c.send_response(StreamId{stream}, 200, {}, end); }));
-}
-void reset(Harness& harness, std::uint32_t stream) {
-  REQUIRE(harness.call([&](Connection& c) { return c.reset(StreamId{stream}, ErrorCode::cancel); }));
-}
-void request(Harness& client, EndStream end) {
-  REQUIRE(client.call([&](Connection& c) { return c.send_request(end == EndStream::yes ? kGet : kPost, end); }));
-}
-
-/// What goes before on a server's stream 1.
-void before_bystander(Harness& h, State state) {
-  switch (state) {
-    case open: h.feed(headers(1, post())); break;
-    case open_answered:
-      h.feed(headers(1, post()));
-      respond(h, 1, EndStream::no);
-      break;
-    case half_closed_local:
-      h.feed(headers(1, post()));
-      respond(h, 1, EndStream::yes);
-      break;
-    case half_closed_remote: h.feed(headers(1, get(), kEnd)); break;
-    case ended:
-      h.feed(headers(1, get(), kEnd));
-      respond(h, 1, EndStream::yes);
-      break;
-    case ended_unread:
-      h.feed(headers(1, post()) + data(1, "unread", kEnd));
-      respond(h, 1, EndStream::yes);
-      break;
-    case reset_by_us:
-      h.feed(headers(1, post()));
-      reset(h, 1);
-      break;
-    case reset_by_us_after_end:
-      h.feed(headers(1, get(), kEnd));
-      reset(h, 1);
-      break;
-    case reset_by_peer: h.feed(headers(1, post()) + rst(1, ErrorCode::cancel)); break;
-    case forgotten:
-      for (std::uint32_t i = 0; i < kManyStreams; ++i) {
-        h.feed(headers(2 * i + 1, get(), kEnd));
-        respond(h, 2 * i + 1, EndStream::yes);
-      }
-      break;
-    default: break;
-  }
-}
-
-/// A promise of stream 2 beside the bystander, and what became of it.
-void server_push(Harness& h, State state, std::uint32_t parent) {
-  REQUIRE(h.call([&](Connection& c) { return c.push(StreamId{parent}, kGet); }));
-  if (state == push_answered) respond(h, 2, EndStream::no);
-  if (state == push_ended) respond(h, 2, EndStream::yes);
-  if (state == push_reset_by_us) reset(h, 2);
-  if (state == push_reset_by_peer) h.feed(rst(2, ErrorCode::cancel));
-}
-
-bool is_push(State state) {
-  switch (state) {
-    case reserved_local:
-    case reserved_remote:
-    case push_answered:
-    case push_ended:
-    case push_reset_by_us:
-    case push_reset_by_peer: return true;
-    default: return false;
-  }
-}
-
-Stage server_in(State state) {
-  Stage stage{Role::server, state, Harness(Role::server), 1, state == forgotten ? 2 * kManyStreams + 1 : 3U};
-  Harness& h = stage.harness;
-  before_bystander(h, state);
-  h.feed(headers(stage.bystander, post()));
-  stage.last = stage.bystander;
-  if (is_push(state)) server_push(h, state, stage.bystander);
-  if (state == idle) stage.stream = 5;
-  if (is_push(state) || state == idle_of_server) stage.stream = 2;
-  h.events();
-  h.sent();
-  return stage;
-}
-
-/// What goes before on a client's stream 1.
-void before_bystander_of_client(Harness& h, State state) {
-  switch (state) {
-    case open: request(h, EndStream::no); break;
-    case open_answered:
-      request(h, EndStream::no);
-      h.feed(headers(1, status("200")));
-      break;
-    case half_closed_local: request(h, EndStream::yes); break;
-    case half_closed_answered:
-      request(h, EndStream::yes);
-      h.feed(headers(1, status("200")));
-      break;
-    case half_closed_remote:
-      request(h, EndStream::no);
-      h.feed(headers(1, status("200"), kEnd));
-      break;
-    case ended:
-      request(h, EndStream::yes);
-      h.feed(headers(1, status("200"), kEnd));
-      break;
-    case ended_unread:
-      request(h, EndStream::yes);
-      h.feed(headers(1, status("200")) + data(1, "unread", kEnd));
-      break;
-    case reset_by_us:
-      request(h, EndStream::no);
-      reset(h, 1);
-      break;
-    case reset_by_us_after_end:
-      request(h, EndStream::no);
-      h.feed(headers(1, status("200"), kEnd));
-      reset(h, 1);
-      break;
-    case reset_by_peer:
-      request(h, EndStream::no);
-      h.feed(rst(1, ErrorCode::cancel));
-      break;
-    case forgotten:
-      for (std::uint32_t i = 0; i < kManyStreams; ++i) {
-        request(h, EndStream::yes);
-        h.feed(headers(2 * i + 1, status("200"), kEnd));
-      }
-      break;
-    default: break;
-  }
-}
-
-/// A promise from the server beside the bystander, and what became of it.
-void client_push(Stage& stage) {
-  Harness& h = stage.harness;
-  stage.last = stage.state == passed_over ? 4 : 2;
-  stage.stream = 2;
-  h.feed(push_promise(stage.bystander, stage.last, get()));
-  REQUIRE(h.last(Kind::push));
-  if (stage.state == push_answered) h.feed(headers(2, status("200")));
-  if (stage.state == push_ended) h.feed(headers(2, status("200"), kEnd));
-  if (stage.state == push_reset_by_us) reset(h, 2);
-  if (stage.state == push_reset_by_peer) h.feed(rst(2, ErrorCode::cancel));
-}
-
-std::uint32_t bystander_of_client(State state) {
-  switch (state) {
-    case forgotten: return 2 * kManyStreams + 1;
-    case open:
-    case open_answered:
-    case half_closed_local:
-    case half_closed_answered:
-    case half_closed_remote:
-    case ended:
-    case ended_unread:
-    case reset_by_us:
-    case reset_by_us_after_end:
-    case reset_by_peer: return 3;
-    default: return 1;
-  }
-}
-
-Stage client_in(State state) {
-  Options options;
-  options.config.settings.enable_push = 1;
-  if (state == waiting) options.peer_settings = {{SettingId::max_concurrent_streams, 1}};
-  Stage stage{Role::client, state, Harness(Role::client, options), 1, bystander_of_client(state)};
-  Harness& h = stage.harness;
-  before_bystander_of_client(h, state);
-  request(h, EndStream::no);
-  if (state == waiting) request(h, EndStream::no);
-  if (is_push(state) || state == passed_over) client_push(stage);
-  if (state == idle || state == waiting) stage.stream = 3;
-  if (state == idle_of_server) stage.stream = 2;
-  h.events();
-  h.sent();
-  return stage;
-}
-
-Stage stage_in(Role role, State state) { return role == Role::server ? server_in(state) : client_in(state); }
-
 bool was_answered(const Stage& stage) {
   switch (stage.state) {
     case open:
@@ -340,11 +102,10 @@ bool was_answered(const Stage& stage) {
 
 /// The block that suits the state: a request or response head where one is due, else trailers.
 OwnedFields section_for(const Stage& stage) {
-  if (stage.role == Role::server) {
-    const bool fresh = stage.state == idle || stage.state == idle_of_server || stage.state == passed_over;
-    return fresh ? post() : OwnedFields{{"a", "b"}};
-  }
-  return was_answered(stage) ? OwnedFields{{"a", "b"}} : status("200");
+  const bool fresh = stage.state == idle || stage.state == idle_of_server || stage.state == passed_over;
+  if (stage.role == Role::server && fresh) return post();
+  if (stage.role == Role::client && !was_answered(stage)) return status("200");
+  return {{"a", "b"}};
 }
 
 /// The payload of a type, with what its own flags add; flags that the type does not define add nothing.
@@ -382,8 +143,9 @@ constexpr std::uint8_t kAllFlags = 0xff;
 std::vector<Input> inputs(const Stage& stage, const Cell& cell) {
   std::vector<Input> all;
   const std::uint32_t id = stage.stream;
-  const auto add = [&](FrameType type, std::uint8_t bits, const Bytes& bytes, std::string_view expected) {
+  const auto add = [&](FrameType type, std::uint8_t bits, Bytes bytes, std::string_view expected) {
     const bool remembers = type == FrameType::headers || type == FrameType::push_promise;
+    if ((bits & 0x80) != 0) bytes[5] |= std::byte{0x80};  // 4.1: the reserved bit is ignored like undefined flags
     all.push_back(
         {std::string(name(type)) + " with flags " + std::to_string(bits), bytes, std::string(expected), remembers});
   };
@@ -413,7 +175,8 @@ std::vector<Input> inputs(const Stage& stage, const Cell& cell) {
     add(FrameType::ping, bits, frame(FrameType::ping, bits, id, wire("0000000000000000")), kFatal);
     add(FrameType::goaway, bits, frame(FrameType::goaway, bits, id, wire("00000000 00000000")), kFatal);
     add(priority_update, bits, frame(priority_update, bits, id, wire("00000003 'u=1'")), kFatal);
-    // 5.5: what is unknown is ignored; RFC 7838 4: ALTSVC too where it means nothing
+    // 5.5: what is unknown is ignored; RFC 8336 2.1: ORIGIN is on a stream
+    add(FrameType::origin, bits, frame(FrameType::origin, bits, id, wire("0009 'https://a'")), kDrop);
     add(FrameType{0xee}, bits, frame(FrameType{0xee}, bits, id, bytes_of("any")), kDrop);
     add(FrameType{0xee}, bits, frame(FrameType{0xee}, bits, id), kDrop);
   }
@@ -429,7 +192,9 @@ void check_others_live(Stage& stage, bool was_remembered) {
   h.feed(data(other, "more"));
   REQUIRE(h.last(Kind::data, other));
   CHECK(h.last(Kind::data, other)->data == "more");
-  if (stage.role == Role::server) respond(h, other, EndStream::yes);
+  if (stage.role == Role::server) {
+    REQUIRE(h.call([&](Connection& c) { return c.send_response(StreamId{other}, 200, {}, EndStream::yes); }));
+  }
   // Behind a limit of one stream the next request would have to wait.
   if (stage.state == waiting) h.feed(settings({{SettingId::max_concurrent_streams, 100}}));
   exchange(h, stage.role, 101, was_remembered ? recalled() : Bytes{},
@@ -464,8 +229,10 @@ void check(Role role, const Cell& cell, const Input& input) {
 }
 
 void check(Role role, std::span<const Cell> cells) {
+  REQUIRE(cells.size() == states_of(role).size());
+  for (std::size_t i = 0; i < cells.size(); ++i) REQUIRE(cells[i].state == states_of(role)[i]);
   for (const Cell& cell : cells) {
-    const std::string state = kNames[static_cast<int>(cell.state)];
+    const std::string state = name(cell.state);
     CAPTURE(state);
     for (const Input& input : inputs(stage_in(role, cell.state), cell)) {
       try {  // each alone, so that one failure does not hide the next
@@ -486,7 +253,7 @@ TEST_CASE("RFC 9113 5.1 and 6: a client gives every frame in every state, with e
 
 TEST_CASE("RFC 9113 5.1: an interim response, too, makes a reserved (remote) stream half-closed (local)") {
   for (const auto& [bytes, expected] : {std::pair(data(2, "x"), kMalformed), std::pair(window_update(2, 1), kCredit)}) {
-    Stage stage = client_in(reserved_remote);
+    Stage stage = stage_in(Role::client, reserved_remote);
     stage.harness.feed(headers(2, status("103")));
     CHECK(outcome(stage.harness, 2) == "informational");
     const std::int64_t window = send_window(stage);
@@ -494,6 +261,21 @@ TEST_CASE("RFC 9113 5.1: an interim response, too, makes a reserved (remote) str
     const std::string came = outcome(stage.harness, 2);
     CHECK((send_window(stage) == window + 1 ? kCredit : came) == expected);
     check_others_live(stage, false);
+  }
+}
+
+TEST_CASE("RFC 9113 5.1 and 6.9: what WINDOW_UPDATE gives in reserved (local) is there when the response begins") {
+  for (const std::uint32_t initial : {0U, 65535U}) {
+    Options options;
+    options.peer_settings = {{SettingId::initial_window_size, initial}};
+    Harness server(Role::server, options);
+    server.feed(headers(1, get(), kEnd));
+    REQUIRE(server.call([](Connection& c) { return c.push(StreamId{1}, kGet); }));
+    server.feed(window_update(2, 1000));
+    REQUIRE(server.call([](Connection& c) { return c.send_response(StreamId{2}, 200, {}, EndStream::no); }));
+    CHECK(server.connection().window(StreamId{2})->send_window == initial + 1000);
+    server.feed(settings({{SettingId::initial_window_size, initial + 5}}));
+    CHECK(server.connection().window(StreamId{2})->send_window == initial + 1005);
   }
 }
 
@@ -520,31 +302,89 @@ TEST_CASE("RFC 9113 6.8: above the last stream of our GOAWAY all is ignored but 
   server.feed(data(1, "more") + frame(FrameType::headers, flags::end_headers | kEnd, 1, recalled()));
   CHECK(outcome(server, 1) == "data, trailers");
   CHECK(server.last(Kind::trailers)->fields == kRememberedField);
+  server.feed(data(1, "x") + window_update(0, 0));  // and no later GOAWAY takes back what was said
+  CHECK(server.history().back().u32() == 1);
+  CHECK(server.failure() == Violation::window_increment_zero);
 }
 
 TEST_CASE("RFC 9218 7.1: PRIORITY_UPDATE may name a stream in any state, but no push that was not promised") {
   for (const Cell& cell : kServer) {
-    const std::string state = kNames[static_cast<int>(cell.state)];
+    const std::string state = name(cell.state);
     CAPTURE(state);
-    Stage stage = server_in(cell.state);
+    Stage stage = stage_in(Role::server, cell.state);
     Bytes named = wire("00000000 'u=1'");
     named[3] = static_cast<std::byte>(stage.stream);
     stage.harness.feed(frame(FrameType::priority_update, kAllFlags, 0, named));
-    const bool refused = cell.state == idle_of_server;
-    // Of idle ones it is kept for later, of closed ones discarded.
-    const bool live = cell.state > idle_of_server && cell.state < ended;
-    const char* const expected = refused ? "connection PROTOCOL_ERROR, last 3" : live ? "priority" : kDrop;
-    CHECK(outcome(stage.harness, stage.stream) == std::string(expected));
-    if (!refused) check_others_live(stage, false);
+    const std::string came = outcome(stage.harness, stage.stream);
+    if (cell.state == idle_of_server) {
+      CHECK(came == "connection PROTOCOL_ERROR, last 3");
+      continue;
+    }
+    CHECK(came == (is_live(cell.state) ? "priority" : kDrop));
+    check_others_live(stage, false);
+  }
+}
+
+TEST_CASE("RFC 7838 4: ALTSVC tells a client of the origin of a stream that is there, and a server nothing") {
+  for (const Role role : {Role::server, Role::client}) {
+    for (const Cell& cell : role == Role::server ? std::span<const Cell>(kServer) : std::span<const Cell>(kClient)) {
+      const std::string state = name(cell.state);
+      CAPTURE(state);
+      Stage stage = stage_in(role, cell.state);
+      stage.harness.feed(frame(FrameType::altsvc, kAllFlags, stage.stream, wire("0000 'h2=\":443\"'")));
+      const bool told = role == Role::client && is_live(cell.state);
+      CHECK(outcome(stage.harness, stage.stream) == (told ? "altsvc" : kDrop));
+      check_others_live(stage, false);
+    }
   }
 }
 
 TEST_CASE("RFC 9218 7.1: a client takes no PRIORITY_UPDATE, whatever it names") {
   for (const Cell& cell : kClient) {
-    Stage stage = client_in(cell.state);
+    Stage stage = stage_in(Role::client, cell.state);
     stage.harness.feed(frame(FrameType::priority_update, 0, 0, wire("00000001 'u=1'")));
     CHECK(outcome(stage.harness, stage.stream) == std::string(kFatal) + ", last " + std::to_string(stage.last));
   }
+}
+
+TEST_CASE(
+    "RFC 7540 3.2: the stream of an upgraded request is half-closed (remote) for the server, (local) for the client") {
+  const auto on_server = [](const Bytes& bytes) {
+    Options options;
+    options.handshake = false;
+    Harness server(Role::server, options);
+    REQUIRE(server.call([](Connection& c) { return c.begin_upgraded(kGet, {}); }));
+    server.feed(client_preface() + settings({}) + settings_ack());
+    server.events();
+    server.sent();
+    server.feed(bytes);
+    const std::string came = outcome(server, 1);
+    exchange(server, Role::server, 3);
+    return came;
+  };
+  CHECK(on_server(data(1, "x")) == kClosed);
+  CHECK(on_server(headers(1, get(), kEnd)) == kClosed);
+  CHECK(on_server(headers(1, {{"a", "b"}}, kEnd)) == kClosed);
+  CHECK(on_server(window_update(1, 1)) == kDrop);
+  CHECK(on_server(rst(1, ErrorCode::cancel)) == kReset);
+
+  const auto on_client = [](const Bytes& bytes) {
+    Options options;
+    options.handshake = false;
+    Harness client(Role::client, options);
+    REQUIRE(client.call([](Connection& c) { return c.begin_upgraded(kGet, {}); }));
+    client.feed(settings({}) + settings_ack());
+    client.events();
+    client.sent();
+    client.feed(bytes);
+    const std::string came = outcome(client, 1);
+    exchange(client, Role::client, 3);
+    return came;
+  };
+  CHECK(on_client(data(1, "x")) == kMalformed);
+  CHECK(on_client(headers(1, status("200"), kEnd)) == "response end, closed");
+  CHECK(on_client(headers(1, status("200")) + data(1, "x", kEnd)) == "response, data end, closed");
+  CHECK(on_client(rst(1, ErrorCode::cancel)) == kReset);
 }
 
 struct OnConnection {
@@ -581,7 +421,9 @@ TEST_CASE("RFC 9113 6: every frame type on stream 0, with every flag, has the ou
         CAPTURE(bits);
         Harness h(role);
         const std::int64_t window = h.connection().window(kConnection)->send_window;
-        h.feed(frame(row.type, bits, 0, wire(row.payload)));
+        Bytes bytes = frame(row.type, bits, 0, wire(row.payload));
+        if (bits != 0) bytes[5] = std::byte{0x80};  // 4.1: the reserved bit means nothing, so this is stream 0, too
+        h.feed(bytes);
         const char* expected = role == Role::server ? row.server : row.client;
         const std::string fatal = std::string(kFatal) + ", last 0";
         CHECK(outcome(h, 0) == (expected != nullptr ? expected : fatal));
