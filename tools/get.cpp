@@ -65,7 +65,7 @@ void print_frame(void*, const h2::FrameNote& note) noexcept {
 h2::Config client_config(const GetOptions& options) {
   h2::Config config;
   config.role = h2::Role::client;
-  // What a body that waits for its turn may take of our memory.
+  // What a body that waits for its turn may take of our memory; more where a long fat link made the windows grow.
   config.settings.initial_window_size = 256 * 1024;
   config.connection_window = 4 << 20;
   config.settings.enable_push = options.push ? 1 : 0;
