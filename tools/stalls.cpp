@@ -72,9 +72,12 @@ void Stalls::look_at_streams(h2::TimePoint now) {
 
 std::optional<Stalls::Stall> Stalls::of_connection(const h2::Explanation& both, h2::TimePoint now) {
   using h2::Holdup;
-  const Holdup out = both.sending.what, in = both.receiving.what;
-  const bool sends = out == Holdup::output || out == Holdup::connection_window;
-  if (sends && is_long(both.sending, now)) return Stall{kSending, both.sending};
+  h2::Hold sending = both.sending;
+  // Ciphertext that waits is not seen by h2core, only that nobody asks for the content that is ready.
+  if (sending.what == Holdup::nothing) sending.what = Holdup::output;
+  const bool sends = sending.what == Holdup::output || sending.what == Holdup::connection_window;
+  if (sends && is_long(sending, now)) return Stall{kSending, sending};
+  const Holdup in = both.receiving.what;
   const bool receives =
       in == Holdup::unread_replies || in == Holdup::connection_window || in == Holdup::settings_unanswered;
   if (receives && is_long(both.receiving, now)) return Stall{kReceiving, both.receiving};

@@ -118,6 +118,25 @@ TEST_CASE("output that nobody takes is told of the connection, and not of each o
         "output; streams open: 5\n");
 }
 
+TEST_CASE("content that nobody asks for is told like output that nobody takes: TLS has its own behind ours") {
+  Asking asking(8);
+  asking.wait(0s);
+  asking.greet();
+  asking.ask(h2::EndStream::no);
+  asking.take();
+  asking.wait(10s);
+  asking.told();
+  const std::vector<std::byte> content(1000);
+  REQUIRE(asking.client.send_data(asking.streams[0], content, {}, h2::EndStream::yes));
+  asking.wait(1s);
+  CHECK(asking.told().empty());
+  asking.wait(1s);
+  CHECK(asking.told() ==
+        "connection sending has waited 2.0 s for the transport: the transport has not taken the output; "
+        "streams open: 1\n");
+  asking.client.transport_lost();
+}
+
 TEST_CASE("of many streams that stall at once a few are named, and the others counted") {
   Asking asking(3);
   asking.wait(0s);
