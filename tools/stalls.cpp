@@ -47,27 +47,26 @@ std::optional<h2::TimePoint> Stalls::deadline() const {
 void Stalls::look_at_connection(h2::TimePoint now) {
   const auto both = connection_.explain(h2::kConnection);
   const std::optional<Stall> stall = both ? of_connection(*both, now) : std::nullopt;
-  if (stall && stall != connection_stall_) {
-    say_(h2::kConnection,
-         tell(stall->direction, stall->hold, now) + "; streams open: " + std::to_string(connection_.open_streams()));
-  }
-  connection_stall_ = stall;
+  if (!stall || stall == told_of_connection_) return;
+  told_of_connection_ = stall;
+  say_(h2::kConnection,
+       tell(stall->direction, stall->hold, now) + "; streams open: " + std::to_string(connection_.open_streams()));
 }
 
 void Stalls::look_at_streams(h2::TimePoint now) {
-  std::map<h2::StreamId, Stall> stalls;
+  std::map<h2::StreamId, Stall> told;  // of the streams that still are
   std::size_t fresh = 0;
   for (const h2::StreamId stream : streams_()) {
+    const auto before = told_of_streams_.find(stream);
+    if (before != told_of_streams_.end()) told.insert(*before);
     const auto both = connection_.explain(stream);
     const std::optional<Stall> stall = both ? of_stream(*both, now) : std::nullopt;
-    if (!stall) continue;
-    stalls.emplace(stream, *stall);
-    const auto told = stream_stalls_.find(stream);
-    if (told != stream_stalls_.end() && told->second == *stall) continue;
+    if (!stall || (before != told_of_streams_.end() && before->second == *stall)) continue;
+    told.insert_or_assign(stream, *stall);
     if (++fresh <= named_) say_(stream, tell(stall->direction, stall->hold, now));
   }
   if (fresh > named_) say_(h2::kConnection, std::to_string(fresh - named_) + " more streams stand still");
-  stream_stalls_ = std::move(stalls);
+  told_of_streams_ = std::move(told);
 }
 
 std::optional<Stalls::Stall> Stalls::of_connection(const h2::Explanation& both, h2::TimePoint now) {

@@ -24,7 +24,8 @@ class Stalls {
   Stalls(const h2::Connection& connection, std::size_t named, Streams streams, Say say)
       : connection_(connection), named_(named), streams_(std::move(streams)), say_(std::move(say)) {}
 
-  /// Looks if it is time to. What was told is told again when its reason changes, or when it has moved meanwhile.
+  /// Looks if it is time to. What was told is told again when its reason changes, and not each time that a slow peer
+  /// lets it move a little.
   void advance_time(h2::TimePoint now);
   /// When to look again; never while nothing is open.
   std::optional<h2::TimePoint> deadline() const;
@@ -46,8 +47,8 @@ class Stalls {
   Streams streams_;
   Say say_;
   h2::TimePoint next_{};
-  std::optional<Stall> connection_stall_;
-  std::map<h2::StreamId, Stall> stream_stalls_;
+  std::optional<Stall> told_of_connection_;
+  std::map<h2::StreamId, Stall> told_of_streams_;
 };
 
 /// All counters of a connection in one line.

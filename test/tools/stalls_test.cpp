@@ -108,6 +108,26 @@ TEST_CASE("a stall is told again when its reason changes") {
   asking.client.transport_lost();
 }
 
+TEST_CASE("a stream that moves a little and stalls for the same reason is not told again") {
+  Asking asking(8);
+  asking.wait(0s);
+  asking.greet();
+  asking.ask(h2::EndStream::no);
+  const std::vector<std::byte> content(100'000);
+  REQUIRE(asking.client.send_data(asking.streams[0], content, {}, h2::EndStream::yes));
+  asking.open_window(h2::kConnection, 100'000);
+  asking.wait(2s);
+  asking.take();
+  asking.wait(2s);
+  CHECK(asking.told() == "1 sending has waited 2.0 s for the peer: the stream's window is used up\n");
+  for (int i = 0; i < 5; ++i) {
+    asking.open_window(asking.streams[0], 1000);
+    asking.wait(2s);
+  }
+  CHECK(asking.told().empty());
+  asking.client.transport_lost();
+}
+
 TEST_CASE("output that nobody takes is told of the connection, and not of each of its streams") {
   Asking asking(8);
   asking.wait(0s);
