@@ -18,7 +18,7 @@ struct Config {
   Role role = Role::server;
 
   /// What we announce in the first SETTINGS. 100 streams is what RFC 9113 6.5.2 recommends at least; 64 KiB of field
-  /// section is beyond what browsers send, and bounded.
+  /// section is beyond what browsers send, and bounded. A value that its setting cannot have is left at its default.
   /// RFC 7540's priorities are ignored here, and those of RFC 9218 are not: clients that are told so send what helps.
   Settings settings{
       .enable_push = 0, .max_concurrent_streams = 100, .max_header_list_size = 65536, .no_rfc7540_priorities = 1};

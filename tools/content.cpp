@@ -43,16 +43,17 @@ std::optional<Content::Piece> FileContent::next() {
   return Piece{h2::ByteView(block_).first(static_cast<std::size_t>(got)), left_ == 0};
 }
 
-void EchoContent::push(h2::ByteView bytes) {
+std::size_t EchoContent::push(h2::ByteView bytes) {
   if (ring_.empty() && !bytes.empty()) ring_.resize(kCapacity);
   while (!bytes.empty()) {
     const std::size_t back = (front_ + held_) % kCapacity;
     const std::size_t part = std::min({bytes.size(), kCapacity - back, room()});
-    if (part == 0) return;
+    if (part == 0) break;
     std::memcpy(ring_.data() + back, bytes.data(), part);
     held_ += part;
     bytes = bytes.subspan(part);
   }
+  return 0;  // all of it is held until it was sent
 }
 
 std::optional<Content::Piece> EchoContent::next() {

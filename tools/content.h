@@ -74,16 +74,27 @@ class FileContent final : public Content {
   std::vector<std::byte> block_;
 };
 
-/// Sends back what it is given. It holds at most `kCapacity`, which is what its feeder's window must not exceed.
-class EchoContent final : public Content {
+/// Content that comes of what the other side sends. It holds at most `kCapacity` of that, which is what its feeder's
+/// window must not exceed.
+class TwoWayContent : public Content {
  public:
   static constexpr std::size_t kCapacity = 65536;
 
-  std::size_t room() const { return kCapacity - held_; }
-  /// At most `room()` bytes.
-  void push(h2::ByteView bytes);
+  virtual std::size_t room() const = 0;
+  /// At most `room()` bytes. Returns how many are held no more, as `done` does.
+  virtual std::size_t push(h2::ByteView bytes) = 0;
   /// Nothing more comes to be pushed.
-  void finish() { finished_ = true; }
+  virtual void finish() = 0;
+  /// The server ends: come to an end soon.
+  virtual void going_away() {}
+};
+
+/// Sends back what it is given.
+class EchoContent final : public TwoWayContent {
+ public:
+  std::size_t room() const override { return kCapacity - held_; }
+  std::size_t push(h2::ByteView bytes) override;
+  void finish() override { finished_ = true; }
 
   std::optional<Piece> next() override;
   std::size_t done() override;

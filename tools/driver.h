@@ -1,5 +1,5 @@
 // One socket and one protocol engine: reads into the engine, hands its events to an application, writes its slices.
-// Written once, for an Engine is a tlsglue::SecureConnection or a Cleartext.
+// Written once, for an Engine is a tlsglue::SecureConnection, a Cleartext or an UpgradingClient.
 #pragma once
 
 #include <sys/epoll.h>

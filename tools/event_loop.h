@@ -54,6 +54,8 @@ class EventLoop {
 
   /// The clock as it was when this round began.
   h2::TimePoint now() const { return now_; }
+  /// After work that took long: `now` is now.
+  void look_at_the_clock() { now_ = std::chrono::steady_clock::now(); }
   /// Room for one read, shared by all watchers of this thread; what must stay is copied out of it.
   std::span<std::byte> scratch() { return scratch_; }
 

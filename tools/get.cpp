@@ -1,201 +1,60 @@
 #include <tools/get.h>
 
-#include <fcntl.h>
 #include <sys/random.h>
-#include <sys/stat.h>
 
 #include <algorithm>
-#include <charconv>
 #include <cstdio>
 #include <map>
 
 #include <tools/cleartext.h>
-#include <tools/driver.h>
-#include <tools/log.h>
-#include <tools/output.h>
-#include <tools/sender.h>
+#include <tools/client.h>
 #include <tools/socket.h>
-#include <tools/url.h>
 
 namespace tools {
 namespace {
 
-/// What every request carries.
-struct Message {
-  std::string method;
-  std::optional<std::string> authority;  // from -H 'host: ...'
-  std::vector<NameValue> fields, trailers;
-  std::shared_ptr<const Fd> file;
-  std::string text;
-  std::uint64_t length = 0;
-  bool has_content = false;
-
-  std::unique_ptr<Content> content() const {
-    std::unique_ptr<Content> content;
-    if (file) {
-      content = std::make_unique<FileContent>(file, 0, length);
-    } else {
-      content = std::make_unique<TextContent>(text);
-    }
-    content->set_trailers(trailers);
-    return content;
-  }
-};
-
-class Origin;
-
-/// One request and what came of it. It lives until its stream is closed and its content is written.
-struct Transfer {
-  Origin* origin = nullptr;
-  const Url* url = nullptr;
-  h2::StreamId stream;
-  unsigned status = 0;
-  std::optional<std::uint64_t> length;
-  std::uint64_t received = 0;
-  std::vector<std::byte> held;  // content whose turn has not come; at most a window
-  bool complete = false, closed = false;
-  std::uint64_t index = 0;
-  unsigned refusals = 0;
-  std::optional<Sender> sender;
-};
-
-/// All requests of a run. Content is written in their order: what arrives before its turn is held, and the peer gets
-/// no more window for it until then.
+/// Connects to every origin, again to those that want another connection, and lets them fetch.
 class Run {
  public:
-  Run(const GetOptions& options, Message message);
+  Run(const GetOptions& options, const Message& message);
 
   int fetch();
 
-  // What origins call.
-  const GetOptions& options() const { return options_; }
-  const Message& message() const { return message_; }
-  h2::TimePoint now() const { return loop_.now(); }
-  bool may_start(std::uint64_t index) const { return index < turn_ + options_.concurrency; }
-  Transfer& open(std::uint64_t index, Origin& origin, const Url& url);
-  void content(Transfer& transfer, h2::ByteView data);
-  void closed(Transfer& transfer);
-  void fail(Exit exit, const std::string& line);
-
  private:
-  void connect(Origin& origin, tlsglue::TlsContext* tls);
+  /// A server and the connections to it: one, and for a while two after a GOAWAY.
+  struct Server {
+    Server(Run& run, const Url& first)
+        : origin(first, run.transfers_, run.report_, run.options_.repeat, run.options_.urls.size()) {}
+    Origin origin;
+    std::vector<Session*> sessions;  // owned by their drivers
+    std::uint64_t answers_before = 0;
+    unsigned fruitless = 0;
+    bool connecting = false;
+  };
+
+  void make_tls();
+  void connect(Server& server);
+  void connect_soon(Server& server);
   template <class Engine>
-  void start(Origin& origin, Fd socket, Engine engine);
-  void next_turn();
-  void wake_others();
-  Origin& origin_of(std::uint64_t index) { return *origin_of_url_[index % urls_.size()]; }
+  void start(Server& server, Fd socket, Engine engine);
+  void look_after(Server& server);
+  void ended(Server& server, AnyDriver& driver);
+  void stop_if_idle();
+  void wake_all();
+  bool dropped(std::uint64_t index) { return server_of_url_[index % urls_.size()]->origin.failed(); }
 
   const GetOptions& options_;
-  Message message_;
   std::vector<Url> urls_;
-  std::map<std::string, std::unique_ptr<Origin>> origins_;
-  std::vector<Origin*> origin_of_url_;
-  EventLoop loop_;
-  Output output_;
   h2::TimePoint began_;
-  Progress progress_;
-  std::map<std::uint64_t, Transfer> transfers_;
-  std::uint64_t turn_ = 0, total_ = 0;
+  Report report_;
+  Transfers transfers_;
+  const Fetching fetching_;
+  std::map<std::string, std::unique_ptr<Server>> servers_;
+  std::vector<Server*> server_of_url_;
+  std::optional<tlsglue::TlsContext> tls_;
+  EventLoop loop_;
   std::map<AnyDriver*, std::unique_ptr<AnyDriver>> drivers_;
   bool wake_posted_ = false;
-  Exit exit_ = Exit::ok;
-};
-
-/// The requests for one server, on one connection.
-class Origin {
- public:
-  Origin(Run& run, const Url& first) : run_(run), first_(first) {}
-
-  void add(std::uint64_t url_index, const Url& url) { urls_.emplace_back(url_index, &url); }
-  void attach(h2::Connection& connection, AnyDriver& driver) {
-    connection_ = &connection;
-    driver_ = &driver;
-  }
-  void ended();
-
-  const Url& first() const { return first_; }
-  bool over() const { return over_; }
-  h2::Connection& connection() { return *connection_; }
-  AnyDriver* driver() { return driver_; }
-  std::string summary(std::uint64_t seconds_e6) const;
-
-  void set_security(std::string text) { security_ = std::move(text); }
-  void start_requests(std::uint64_t url_count);
-  void fail(Exit exit, std::string_view what);
-
-  void on_event(const h2::Event& event) {
-    std::visit([this](const auto& it) { this->on(it); }, event);
-  }
-
- private:
-  void start(std::uint64_t index, const Url& url);
-  bool may_repeat(const Transfer& transfer, const h2::StreamClosed& closed) const;
-  void show(const Transfer& transfer, std::string_view head, h2::FieldsView fields) const;
-
-  void on(const h2::InformationalReceived& response);
-  void on(const h2::ResponseReceived& response);
-  void on(const h2::DataReceived& data);
-  void on(const h2::TrailersReceived& trailers);
-  void on(const h2::DataSent& sent);
-  void on(const h2::StreamReset& reset);
-  void on(const h2::StreamClosed& closed);
-  void on(const h2::GoawayReceived& goaway);
-  void on(const h2::ConnectionFailed& failed);
-  template <class Other>
-  void on(const Other&) {}
-
-  static Transfer& transfer(void* user) { return *static_cast<Transfer*>(user); }
-
-  Run& run_;
-  const Url& first_;
-  std::vector<std::pair<std::uint64_t, const Url*>> urls_;  // with their places on the command line
-  h2::Connection* connection_ = nullptr;
-  AnyDriver* driver_ = nullptr;
-  std::string security_ = "prior knowledge, no TLS";
-  std::uint64_t next_ = 0, streams_ = 0, open_ = 0, received_ = 0, sent_ = 0;
-  bool over_ = false, failed_ = false, ending_ = false, going_away_ = false;
-};
-
-/// The application above a client's engine.
-template <class Engine>
-class Client final : public Application {
- public:
-  Client(Engine& engine, Origin& origin, std::uint64_t url_count, bool verbose)
-      : engine_(engine), origin_(origin), url_count_(url_count), verbose_(verbose) {}
-
-  void on_event(const tlsglue::Event& event) override {
-    std::visit([this](const auto& it) { this->on(it); }, event);
-  }
-  void after_events() override {
-    if (ready_) origin_.start_requests(url_count_);
-  }
-
- private:
-  void on(const h2::Event& event) { origin_.on_event(event); }
-  void on(const tlsglue::HandshakeDone& done) {
-    if (!done.version.empty()) origin_.set_security(std::string(done.version));
-    if (verbose_ && !done.version.empty()) {
-      std::fprintf(stderr, "TLS %.*s %.*s, ALPN %s\n", static_cast<int>(done.version.size()), done.version.data(),
-                   static_cast<int>(done.cipher.size()), done.cipher.data(),
-                   std::string(tlsglue::name(done.alpn)).c_str());
-    }
-    ready_ = done.protocol == tlsglue::Protocol::h2;
-    if (ready_) return;
-    origin_.fail(Exit::alpn, "the server chose " + std::string(tlsglue::name(done.protocol)) + ", not h2");
-    engine_.close();
-  }
-  void on(const tlsglue::TlsFailed& failed) {
-    const bool alpn = failed.failure.kind == tlsglue::TlsFailureKind::alpn_refused ||
-                      failed.failure.layer == tlsglue::TlsLayer::alpn || failed.failure.alert == 120;
-    origin_.fail(alpn ? Exit::alpn : Exit::tls, failed.failure.sentence);
-  }
-  template <class Other>
-  void on(const Other&) {}
-
-  Engine& engine_;
-  Origin& origin_;
-  std::uint64_t url_count_;
-  bool verbose_, ready_ = false;
 };
 
 void print_frame(void*, const h2::FrameNote& note) noexcept {
@@ -204,395 +63,166 @@ void print_frame(void*, const h2::FrameNote& note) noexcept {
   std::fprintf(stderr, "%.*s\n", static_cast<int>(size), text);
 }
 
-h2::Config client_config(bool verbose) {
+h2::Config client_config(const GetOptions& options) {
   h2::Config config;
   config.role = h2::Role::client;
   // What a body that waits for its turn may take of our memory.
   config.settings.initial_window_size = 256 * 1024;
   config.connection_window = 4 << 20;
+  config.settings.enable_push = options.push ? 1 : 0;
   // A server that vanished is found out by a PING.
   config.keepalive_interval = std::chrono::seconds(15);
-  if (verbose) config.observer.on_frame = &print_frame;
+  if (options.verbose) config.observer.on_frame = &print_frame;
   [[maybe_unused]] const auto got = ::getrandom(&config.seed, sizeof config.seed, 0);
   return config;
 }
 
-Run::Run(const GetOptions& options, Message message)
+Run::Run(const GetOptions& options, const Message& message)
     : options_(options),
-      message_(std::move(message)),
-      output_(options.output_file),
       began_(std::chrono::steady_clock::now()),
-      progress_(!options.verbose && (!options.output_file.empty() || ::isatty(STDOUT_FILENO) == 0), began_) {
+      report_(!options.verbose && (!options.output_file.empty() || ::isatty(STDOUT_FILENO) == 0),
+              options.show_heads ? Report::Heads::shown : Report::Heads::hidden, began_),
+      transfers_(options.output_file, report_),
+      fetching_{options, message, transfers_, report_} {
   for (const std::string& url : options.urls) urls_.push_back(parse_url(url));
   for (const Url& url : urls_) {
-    if (url.scheme == "http" && !options.prior_knowledge) {
-      throw Failure(Exit::usage, url.origin() + ": http:// is spoken with --prior-knowledge");
+    if (url.scheme == "http" && !options.prior_knowledge && !options.h2c_upgrade) {
+      throw Failure(Exit::usage, url.origin() + ": http:// is spoken with --prior-knowledge or --h2c-upgrade");
     }
-    auto& origin = origins_[url.origin()];
-    if (!origin) origin = std::make_unique<Origin>(*this, url);
-    origin->add(origin_of_url_.size(), url);
-    origin_of_url_.push_back(origin.get());
+    auto& server = servers_[url.origin()];
+    if (!server) server = std::make_unique<Server>(*this, url);
+    server->origin.add(server_of_url_.size(), url);
+    server_of_url_.push_back(server.get());
   }
-  total_ = std::uint64_t{options.repeat} * urls_.size();
+  transfers_.set_rules({std::uint64_t{options.repeat} * urls_.size(), options.concurrency,
+                        [this](std::uint64_t index) { return dropped(index); }, [this] { wake_all(); }});
 }
 
 int Run::fetch() {
-  std::optional<tlsglue::TlsContext> tls;
-  if (std::any_of(urls_.begin(), urls_.end(), [](const Url& url) { return url.scheme == "https"; })) {
-    const std::vector<std::string_view> offered(options_.alpn.begin(), options_.alpn.end());
-    tlsglue::TlsConfig config;
-    config.role = tlsglue::Role::client;
-    config.ca_file = options_.ca_file;
-    config.alpn = tlsglue::AlpnPolicy::h2_only();
-    if (!offered.empty()) config.alpn.protocols = offered;
-    if (options_.insecure) config.verify = tlsglue::Verify::off;
-    auto made = tlsglue::TlsContext::make(config);
-    if (!made) {
-      const bool file = made.error().code == tlsglue::TlsErrorCode::unreadable_file;
-      const bool alpn = made.error().code == tlsglue::TlsErrorCode::bad_alpn;
-      throw Failure(file ? Exit::file : alpn ? Exit::usage : Exit::tls, std::string(made.error().message()));
-    }
-    tls.emplace(std::move(made).value());
-  }
-  for (auto& [name, origin] : origins_) {
-    try {
-      connect(*origin, tls ? &*tls : nullptr);
-    } catch (const Failure& failure) {
-      fail(failure.exit(), failure.what());
-      origin->ended();
-    }
-  }
-  if (!drivers_.empty()) loop_.run();
-  progress_.erase();
-  output_.close();
+  make_tls();
+  for (auto& [name, server] : servers_) connect_soon(*server);
+  loop_.run();
+  report_.end_progress();
+  transfers_.close_output();
   if (options_.summary) {
     const auto took = std::chrono::duration_cast<std::chrono::microseconds>(std::chrono::steady_clock::now() - began_);
-    for (auto& [name, origin] : origins_) {
-      std::fprintf(stderr, "%s\n", origin->summary(static_cast<std::uint64_t>(took.count())).c_str());
-    }
+    for (auto& [name, server] : servers_) report_.say(server->origin.summary(static_cast<std::uint64_t>(took.count())));
   }
-  return static_cast<int>(exit_);
+  return static_cast<int>(report_.exit());
 }
 
-void Run::connect(Origin& origin, tlsglue::TlsContext* tls) {
-  const Url& url = origin.first();
-  const auto timeout = std::chrono::seconds(options_.timeout_seconds);
-  Fd socket = connect_to(url.host, url.port, timeout);
-  send_without_delay(socket.get());
-  const h2::Config config = client_config(options_.verbose);
-  if (url.scheme == "http") return start(origin, std::move(socket), Cleartext(config));
-  tlsglue::SecureOptions secure;
-  secure.peer.server_name = url.host;
-  secure.handshake_timeout = timeout;
-  start(origin, std::move(socket), tlsglue::SecureConnection(*tls, config, secure));
-}
-
-template <class Engine>
-void Run::start(Origin& origin, Fd socket, Engine engine) {
-  auto driver =
-      std::make_unique<Driver<Engine>>(loop_, std::move(socket), std::move(engine), [this, &origin](AnyDriver& ended) {
-        origin.ended();
-        next_turn();
-        const auto found = drivers_.find(&ended);
-        loop_.retire(std::move(found->second));
-        drivers_.erase(found);
-        if (drivers_.empty()) loop_.stop();
-      });
-  Driver<Engine>& started = *driver;
-  drivers_.emplace(&started, std::move(driver));
-  origin.attach(started.engine().http2(), started);
-  started.start(std::make_unique<Client<Engine>>(started.engine(), origin, urls_.size(), options_.verbose));
-}
-
-Transfer& Run::open(std::uint64_t index, Origin& origin, const Url& url) {
-  Transfer& transfer = transfers_[index];
-  transfer.origin = &origin;
-  transfer.url = &url;
-  return transfer;
-}
-
-void Run::content(Transfer& transfer, h2::ByteView data) {
-  h2::Connection& connection = transfer.origin->connection();
-  const auto current = transfers_.find(turn_);
-  if (current == transfers_.end() || &current->second != &transfer) {
-    transfer.held.insert(transfer.held.end(), data.begin(), data.end());
-    connection.consume_connection(transfer.stream, data.size());
-    return;
+void Run::make_tls() {
+  if (std::none_of(urls_.begin(), urls_.end(), [](const Url& url) { return url.scheme == "https"; })) return;
+  const std::vector<std::string_view> offered(options_.alpn.begin(), options_.alpn.end());
+  tlsglue::TlsConfig config;
+  config.role = tlsglue::Role::client;
+  config.ca_file = options_.ca_file;
+  config.alpn = tlsglue::AlpnPolicy::h2_only();
+  if (!offered.empty()) config.alpn.protocols = offered;
+  if (options_.insecure) config.verify = tlsglue::Verify::off;
+  auto made = tlsglue::TlsContext::make(config);
+  if (!made) {
+    const bool file = made.error().code == tlsglue::TlsErrorCode::unreadable_file;
+    const bool alpn = made.error().code == tlsglue::TlsErrorCode::bad_alpn;
+    throw Failure(file ? Exit::file : alpn ? Exit::usage : Exit::tls, std::string(made.error().message()));
   }
-  output_.write(data);
-  connection.consume(transfer.stream, data.size());
-  progress_.show(transfer.received, transfer.length, std::chrono::steady_clock::now());
+  tls_.emplace(std::move(made).value());
 }
 
-void Run::closed(Transfer& transfer) {
-  transfer.closed = true;
-  next_turn();
-}
-
-/// Passes by what is over, and writes what the one whose turn came has held.
-void Run::next_turn() {
-  const std::uint64_t before = turn_;
-  for (; turn_ < total_; ++turn_) {
-    const auto current = transfers_.find(turn_);
-    if (current == transfers_.end()) {
-      if (origin_of(turn_).over()) continue;  // it will never be sent
-      break;
+void Run::connect_soon(Server& server) {
+  server.connecting = true;
+  loop_.post([this, &server] {
+    server.connecting = false;
+    try {
+      if (!server.origin.settled()) connect(server);
+    } catch (const Failure& failure) {
+      server.origin.give_up(failure.exit(), failure.what());
     }
-    Transfer& transfer = current->second;
-    if (!transfer.held.empty()) {
-      output_.write(transfer.held);
-      if (!transfer.closed) transfer.origin->connection().consume_stream(transfer.stream, transfer.held.size());
-      transfer.held = {};
-    }
-    if (!transfer.closed) break;
-    transfers_.erase(current);
-  }
-  if (turn_ != before) wake_others();
-}
-
-/// A new turn may open windows and start requests on connections that have nothing to read just now.
-void Run::wake_others() {
-  if (origins_.size() == 1 || wake_posted_) return;
-  wake_posted_ = true;
-  loop_.post([this] {
-    wake_posted_ = false;
-    for (auto& [name, origin] : origins_) {
-      if (AnyDriver* const driver = origin->driver()) driver->poke();
-    }
+    stop_if_idle();
   });
 }
 
-void Run::fail(Exit exit, const std::string& line) {
-  progress_.erase();
-  std::fprintf(stderr, "h2: %s\n", line.c_str());
-  if (exit_ == Exit::ok) exit_ = exit;
-}
-
-void Origin::start_requests(std::uint64_t url_count) {
-  const std::uint64_t total = std::uint64_t{run_.options().repeat} * urls_.size();
-  while (next_ < total && open_ < run_.options().concurrency && !failed_) {
-    const auto& [place, url] = urls_[next_ % urls_.size()];
-    const std::uint64_t index = next_ / urls_.size() * url_count + place;
-    if (!run_.may_start(index)) break;
-    ++next_;
-    start(index, *url);
+/// Waits for the TCP connection. The loop stands still meanwhile, which a client can afford.
+void Run::connect(Server& server) {
+  const Url& url = server.origin.first();
+  const auto timeout = std::chrono::seconds(options_.timeout_seconds);
+  Fd socket = connect_to(url.host, url.port, timeout);
+  loop_.look_at_the_clock();  // what follows has its own time
+  send_without_delay(socket.get());
+  const h2::Config config = client_config(options_);
+  if (url.scheme == "http" && options_.h2c_upgrade) {
+    return start(server, std::move(socket), UpgradingClient(config, timeout));
   }
-  if ((next_ == total || failed_) && open_ == 0 && !ending_) {
-    ending_ = true;
-    connection_->shutdown(h2::Shutdown::immediate);
+  if (url.scheme == "http") return start(server, std::move(socket), Cleartext(config));
+  tlsglue::SecureOptions secure;
+  secure.peer.server_name = url.host;
+  secure.handshake_timeout = timeout;
+  start(server, std::move(socket), tlsglue::SecureConnection(*tls_, config, secure));
+}
+
+template <class Engine>
+void Run::start(Server& server, Fd socket, Engine engine) {
+  auto driver = std::make_unique<Driver<Engine>>(loop_, std::move(socket), std::move(engine),
+                                                 [this, &server](AnyDriver& over) { ended(server, over); });
+  Driver<Engine>& started = *driver;
+  drivers_.emplace(&started, std::move(driver));
+  auto client = std::make_unique<Client<Engine>>(started.engine(), fetching_, server.origin,
+                                                 [this, &server] { look_after(server); });
+  server.sessions.push_back(&client->session());
+  started.start(std::move(client));
+}
+
+/// After a GOAWAY the rest is asked on another connection, at once, while the old one still ends what it has begun.
+void Run::look_after(Server& server) {
+  constexpr unsigned kFruitless = 3;
+  Origin& origin = server.origin;
+  if (server.connecting || origin.settled()) return;
+  const auto& sessions = server.sessions;
+  if (!std::all_of(sessions.begin(), sessions.end(), [](const Session* session) { return session->going_away(); }))
+    return;
+  const bool fruitful =
+      origin.tally().answers != server.answers_before ||
+      std::any_of(sessions.begin(), sessions.end(), [](const Session* session) { return session->open() > 0; });
+  server.fruitless = fruitful ? 0 : server.fruitless + 1;
+  server.answers_before = origin.tally().answers;
+  if (server.fruitless == kFruitless) {
+    return origin.fail(Exit::protocol,
+                       "the server ended " + std::to_string(kFruitless) + " connections in a row and answered nothing");
   }
+  connect_soon(server);
 }
 
-void Origin::start(std::uint64_t index, const Url& url) {
-  const Message& message = run_.message();
-  std::vector<h2::Field> fields = as_fields(message.fields);
-  const std::string length = std::to_string(message.length);
-  if (message.has_content) fields.push_back({"content-length", length});
-  const bool sends = message.has_content || !message.trailers.empty();
-
-  Transfer& transfer = run_.open(index, *this, url);
-  transfer.index = index;
-  transfer.sender.emplace();
-  h2::Request request;
-  request.method = message.method;
-  request.scheme = url.scheme;
-  request.authority = message.authority ? std::string_view(*message.authority) : std::string_view(url.authority);
-  request.path = url.path;
-  request.fields = fields;
-  const auto stream = connection_->send_request(request, sends ? h2::EndStream::no : h2::EndStream::yes, &transfer);
-  if (!stream) {
-    const bool usage =
-        stream.error() == h2::Misuse::malformed_fields || stream.error() == h2::Misuse::field_section_too_large;
-    fail(usage ? Exit::usage : Exit::protocol,
-         "the request cannot be sent: " + std::string(h2::describe(stream.error())));
-    return run_.closed(transfer);
+void Run::ended(Server& server, AnyDriver& driver) {
+  Session& session = static_cast<AnyClient&>(driver.application()).session();
+  std::erase(server.sessions, &session);
+  if (!session.going_away() && !server.origin.settled()) {
+    server.origin.fail(Exit::protocol, "the connection ended early");
   }
-  transfer.stream = *stream;
-  ++open_;
-  ++streams_;
-  if (!sends) return;
-  transfer.sender->start(message.content());
-  transfer.sender->pump(*connection_, transfer.stream);
+  look_after(server);
+  const auto found = drivers_.find(&driver);
+  loop_.retire(std::move(found->second));
+  drivers_.erase(found);
+  stop_if_idle();
 }
 
-void Origin::on(const h2::InformationalReceived& response) {
-  show(transfer(response.user), std::to_string(response.status), response.fields);
+void Run::stop_if_idle() {
+  const bool connecting =
+      std::any_of(servers_.begin(), servers_.end(), [](const auto& it) { return it.second->connecting; });
+  if (drivers_.empty() && !connecting) loop_.stop();
 }
 
-void Origin::on(const h2::ResponseReceived& response) {
-  Transfer& t = transfer(response.user);
-  t.status = response.status;
-  t.complete = response.end == h2::EndStream::yes;
-  for (const h2::Field& field : response.fields) {
-    if (field.name != "content-length") continue;
-    std::uint64_t length = 0;
-    const auto [end, error] = std::from_chars(field.value.data(), field.value.data() + field.value.size(), length);
-    if (error == std::errc{}) t.length = length;
-  }
-  show(t, std::to_string(response.status), response.fields);
-}
-
-void Origin::on(const h2::DataReceived& data) {
-  Transfer& t = transfer(data.user);
-  t.received += data.data.size();
-  received_ += data.data.size();
-  t.complete = data.end == h2::EndStream::yes;
-  run_.content(t, data.data);
-}
-
-void Origin::on(const h2::TrailersReceived& trailers) {
-  Transfer& t = transfer(trailers.user);
-  t.complete = true;
-  show(t, "trailers", trailers.fields);
-}
-
-void Origin::on(const h2::DataSent& sent) { transfer(sent.user).sender->on_sent(*connection_, sent); }
-
-void Origin::on(const h2::StreamReset& reset) {
-  if (reset.violation == h2::Violation::none) return;
-  const h2::ViolationRow& row = h2::describe(reset.violation);
-  run_.fail(Exit::protocol, first_.scheme + "://" + transfer(reset.user).url->authority +
-                                transfer(reset.user).url->path + ": " + std::string(row.sentence) + " (" +
-                                std::string(row.section) + ')');
-}
-
-void Origin::on(const h2::StreamClosed& closed) {
-  Transfer& t = transfer(closed.user);
-  if (may_repeat(t, closed)) {
-    ++t.refusals;
-    --open_;
-    return start(t.index, *t.url);
-  }
-  const std::string name = t.url->scheme + "://" + t.url->authority + t.url->path;
-  if (t.sender->broken()) {
-    run_.fail(Exit::file, "the file to send cannot be read, or became shorter");
-  } else if (t.complete && t.status >= 400) {
-    run_.fail(Exit::http, name + ": status " + std::to_string(t.status));
-  } else if (!t.complete && !failed_) {
-    run_.fail(Exit::protocol, name + ": the stream ended early, " + std::string(h2::name(closed.code)) + " (" +
-                                  std::string(h2::name(closed.verdict)) + ')');
-  }
-  sent_ += t.sender->sent_bytes();
-  --open_;
-  run_.closed(t);
-}
-
-/// A server may refuse what came before its limit was known to us; then nothing was done with it (RFC 9113 8.7).
-bool Origin::may_repeat(const Transfer& transfer, const h2::StreamClosed& closed) const {
-  constexpr unsigned kRefusals = 8;
-  return closed.code == h2::ErrorCode::refused_stream && closed.verdict == h2::Verdict::not_processed &&
-         transfer.status == 0 && transfer.refusals < kRefusals && !failed_ && !going_away_ && !ending_;
-}
-
-void Origin::on(const h2::GoawayReceived& goaway) {
-  going_away_ = true;
-  if (goaway.code == h2::ErrorCode::no_error || ending_) return;
-  std::string line = "the server ended the connection: " + std::string(h2::name(goaway.code));
-  if (!goaway.debug.empty()) line += ", ";
-  for (const std::byte octet : goaway.debug) {
-    const char c = static_cast<char>(octet);
-    line += c >= 0x20 && c < 0x7f ? c : '?';
-  }
-  fail(Exit::protocol, line);
-}
-
-void Origin::on(const h2::ConnectionFailed& failed) {
-  if (failed_) return;
-  std::string line(h2::name(failed.code));
-  if (!failed.sentence.empty()) (line += ": ") += failed.sentence;
-  if (!failed.section.empty()) ((line += " (") += failed.section) += ')';
-  fail(Exit::protocol, line);
-}
-
-void Origin::show(const Transfer& transfer, std::string_view head, h2::FieldsView fields) const {
-  if (!run_.options().show_heads) return;
-  std::string text = std::string(head) + " stream " + std::to_string(transfer.stream.value) + '\n';
-  for (const h2::Field& field : fields) {
-    // Blanks inside a value are harmless on a terminal, control characters are not.
-    std::string value(field.value);
-    std::replace_if(
-        value.begin(), value.end(), [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7f; }, '?');
-    ((text.append(field.name) += ": ") += value) += '\n';
-  }
-  std::fputs(text.c_str(), stderr);
-}
-
-/// One sentence for the whole connection; what then happens to its requests needs no more.
-void Origin::fail(Exit exit, std::string_view what) {
-  if (failed_) return;
-  failed_ = true;
-  run_.fail(exit, first_.origin() + ": " + std::string(what));
-}
-
-void Origin::ended() {
-  over_ = true;
-  driver_ = nullptr;
-  const bool all = next_ == std::uint64_t{run_.options().repeat} * urls_.size();
-  if (!all && connection_ != nullptr) fail(Exit::protocol, "the connection ended early");
-  connection_ = nullptr;
-}
-
-std::string Origin::summary(std::uint64_t microseconds) const {
-  char seconds[32];
-  std::snprintf(seconds, sizeof seconds, "%.3f", static_cast<double>(microseconds) / 1e6);
-  return first_.origin() + ": h2 (" + security_ + "), " + std::to_string(streams_) + " streams, " +
-         std::to_string(received_) + " bytes received, " + std::to_string(sent_) + " bytes sent, " + seconds + " s";
-}
-
-NameValue parse_field(const std::string& text) {
-  const std::size_t colon = text.find(':');
-  if (colon == std::string::npos || colon == 0) throw Failure(Exit::usage, "'" + text + "' is not 'name: value'");
-  std::string name = text.substr(0, colon), value = text.substr(colon + 1);
-  for (char& c : name) {
-    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
-  }
-  const std::size_t first = value.find_first_not_of(" \t"), last = value.find_last_not_of(" \t");
-  value = first == std::string::npos ? "" : value.substr(first, last - first + 1);
-  return {std::move(name), std::move(value)};
-}
-
-void open_content(Message& message, const std::string& path) {
-  message.file = std::make_shared<const Fd>(Fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK)));
-  struct stat info {};
-  if (!*message.file || ::fstat(message.file->get(), &info) != 0) {
-    throw Failure(Exit::file, "cannot read " + path + ": " + error_text());
-  }
-  if (!S_ISREG(info.st_mode)) throw Failure(Exit::file, "cannot read " + path + ": not a regular file");
-  message.length = static_cast<std::uint64_t>(info.st_size);
-}
-
-Message make_message(const GetOptions& options) {
-  Message message;
-  message.method = !options.method.empty() ? options.method : options.has_data ? "POST" : "GET";
-  message.has_content = options.has_data;
-  message.fields.emplace_back("user-agent", "h2core");
-  message.fields.emplace_back("accept", "*/*");
-  for (const std::string& text : options.fields) {
-    NameValue field = parse_field(text);
-    if (field.first == "host") {
-      message.authority = field.second;
-      continue;
+/// A new turn may open windows and start requests on connections that have nothing to read just now.
+void Run::wake_all() {
+  if (wake_posted_ || (servers_.size() < 2 && drivers_.size() < 2)) return;
+  wake_posted_ = true;
+  loop_.post([this] {
+    wake_posted_ = false;
+    std::vector<AnyDriver*> drivers;
+    for (auto& [driver, unused] : drivers_) drivers.push_back(driver);
+    for (AnyDriver* const driver : drivers) {
+      if (drivers_.count(driver) != 0) driver->poke();
     }
-    const auto same = [&](const NameValue& other) { return other.first == field.first; };
-    const auto ours = std::find_if(message.fields.begin(), message.fields.begin() + 2, same);
-    if (ours != message.fields.begin() + 2) {
-      ours->second = field.second;
-    } else {
-      message.fields.push_back(std::move(field));
-    }
-  }
-  for (const std::string& text : options.trailers) message.trailers.push_back(parse_field(text));
-  if (!options.has_data) return message;
-  const bool typed = std::any_of(message.fields.begin(), message.fields.end(),
-                                 [](const NameValue& field) { return field.first == "content-type"; });
-  if (!typed) message.fields.emplace_back("content-type", "application/octet-stream");
-  if (options.data.starts_with('@')) {
-    open_content(message, options.data.substr(1));
-  } else {
-    message.text = options.data;
-    message.length = message.text.size();
-  }
-  return message;
+  });
 }
 
 }  // namespace
@@ -602,7 +232,8 @@ int get(const GetOptions& options) {
     throw Failure(Exit::usage, "-o takes the content of one URL, and there are " + std::to_string(options.urls.size()));
   }
   for (const std::string& url : options.urls) parse_url(url);  // before a file is opened for writing
-  return Run(options, make_message(options)).fetch();
+  const Message message = make_message(options);
+  return Run(options, message).fetch();
 }
 
 }  // namespace tools

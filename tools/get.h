@@ -1,4 +1,5 @@
-// `h2 get`: fetches URLs over HTTP/2, many at once on one connection per origin.
+// `h2 get`: fetches URLs over HTTP/2, many at once on one connection per origin, or on one after the other if a server
+// says GOAWAY.
 #pragma once
 
 #include <string>
@@ -18,8 +19,9 @@ struct GetOptions {
   std::string ca_file;
   std::vector<std::string> alpn;  ///< what to offer; empty: h2
   unsigned repeat = 1, concurrency = 100;
-  unsigned timeout_seconds = 10;  ///< for the connection and for the handshake
-  bool verbose = false, show_heads = false, insecure = false, prior_knowledge = false, summary = false;
+  unsigned timeout_seconds = 10;  ///< for the connection, and for the handshake or the answer to an upgrade
+  bool verbose = false, show_heads = false, push = false, insecure = false, prior_knowledge = false,
+       h2c_upgrade = false, summary = false;
 };
 
 /// Returns the exit code: of what went wrong first. Throws a Failure for what prevents the start.

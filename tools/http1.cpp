@@ -6,6 +6,8 @@
 #include <charconv>
 #include <limits>
 
+#include <tools/http1_text.h>
+
 namespace tools {
 namespace {
 
@@ -18,50 +20,12 @@ constexpr auto kIdle = std::chrono::seconds(60);
 
 std::string_view view(boost::beast::string_view text) { return {text.data(), text.size()}; }
 
-std::string lower_case(std::string_view text) {
-  std::string lower(text);
-  for (char& c : lower) {
-    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
-  }
-  return lower;
-}
-
 /// The path of an absolute target, such as proxies are sent (RFC 9112 3.2.2).
 std::string_view path_of(std::string_view target) {
   const std::size_t scheme = target.find("://");
   if (target.starts_with('/') || scheme == std::string_view::npos) return target;
   const std::size_t path = target.find('/', scheme + 3);
   return path == std::string_view::npos ? "/" : target.substr(path);
-}
-
-/// Whether `item` stands in a comma-separated list.
-bool lists(std::string_view list, std::string_view item) {
-  while (!list.empty()) {
-    const std::size_t comma = std::min(list.find(','), list.size());
-    std::string_view part = list.substr(0, comma);
-    while (part.starts_with(' ') || part.starts_with('\t')) part.remove_prefix(1);
-    while (part.ends_with(' ') || part.ends_with('\t')) part.remove_suffix(1);
-    if (part == item) return true;
-    list.remove_prefix(std::min(comma + 1, list.size()));
-  }
-  return false;
-}
-
-/// RFC 4648 5 without padding, as HTTP2-Settings has it.
-std::optional<std::vector<std::byte>> decode_base64url(std::string_view text) {
-  constexpr std::string_view kDigits = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
-  std::vector<std::byte> octets;
-  unsigned bits = 0, value = 0;
-  for (const char c : text) {
-    const std::size_t digit = kDigits.find(c);
-    if (digit == std::string_view::npos) return std::nullopt;
-    value = (value << 6 | static_cast<unsigned>(digit)) & 0xffff;
-    bits += 6;
-    if (bits < 8) continue;
-    bits -= 8;
-    octets.push_back(static_cast<std::byte>(value >> bits & 0xff));
-  }
-  return octets;
 }
 
 }  // namespace
@@ -182,7 +146,8 @@ void Http1::answer() {
   std::vector<h2::Field> fields;
   for (const auto& field : request) fields.push_back({names[fields.size()], view(field.value())});
   x.head_fields = fields.size();
-  if (h2c_ == H2cUpgrade::yes && x.parser.is_done() && answer_upgrade(fields)) return;
+  const bool http11 = request.version() >= 11;  // HTTP/1.0 knows neither upgrades nor interim responses
+  if (http11 && h2c_ == H2cUpgrade::yes && x.parser.is_done() && answer_upgrade(fields)) return;
 
   Question question;
   question.method = x.method;
@@ -192,10 +157,10 @@ void Http1::answer() {
   x.answer = site_.answer(question);
   x.answered = true;
   x.keep_alive = request.keep_alive() && !draining_;
-  x.chunked = x.answer.content && !x.answer.length && request.version() >= 11;
+  x.chunked = x.answer.content && !x.answer.length && http11;
   if (x.answer.content && !x.answer.length && !x.chunked) x.keep_alive = false;  // ended by the close
   x.request_ended = x.parser.is_done();
-  if (lower_case(view(request[http::field::expect])) == "100-continue" && !x.request_ended) {
+  if (http11 && lower_case(view(request[http::field::expect])) == "100-continue" && !x.request_ended) {
     output_ += "HTTP/1.1 100 Continue\r\n\r\n";
   }
   x.parser.eager(true);
@@ -205,7 +170,7 @@ void Http1::answer() {
   if (x.answer.length) head.emplace_back("content-length", std::to_string(*x.answer.length));
   if (x.chunked) head.emplace_back("transfer-encoding", "chunked");
   if (!x.keep_alive) head.emplace_back("connection", "close");
-  if (x.keep_alive && request.version() < 11) head.emplace_back("connection", "keep-alive");
+  if (x.keep_alive && !http11) head.emplace_back("connection", "keep-alive");
   write_head(x.answer.status, head);
   if (!x.answer.content) x.response_ended = true;
 }
@@ -223,7 +188,7 @@ bool Http1::answer_upgrade(std::span<const h2::Field> fields) {
     } else if (field.name == "connection") {
       connection.append(",").append(lower_case(field.value));
     } else if (field.name == "upgrade") {
-      protocols.append(",").append(field.value);
+      protocols.append(",").append(lower_case(field.value));
     } else if (field.name == "host") {
       host = field.value;
     } else {
@@ -246,7 +211,7 @@ bool Http1::answer_upgrade(std::span<const h2::Field> fields) {
 
 bool Http1::read_body() {
   Exchange& x = *exchange_;
-  EchoContent* const echo = x.answer.echo;
+  TwoWayContent* const echo = x.answer.echo;
   std::array<char, 16384> block;
   std::size_t room = block.size();
   if (echo != nullptr) room = std::min(room, echo->room());

@@ -9,36 +9,73 @@ void Http2Site::on_event(const h2::Event& event) {
 }
 
 void Http2Site::on(const h2::RequestReceived& request) {
-  Exchange& x = exchanges_.emplace_back();
-  x.self = std::prev(exchanges_.end());
-  x.method = request.method;
-  x.path = request.path;
-  x.began = std::chrono::steady_clock::now();
+  Exchange& x = begin(request.method, request.path);
+  if (!request.protocol.empty()) x.method.append(":").append(request.protocol);
   (void)connection_.set_user(request.stream, &x);
-
   Question question;
   question.method = request.method;
   question.path = request.path;
   question.protocol = log_.protocol();
+  question.connect_protocol = request.protocol;
   take_fields(question, request.fields);
   Answer answer = site_.answer(question);
-  x.status = answer.status;
-  x.echo = answer.echo;
-  const bool has_content = answer.content != nullptr;
-  x.sender.start(std::move(answer.content));
-  if (x.echo != nullptr && request.end == h2::EndStream::yes) x.echo->finish();
+  if (answer.echo != nullptr && request.end == h2::EndStream::yes) answer.echo->finish();
 
   const auto expects = std::find_if(request.fields.begin(), request.fields.end(),
                                     [](const h2::Field& field) { return field.name == "expect"; });
   if (request.end == h2::EndStream::no && expects != request.fields.end() && expects->value == "100-continue") {
     (void)connection_.send_informational(request.stream, 100, {});
   }
+  if (foresight_.early_hints) hint(request, answer);
+  if (foresight_.push) push(request, answer);
+  respond(x, request.stream, std::move(answer));
+}
+
+Http2Site::Exchange& Http2Site::begin(std::string_view method, std::string_view path) {
+  Exchange& x = exchanges_.emplace_back();
+  x.self = std::prev(exchanges_.end());
+  x.method = method;
+  x.path = path;
+  x.began = std::chrono::steady_clock::now();
+  return x;
+}
+
+void Http2Site::respond(Exchange& x, h2::StreamId stream, Answer answer) {
+  x.stream = stream;
+  x.status = answer.status;
+  x.echo = answer.echo;
+  const auto end = answer.content ? h2::EndStream::no : h2::EndStream::yes;
+  x.sender.start(std::move(answer.content));
   if (answer.length) answer.fields.emplace_back("content-length", std::to_string(*answer.length));
-  const auto end = has_content ? h2::EndStream::no : h2::EndStream::yes;
-  const auto sent = connection_.send_response(request.stream, answer.status, as_fields(answer.fields), end);
-  if (sent) return x.sender.pump(connection_, request.stream);
-  log_.error("cannot answer " + printable(request.path) + ": " + std::string(h2::describe(sent.error())));
-  (void)connection_.reset(request.stream, h2::ErrorCode::internal_error);
+  const auto sent = connection_.send_response(stream, answer.status, as_fields(answer.fields), end);
+  if (sent) return x.sender.pump(connection_, stream);
+  log_.error("cannot answer " + printable(x.path) + ": " + std::string(h2::describe(sent.error())));
+  (void)connection_.reset(stream, h2::ErrorCode::internal_error);
+}
+
+void Http2Site::hint(const h2::RequestReceived& request, const Answer& answer) {
+  std::vector<NameValue> links;
+  for (const std::string& path : answer.styles) links.emplace_back("link", '<' + path + ">; rel=preload; as=style");
+  if (!links.empty()) (void)connection_.send_informational(request.stream, 103, as_fields(links));
+}
+
+/// Before the response, so that nobody asks for what is on its way (RFC 9113 8.4.1). A client that takes no pushes, or
+/// no more of them, asks by itself.
+void Http2Site::push(const h2::RequestReceived& request, const Answer& answer) {
+  for (const std::string& path : answer.styles) {
+    const h2::Request promised{"GET", request.scheme, request.authority, path};
+    Exchange& x = begin("PUSH", path);
+    const auto stream = connection_.push(request.stream, promised, &x);
+    if (!stream) {
+      exchanges_.pop_back();
+      continue;
+    }
+    Question question;
+    question.method = "GET";
+    question.path = path;
+    question.protocol = log_.protocol();
+    respond(x, *stream, site_.answer(question));
+  }
 }
 
 void Http2Site::on(const h2::DataReceived& data) {
@@ -47,9 +84,17 @@ void Http2Site::on(const h2::DataReceived& data) {
     // Content that nobody wants is taken and dropped. (An echo has room for a whole window.)
     return connection_.consume(data.stream, data.data.size());
   }
-  x->echo->push(data.data);
+  if (const std::size_t freed = x->echo->push(data.data); freed != 0) connection_.consume(data.stream, freed);
   if (data.end == h2::EndStream::yes) x->echo->finish();
   x->sender.pump(connection_, data.stream);
+}
+
+void Http2Site::going_away() {
+  for (Exchange& x : exchanges_) {
+    if (x.echo == nullptr) continue;
+    x.echo->going_away();
+    x.sender.pump(connection_, x.stream);
+  }
 }
 
 void Http2Site::on(const h2::TrailersReceived& trailers) {

@@ -9,25 +9,39 @@
 
 namespace tools {
 
+/// What a page's reader is told or given of its style sheets before asking for them.
+struct Foresight {
+  bool early_hints = false;  ///< 103 with their links (RFC 8297)
+  bool push = false;         ///< the sheets themselves (RFC 9113 8.4)
+};
+
 class Http2Site {
  public:
-  Http2Site(h2::Connection& connection, const Site& site, ConnectionLog& log)
-      : connection_(connection), site_(site), log_(log) {}
+  Http2Site(h2::Connection& connection, const Site& site, ConnectionLog& log, Foresight foresight)
+      : connection_(connection), site_(site), log_(log), foresight_(foresight) {}
 
   void on_event(const h2::Event& event);
   /// A request that came in another way than as an event, whole.
   void on_request(const h2::RequestReceived& request) { on(request); }
+  /// The server ends: what would go on for ever is brought to its end.
+  void going_away();
 
  private:
   /// A request and its response, found again by the pointer that the stream carries.
   struct Exchange {
     std::list<Exchange>::iterator self;
+    h2::StreamId stream;
     std::string method, path;
     h2::TimePoint began;
     std::uint16_t status = 0;
-    EchoContent* echo = nullptr;  // owned by `sender`
+    TwoWayContent* echo = nullptr;  // owned by `sender`
     Sender sender;
   };
+
+  Exchange& begin(std::string_view method, std::string_view path);
+  void respond(Exchange& x, h2::StreamId stream, Answer answer);
+  void hint(const h2::RequestReceived& request, const Answer& answer);
+  void push(const h2::RequestReceived& request, const Answer& answer);
 
   void on(const h2::RequestReceived& request);
   void on(const h2::DataReceived& data);
@@ -44,6 +58,7 @@ class Http2Site {
   h2::Connection& connection_;
   const Site& site_;
   ConnectionLog& log_;
+  Foresight foresight_;
   std::list<Exchange> exchanges_;
 };
 

@@ -13,7 +13,7 @@ constexpr const char* kExitCodes = R"(exit codes:
   2  the command line is wrong
   3  no connection (name, port, time)
   4  TLS failed (certificate, alert, not TLS)
-  5  the server did not choose h2 (ALPN)
+  5  the server did not choose h2 (ALPN, or an upgrade that it did not take)
   6  HTTP/2 failed (protocol error, a stream or the connection ended early)
   7  a status of 400 or above
   8  a local file cannot be read or written)";
@@ -32,6 +32,9 @@ CLI::App* add_serve(CLI::App& app, tools::ServeOptions& options) {
       ->excludes(cert);
   serve->add_option("--root", options.root, "Directory whose files are served");
   serve->add_flag("--h2c-upgrade", options.h2c_upgrade, "Lets HTTP/1.1 requests upgrade to HTTP/2 without TLS");
+  serve->add_flag("--early-hints", options.early_hints,
+                  "Sends a 103 that names the style sheet before the built-in page, over HTTP/2");
+  serve->add_flag("--push", options.push, "Pushes that style sheet to HTTP/2 clients that take pushes");
   serve->add_option("--threads", options.threads, "Event loops")->check(CLI::Range(1, 256))->capture_default_str();
   serve
       ->add_option("--drain-seconds", options.drain_seconds, "How long open requests may go on after SIGTERM or SIGINT")
@@ -42,33 +45,46 @@ CLI::App* add_serve(CLI::App& app, tools::ServeOptions& options) {
   serve->add_option("--log", options.log, "Lines on stderr: none, errors or all (default all)")
       ->transform(CLI::CheckedTransformer(levels).description(""))
       ->type_name("LEVEL");
-  serve->footer("Answers GET and HEAD for files, POST /echo with what it was sent, GET /bytes/N with N bytes.");
+  serve->footer(
+      "Answers GET and HEAD for files, POST /echo with what it was sent, GET /bytes/N with N bytes.\n"
+      "A WebSocket to /ws over HTTP/2 (RFC 8441) sends every message back.");
   return serve;
 }
 
 CLI::App* add_get(CLI::App& app, tools::GetOptions& options) {
   CLI::App* get = app.add_subcommand("get", "Fetches URLs over HTTP/2, many at once on one connection");
-  get->add_option("url", options.urls, "http:// (with --prior-knowledge) or https://")->required()->type_name("URL...");
+  get->add_option("url", options.urls, "http:// (with --prior-knowledge or --h2c-upgrade) or https://")
+      ->required()
+      ->type_name("URL...");
   get->add_option("-o,--output", options.output_file, "File for the content of one URL (default: stdout)");
-  get->add_option("-d,--data", options.data, "Content to send, or @FILE")->type_name("DATA|@FILE");
+  auto* data = get->add_option("-d,--data", options.data, "Content to send, or @FILE")->type_name("DATA|@FILE");
   get->add_option("-X,--request", options.method, "Method (default: GET, or POST with -d)");
   get->add_option("-H,--header", options.fields, "'name: value'")->allow_extra_args(false);
-  get->add_option("--trailer", options.trailers, "'name: value', sent behind the content")->allow_extra_args(false);
+  auto* trailer =
+      get->add_option("--trailer", options.trailers, "'name: value', sent behind the content")->allow_extra_args(false);
   get->add_flag("-i,--include", options.show_heads, "Status, fields and trailers of responses on stderr");
   get->add_flag("-v,--verbose", options.verbose, "Frames both ways on stderr, secrets redacted");
   get->add_option("--cacert", options.ca_file, "Certificates to trust, PEM (default: the system's)");
   get->add_flag("-k,--insecure", options.insecure, "Trusts any certificate");
-  get->add_flag("--prior-knowledge", options.prior_knowledge, "Speaks HTTP/2 without TLS, for http:// URLs");
+  auto* known =
+      get->add_flag("--prior-knowledge", options.prior_knowledge, "Speaks HTTP/2 without TLS, for http:// URLs");
+  get->add_flag("--h2c-upgrade", options.h2c_upgrade,
+                "Asks http:// servers by HTTP/1.1 to go on in HTTP/2 (RFC 7540 3.2)")
+      ->excludes(known)
+      ->excludes(data)
+      ->excludes(trailer);
   get->add_option("--alpn", options.alpn, "What to offer, comma-separated; only h2 is spoken (default h2)")
       ->delimiter(',')
       ->allow_extra_args(false);
+  get->add_flag("--push", options.push,
+                "Takes what the server pushes, tells its URL, status and size on stderr, and drops it");
   get->add_option("--repeat", options.repeat, "Fetches every URL so often")
       ->check(CLI::Range(1, 100000000))
       ->capture_default_str();
   get->add_option("--concurrency", options.concurrency, "Requests under way at once")
       ->check(CLI::Range(1, 100000))
       ->capture_default_str();
-  get->add_option("--timeout", options.timeout_seconds, "Seconds for the connection, and again for TLS")
+  get->add_option("--timeout", options.timeout_seconds, "Seconds for the connection, and again for TLS or an upgrade")
       ->check(CLI::Range(1, 3600))
       ->capture_default_str();
   get->add_flag("--summary", options.summary, "Protocol, streams, bytes and time on stderr");

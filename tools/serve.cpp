@@ -25,7 +25,8 @@ h2::Config server_config() {
   h2::Config config;
   config.role = h2::Role::server;
   // An echo holds a whole window of its stream.
-  config.settings.initial_window_size = EchoContent::kCapacity - 1;
+  config.settings.initial_window_size = TwoWayContent::kCapacity - 1;
+  config.settings.enable_connect_protocol = 1;  // for WebSockets
   config.idle_timeout = std::chrono::minutes(5);
   // Whoever left without a word holds a descriptor no longer than this.
   config.keepalive_interval = std::chrono::seconds(60);
@@ -40,6 +41,7 @@ struct Shared {
   std::optional<tlsglue::TlsContext> tls;
   h2::Config config = server_config();
   H2cUpgrade h2c = H2cUpgrade::no;  // in cleartext only
+  Foresight foresight{};
   std::atomic<std::uint64_t> connections{0};
 };
 
@@ -89,7 +91,8 @@ class Worker {
                                                    [this](AnyDriver& ended) { close(ended); });
     ConnectionLog log(shared_.log, ++shared_.connections, std::move(remote), loop_.now());
     auto served = std::make_unique<Served<Engine>>(driver->engine(), shared_.site, std::move(log), h2_name, loop_.now(),
-                                                   std::is_same_v<Engine, Cleartext> ? shared_.h2c : H2cUpgrade::no);
+                                                   std::is_same_v<Engine, Cleartext> ? shared_.h2c : H2cUpgrade::no,
+                                                   shared_.foresight);
     Driver<Engine>& started = *driver;
     drivers_.emplace(&started, std::move(driver));
     started.start(std::move(served));
@@ -189,6 +192,7 @@ int serve(const ServeOptions& given) {
   raise_descriptor_limit();
   Shared shared{options.root.empty() ? Site() : Site(RootDirectory(options.root)), Log(options.log), {}};
   if (options.h2c_upgrade) shared.h2c = H2cUpgrade::yes;
+  shared.foresight = {options.early_hints, options.push};
   if (options.https_port) shared.tls = make_tls(options);
 
   // This thread keeps to the signals, so that a second one is heard however far the drain has come.

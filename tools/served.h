@@ -22,12 +22,13 @@ template <class Engine>
 class Served final : public ServedApplication {
  public:
   /// `h2_name` is what HTTP/2 is called in lines and on the page.
-  Served(Engine& engine, const Site& site, ConnectionLog log, std::string h2_name, h2::TimePoint now, H2cUpgrade h2c)
+  Served(Engine& engine, const Site& site, ConnectionLog log, std::string h2_name, h2::TimePoint now, H2cUpgrade h2c,
+         Foresight foresight)
       : engine_(engine),
         site_(site),
         log_(std::move(log)),
         h2_name_(std::move(h2_name)),
-        http2_(engine.http2(), site, log_),
+        http2_(engine.http2(), site, log_, foresight),
         now_(now),
         h2c_(h2c) {}
   ~Served() override { log_.closed(now_); }
@@ -62,6 +63,7 @@ class Served final : public ServedApplication {
     if (http1_) {
       http1_->drain();
     } else {
+      http2_.going_away();
       engine_.http2().shutdown(h2::Shutdown::graceful, deadline);
     }
     return settled_;
@@ -82,8 +84,15 @@ class Served final : public ServedApplication {
         return engine_.http2().shutdown(h2::Shutdown::immediate);
       }
       const std::vector<h2::Field> fields = as_fields(upgrade->fields);
-      http2_.on_request(
-          {*stream, request.method, request.scheme, request.authority, request.path, {}, fields, h2::EndStream::yes});
+      http2_.on_request({*stream,
+                         request.method,
+                         request.scheme,
+                         request.authority,
+                         request.path,
+                         {},
+                         fields,
+                         h2::EndStream::yes,
+                         {}});
     }
   }
 

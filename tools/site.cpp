@@ -5,6 +5,7 @@
 #include <ctime>
 
 #include <tools/mime.h>
+#include <tools/websocket.h>
 
 namespace tools {
 namespace {
@@ -14,7 +15,7 @@ constexpr std::string_view kPage = R"(<!doctype html>
 <meta charset="utf-8">
 <title>h2 serve</title>
 <link rel="icon" href="data:,">
-<style>body{font:16px/1.5 system-ui,sans-serif;max-width:40em;margin:4em auto;padding:0 1em}code{background:#eee}</style>
+<link rel="stylesheet" href="/style.css">
 <h1>It works</h1>
 <p>This page came to the server as <strong id="protocol">@PROTOCOL@</strong>
 and the browser says <strong id="seen">nothing yet</strong>.</p>
@@ -24,6 +25,17 @@ const [page] = performance.getEntriesByType('navigation');
 document.getElementById('seen').textContent = page.nextHopProtocol || 'nothing';
 </script>
 </html>
+)";
+
+constexpr std::string_view kStyle = R"(body {
+  font: 16px/1.5 system-ui, sans-serif;
+  max-width: 40em;
+  margin: 4em auto;
+  padding: 0 1em;
+}
+code {
+  background: #eee;
+}
 )";
 
 std::optional<std::uint64_t> parse_number(std::string_view text) {
@@ -54,6 +66,7 @@ Answer page(std::string_view protocol) {
   html.replace(html.find(kPlace), kPlace.size(), protocol);
   Answer answer = text(200, std::move(html), "text/html; charset=utf-8");
   answer.fields.emplace_back("cache-control", "no-store");
+  answer.styles.emplace_back("/style.css");
   return answer;
 }
 
@@ -77,6 +90,22 @@ Answer echo(const Question& question) {
   answer.echo = content.get();
   answer.content = std::move(content);
   answer.length = parse_number(question.content_length);
+  return answer;
+}
+
+/// Extended CONNECT. Tunnels, and protocols that are not spoken here, are not implemented.
+Answer connect(const Question& question, std::string_view path) {
+  if (question.connect_protocol != "websocket") return text(501, "only websocket is spoken behind CONNECT\n");
+  if (path != "/ws") return text(404, "not found\n");
+  if (question.websocket_version != "13") {  // RFC 6455 4.4; its 426 wants an Upgrade, which HTTP/2 has not
+    Answer answer = text(400, "only version 13 is spoken\n");
+    answer.fields.emplace_back("sec-websocket-version", "13");
+    return answer;
+  }
+  Answer answer;
+  auto socket = std::make_unique<WebSocketEcho>();
+  answer.echo = socket.get();
+  answer.content = std::move(socket);
   return answer;
 }
 
@@ -112,11 +141,13 @@ void take_fields(Question& question, std::span<const h2::Field> fields) {
     if (field.name == "range") question.range = field.value;
     if (field.name == "if-range") question.if_range = field.value;
     if (field.name == "if-none-match") question.if_none_match = field.value;
+    if (field.name == "sec-websocket-version") question.websocket_version = field.value;
   }
 }
 
 Answer Site::answer(const Question& question) const {
-  const std::optional<std::string> path = decode_path(question.path);
+  const bool tunnel = question.method == "CONNECT" && question.path.empty();
+  const std::optional<std::string> path = tunnel ? std::string{} : decode_path(question.path);
   Answer answer = path ? find(question, *path) : text(400, "the path is broken\n");
   answer.fields.emplace_back("date", http_date(std::time(nullptr)));
   answer.fields.emplace_back("server", "h2core");
@@ -124,12 +155,14 @@ Answer Site::answer(const Question& question) const {
   if (question.method == "HEAD") {
     answer.content.reset();
     answer.echo = nullptr;
+    answer.styles.clear();
   }
   return answer;
 }
 
 Answer Site::find(const Question& question, std::string_view path) const {
   constexpr std::string_view kBytes = "/bytes/";
+  if (question.method == "CONNECT") return connect(question, path);
   const bool reads = question.method == "GET" || question.method == "HEAD";
   if (path == "/echo") {
     return question.method == "POST" || question.method == "PUT" ? echo(question) : not_allowed("POST, PUT");
@@ -138,6 +171,7 @@ Answer Site::find(const Question& question, std::string_view path) const {
   if (path.starts_with(kBytes)) return pattern(path.substr(kBytes.size()));
   if (root_) return file(question, std::string(path.substr(1)));
   if (path == "/" || path == "/index.html") return page(question.protocol);
+  if (path == "/style.css") return text(200, std::string(kStyle), "text/css; charset=utf-8");
   return text(404, "not found\n");
 }
 

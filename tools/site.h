@@ -1,4 +1,4 @@
-// What `h2 serve` answers, whatever protocol the question came by: files or a built-in page, /echo and /bytes/N.
+// What `h2 serve` answers, whatever protocol the question came by: files or a built-in page, /echo, /bytes/N and /ws.
 #pragma once
 
 #include <cstdint>
@@ -17,8 +17,9 @@ namespace tools {
 /// A request head as both protocols can give it. Views live during the call.
 struct Question {
   std::string_view method, path;
-  std::string_view protocol;  ///< what the built-in page shows: "h2", "h2c" or "http/1.1"
-  std::string_view content_type, content_length, range, if_range, if_none_match;
+  std::string_view protocol;          ///< what the built-in page shows: "h2", "h2c" or "http/1.1"
+  std::string_view connect_protocol;  ///< of an extended CONNECT (RFC 8441)
+  std::string_view content_type, content_length, range, if_range, if_none_match, websocket_version;
 };
 
 /// Fills in what a Question takes from the fields; their names are lower-case.
@@ -28,8 +29,9 @@ struct Answer {
   std::uint16_t status = 200;
   std::vector<NameValue> fields;
   std::unique_ptr<Content> content;     ///< null: the message has none
-  EchoContent* echo = nullptr;          ///< `content`, when the request's content is to be pushed into it
+  TwoWayContent* echo = nullptr;        ///< `content`, when the request's content is to be pushed into it
   std::optional<std::uint64_t> length;  ///< of the content, if it is known; not in `fields`
+  std::vector<std::string> styles;      ///< paths of the style sheets that a reader of the content will ask for next
 };
 
 class Site {

@@ -18,16 +18,22 @@ Settings looser(const Settings& a, const Settings& b) {
           .no_rfc7540_priorities = b.no_rfc7540_priorities};
 }
 
-bool is_legal(const Setting& setting, Role role, const Settings& announced) {
+bool is_possible(const Setting& setting, Role role) {
   switch (setting.id) {
     case SettingId::enable_push: return setting.value <= (role == Role::client ? 1U : 0U);
     case SettingId::initial_window_size: return setting.value <= kMaxWindow;
     case SettingId::max_frame_size: return setting.value >= 16384 && setting.value <= 0xffffff;
     case SettingId::enable_connect_protocol:
-      return setting.value <= 1 && setting.value >= announced.enable_connect_protocol;
-    case SettingId::no_rfc7540_priorities: return setting.value == announced.no_rfc7540_priorities;  // RFC 9218 2.1
+    case SettingId::no_rfc7540_priorities: return setting.value <= 1;
     default: return true;
   }
+}
+
+// Behind what was announced: RFC 8441 3 takes nothing back, and RFC 9218 2.1 wants the first SETTINGS to say it.
+bool may_follow(const Setting& setting, const Settings& announced) {
+  if (setting.id == SettingId::enable_connect_protocol) return setting.value >= announced.enable_connect_protocol;
+  if (setting.id == SettingId::no_rfc7540_priorities) return setting.value == announced.no_rfc7540_priorities;
+  return true;
 }
 
 void set(Settings& settings, const Setting& setting) {
@@ -51,13 +57,13 @@ Setting grease_setting(std::uint64_t seed) {
 
 constexpr std::size_t kFirstSettings = 8, kExtraSettings = 16;
 
-// What differs from the defaults that the peer assumes (RFC 9113 6.5.2), and what the caller adds.
+// What differs from the defaults that the peer assumes (RFC 9113 6.5.2) and may be said, and what the caller adds.
 std::size_t first_settings(const Config& config, Setting (&entries)[kFirstSettings + kExtraSettings + 1]) {
   const Settings defaults;
   const Settings& ours = config.settings;
   std::size_t count = 0;
   const auto add = [&](SettingId id, std::uint32_t value, std::uint32_t usual) {
-    if (value != usual) entries[count++] = {id, value};
+    if (value != usual && is_possible({id, value}, config.role)) entries[count++] = {id, value};
   };
   add(SettingId::header_table_size, ours.header_table_size, defaults.header_table_size);
   if (config.role == Role::client) add(SettingId::enable_push, ours.enable_push, defaults.enable_push);
@@ -469,13 +475,16 @@ void Engine::trim() noexcept {
 
 Result<void> Engine::send_settings(std::span<const Setting> entries) noexcept {
   if (failed_ || lost_ || finished_) return Misuse::connection_over;
-  for (const Setting& entry : entries)
-    if (!is_legal(entry, config_.role, announced_)) return Misuse::bad_setting;
+  Settings next = announced_;
+  for (const Setting& entry : entries) {
+    if (!is_possible(entry, config_.role) || !may_follow(entry, next)) return Misuse::bad_setting;
+    set(next, entry);
+  }
   if (entries.size() > config_.max_settings_entries) return Misuse::bad_setting;
   if (settings_in_flight_.size() >= kMaxSettingsInFlight) return Misuse::too_many_settings;
   for (const Setting& entry : entries)
     if (entry.id == SettingId::initial_window_size && lifts_a_window_too_far(entry.value)) return Misuse::bad_setting;
-  for (const Setting& entry : entries) set(announced_, entry);
+  announced_ = next;
   write_settings(entries);
   publish();
   return {};

@@ -197,7 +197,9 @@ void Engine::on_section(std::uint32_t slot, Decoded decoded, Out& out) noexcept 
   Stream& stream = streams_[slot];
   const EndStream end = open_block_.first.has(flags::end_stream) ? EndStream::yes : EndStream::no;
   if (decoded == Decoded::too_large) return stream_error(stream.id, Violation::field_section_too_large);
-  if (stream.tunnel) return stream_error(stream.id, Violation::frame_in_tunnel);
+  // What follows the head of a CONNECT is the tunnel's, so a server need not wait for its own answer to know.
+  const bool asked = stream.connect_request && config_.role == Role::server && !stream.sent_final;
+  if (stream.tunnel || asked) return stream_error(stream.id, Violation::frame_in_tunnel);
   if (stream.recv_final) {
     if (end == EndStream::no) return stream_error(stream.id, Violation::trailers_without_end);
     return on_trailers(slot, out);
@@ -263,7 +265,8 @@ void Engine::on_promise(Decoded decoded, Out& out) noexcept {
     violation = Violation::stream_refused;
   else if (decoded == Decoded::too_large) violation = Violation::field_section_too_large;
   else violation = check_request({fields_.data(), fields_.size()}, false, head);
-  if (violation == Violation::none && ((head.method != "GET" && head.method != "HEAD") || head.content_length > 0))
+  if (violation == Violation::none &&
+      ((head.method != "GET" && head.method != "HEAD") || head.content_length > 0 || head.authority.empty()))
     violation = Violation::push_request_invalid;
   if (violation != Violation::none) return stream_error(id, violation);
   if (head.cookies > 1 && config_.join_cookies && !join_cookies(head)) return fail(Violation::out_of_memory);

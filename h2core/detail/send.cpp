@@ -73,7 +73,8 @@ Result<StreamId> Engine::send_request(const Request& request, EndStream end, voi
   if (config_.validate_outgoing) {
     const bool extended = peer_.enable_connect_protocol != 0;
     if (check_sent_request(request, extended, head) != Violation::none) return Misuse::malformed_fields;
-    if (end == EndStream::yes && head.content_length > 0) return Misuse::content_length_broken;
+    const bool empty = end == EndStream::yes || request.method == "TRACE";
+    if (empty && head.content_length > 0) return Misuse::content_length_broken;
   }
   const RequestFields pseudo(request);
   if (const Misuse misuse = section_fits(pseudo.span(), request.fields); misuse != Misuse::none) return misuse;
@@ -99,6 +100,7 @@ Result<StreamId> Engine::send_request(const Request& request, EndStream end, voi
   stream.waiting = waits;
   stream.head_request = request.method == "HEAD";
   stream.connect_request = request.method == "CONNECT";
+  stream.no_content_send = request.method == "TRACE";  // RFC 9110 9.3.8
   stream.send_content_left = stream.connect_request ? -1 : head.content_length;
   stream.urgency = head.priority.urgency & 7U;
   stream.incremental = head.priority.incremental;
@@ -208,18 +210,20 @@ Result<void> Engine::send_response(StreamId id, std::uint16_t status, std::span<
   if (status < 200 || status > 999) return Misuse::malformed_fields;
   const bool tunnel = stream.connect_request && status < 300;
   const bool empty = !tunnel && (stream.head_request || status == 204 || status == 304);
+  const bool reset_content = !tunnel && status == 205;  // has none either, but says so by its length (RFC 9110 15.3.6)
   std::int64_t content_length = -1;
   if (config_.validate_outgoing) {
     if (check_sent_response(status, fields, content_length) != Violation::none) return Misuse::malformed_fields;
-    if (tunnel && content_length >= 0) return Misuse::malformed_fields;  // RFC 9110 9.3.6
-    if (!empty && !tunnel && end == EndStream::yes && content_length > 0) return Misuse::content_length_broken;
+    if (tunnel && content_length >= 0) return Misuse::malformed_fields;  // RFC 9110 8.6
+    const bool ends = end == EndStream::yes || reset_content;
+    if (!empty && ends && content_length > 0) return Misuse::content_length_broken;
   }
   const StatusField pseudo(status);
   if (const Misuse misuse = section_fits(pseudo.span(), fields); misuse != Misuse::none) return misuse;
   if (!write_block(FrameType::headers, id, end, kConnection, pseudo.span(), fields)) return Misuse::out_of_memory;
   stream.sent_final = true;
   stream.tunnel = tunnel;
-  stream.no_content_send = empty;
+  stream.no_content_send = empty || reset_content;
   stream.send_content_left = empty || tunnel ? -1 : content_length;
   if (opens) --reserved_;
   stream.state = step(stream.state, Input::send_headers).next;
@@ -280,8 +284,8 @@ Result<StreamId> Engine::push(StreamId parent, const Request& request, void* use
   if (next_id_ > kMaxStreamId) return Misuse::stream_ids_exhausted;
   Head head;
   const bool safe = request.method == "GET" || request.method == "HEAD";
-  if (config_.validate_outgoing &&
-      (!safe || check_sent_request(request, false, head) != Violation::none || head.content_length > 0))
+  if (config_.validate_outgoing && (!safe || check_sent_request(request, false, head) != Violation::none ||
+                                    head.content_length > 0 || request.authority.empty()))
     return Misuse::malformed_fields;
   const RequestFields pseudo(request);
   if (const Misuse misuse = section_fits(pseudo.span(), request.fields); misuse != Misuse::none) return misuse;

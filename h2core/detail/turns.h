@@ -1,7 +1,7 @@
 // Who sends next (RFC 9218 10): streams that have content and an open window of their own, by urgency. In one urgency
 // those that are useful only when whole go one after the other, in the order of their ids; incremental ones take turns;
 // and where there are both kinds, the kinds take turns. Every eighth frame goes to those who would wait longest, so
-// that nobody starves: of n ready streams each is served at least once in 8 * 32 * n frames.
+// that nobody starves: of n ready streams each is served at least once in 8 * 16 * n frames.
 #pragma once
 
 #include <bit>
@@ -13,7 +13,7 @@ namespace h2::detail {
 class Turns {
  public:
   explicit Turns(StreamTable& streams) noexcept : streams_(streams) {
-    for (std::uint32_t& head : heads_) head = kNoSlot;
+    for (unsigned list = 0; list < kLists; ++list) heads_[list] = patient_[list] = kNoSlot;
   }
 
   bool empty() const noexcept { return filled_ == 0; }
@@ -37,8 +37,9 @@ class Turns {
   std::uint32_t place_of(const Stream& stream, std::uint32_t head) const noexcept;
 
   StreamTable& streams_;
-  std::uint32_t heads_[kLists];  // of circular lists
-  std::uint32_t filled_ = 0;     // a bit per list that has a stream
+  std::uint32_t heads_[kLists];    // of circular lists
+  std::uint32_t patient_[kLists];  // of whole ones, who is let in next; it keeps its place
+  std::uint32_t filled_ = 0;       // a bit per list that has a stream
   std::uint32_t turn_ = 0;
 };
 
@@ -69,7 +70,7 @@ inline void Turns::add(std::uint32_t slot) noexcept {
   stream.ready = true;
   filled_ |= 1U << list;
   if (head == kNoSlot) {
-    head = stream.ready_prev = stream.ready_next = slot;
+    head = patient_[list] = stream.ready_prev = stream.ready_next = slot;
     return;
   }
   const bool first = !stream.incremental && stream.id < streams_[head].id;
@@ -87,6 +88,7 @@ inline void Turns::remove(std::uint32_t slot) noexcept {
     return;
   }
   if (heads_[list] == slot) heads_[list] = stream.ready_next;
+  if (patient_[list] == slot) patient_[list] = stream.ready_next;
   streams_[stream.ready_prev].ready_next = stream.ready_next;
   streams_[stream.ready_next].ready_prev = stream.ready_prev;
 }
@@ -99,23 +101,15 @@ inline std::uint32_t Turns::next() const noexcept {
   }
   const unsigned from = turn_ / kCourtesy % kLists;
   const std::uint32_t behind = filled_ >> from << from;
-  const std::uint32_t head = heads_[std::countr_zero(behind != 0 ? behind : filled_)];
-  const Stream& stream = streams_[head];
-  const bool first =
-      (turn_ / (kCourtesy * kLists) & 1U) != 0;  // of whole ones, by turns the first and who is behind it
-  return stream.incremental || first ? head : stream.ready_next;
+  const int list = std::countr_zero(behind != 0 ? behind : filled_);
+  return streams_[heads_[list]].incremental ? heads_[list] : patient_[list];
 }
 
 inline void Turns::served(std::uint32_t slot) noexcept {
   const Stream& stream = streams_[slot];
-  std::uint32_t& head = heads_[list_of(stream)];
-  if (stream.incremental) {
-    head = stream.ready_next;
-  } else if (head != slot) {  // it was let in between: behind all others that wait to be whole
-    remove(slot);
-    insert_before(slot, head);
-    streams_[slot].ready = true;
-  }
+  const unsigned list = list_of(stream);
+  if (stream.incremental) heads_[list] = stream.ready_next;
+  else if (is_courtesy()) patient_[list] = stream.ready_next;
   ++turn_;
 }
 

@@ -68,7 +68,7 @@ TEST_CASE("RFC 9113 8.1: END_STREAM comes with the last DATA, with HEADERS, or w
   CHECK(client.all(Kind::data_sent).size() == 3);
 }
 
-TEST_CASE("RFC 9113 8.1: interim responses come before the final one, and are told apart from it") {
+TEST_CASE("RFC 9113 8.1: interim responses come before the final one, and are told apart from it [9110-15.2b]") {
   Harness client(Role::client);
   REQUIRE(client.call([](Connection& c) { return c.send_request(kGet, EndStream::yes); }));
   client.feed(headers(1, status("100")) + headers(1, status("103", {{"link", "</a>"}})) + headers(1, status("200")) +
@@ -150,7 +150,7 @@ TEST_CASE("RFC 9113 8.1: trailers wait for all content, and for its window") {
   CHECK(client.history().back().header.has(flags::end_stream));
 }
 
-TEST_CASE("RFC 9113 8.1: a response may be complete before its request is read") {
+TEST_CASE("RFC 9113 8.1: a response may be complete before its request is read [9113-8.1e] [9110-10.1.1g]") {
   Harness server(Role::server);
   server.feed(headers(1, post()));
   REQUIRE(server.call([](Connection& c) { return c.send_response(one, 413, {}, EndStream::yes); }));
@@ -172,7 +172,7 @@ TEST_CASE("RFC 9113 8.1: a response may be complete before its request is read")
   CHECK(closed.verdict == Verdict::processed);
 }
 
-TEST_CASE("RFC 9110 9.3.2: a response to HEAD has a content-length and no content") {
+TEST_CASE("RFC 9110 9.3.2: a response to HEAD has a content-length and no content [9110-9.1a]") {
   Request head = kGet;
   head.method = "HEAD";
   Harness client(Role::client);
@@ -196,7 +196,7 @@ TEST_CASE("RFC 9113 8.1.1: an empty DATA may end what cannot have content") {
   CHECK(client.last(Kind::stream_closed)->code == ErrorCode::no_error);
 }
 
-TEST_CASE("RFC 9113 8.1.1: what we send is as long as its content-length says") {
+TEST_CASE("RFC 9113 8.1.1: what we send is as long as its content-length says [9113-8.1.1a]") {
   Harness client(Role::client);
   const Field length[] = {{"content-length", "3"}};
   Request request = kPost;
@@ -287,7 +287,7 @@ TEST_CASE("RFC 9113 8.5: CONNECT carries bytes after 2xx") {
   CHECK(of_kind(pair.client.events, Kind::stream_closed).size() == 1);
 }
 
-TEST_CASE("RFC 8441: extended CONNECT once the server has announced it") {
+TEST_CASE("RFC 8441: extended CONNECT once the server has announced it [9113-5.5e] [9113-5.5f] [8441-5a]") {
   Request websocket{"CONNECT", "https", "example.com", "/chat", {}, "websocket"};
   Config server;
   Pair without({}, server);
@@ -302,13 +302,30 @@ TEST_CASE("RFC 8441: extended CONNECT once the server has announced it") {
   CHECK(of_kind(pair.server.events, Kind::request)[0].path == "/chat");
 }
 
-TEST_CASE("RFC 7541 7.1.3: a never-indexed field is still one after receipt and sending on") {
+TEST_CASE(
+    "RFC 7541 7.1.3: a never-indexed field is still one after receipt and sending on [7541-6.2.3a] [7541-6.2.3c] "
+    "[7541-7.1.3a] [7541-7.1.3b]") {
   Harness server(Role::server);
   server.feed(headers(1, get({{"x-token", "t", Indexing::never}}), kEnd));
   CHECK(server.last(Kind::request)->fields[0].indexing == Indexing::never);
+
+  Harness client(Role::client);
+  server.on_event = [&](Connection&, const Event& event) {
+    const auto* received = std::get_if<RequestReceived>(&event);
+    if (received == nullptr || client.connection().open_streams() > 0) return;
+    Request again = kGet;
+    again.fields = received->fields;
+    REQUIRE(client.call([&](Connection& c) { return c.send_request(again, EndStream::yes); }));
+  };
+  server.feed(headers(3, get({{"x-token", "t", Indexing::never}, {"x-other", "o"}}), kEnd));
+  const OwnedFields sent = client.blocks(1).at(0);
+  CHECK(sent[4] == OwnedField{"x-token", "t", Indexing::never});
+  CHECK(sent[5].indexing != Indexing::never);
 }
 
-TEST_CASE("RFC 9113 4.3: a field section larger than a frame goes out in CONTINUATION frames, nothing between") {
+TEST_CASE(
+    "RFC 9113 4.3: a field section larger than a frame goes out in CONTINUATION frames, nothing between [9113-4.3a] "
+    "[9113-6.2b] [9113-6.10a]") {
   Harness client(Role::client);
   const std::string large(60000, 'z');
   const Field field{"x-large", large};
@@ -411,7 +428,9 @@ TEST_CASE("RFC 9113 8.4: a client refuses a push by resetting it") {
   CHECK_FALSE(client.last(Kind::response, 2));
 }
 
-TEST_CASE("RFC 9113 8.4: no push without leave, from a client, or on a stream that is not a client's") {
+TEST_CASE(
+    "RFC 9113 8.4: no push without leave, from a client, or on a stream that is not a client's [9113-6.5b] [9113-6.6g] "
+    "[9113-8.4.1e]") {
   Pair pair;  // clients refuse pushes unless told otherwise
   REQUIRE(pair.client.connection->send_request(kGet, EndStream::yes));
   pair.settle();

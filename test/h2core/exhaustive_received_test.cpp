@@ -114,10 +114,12 @@ TEST_CASE("RFC 9113 8.4.1: a promise is a whole, safe request without content, o
   each(request_sections(), [](const Section& section) {
     Harness client = client_with(kGet, EndStream::yes, true);
     client.feed(push_promise(1, 2, section.fields));
-    bool good = section.broken == Violation::none;
+    bool authority = false, safe = true;
     for (const OwnedField& field : section.fields) {
-      if (field.name == ":method" && field.value != "GET") good = false;  // of ours only GET is safe and cacheable
+      if (field.name == ":authority") authority = true;
+      if (field.name == ":method" && field.value != "GET") safe = false;  // of ours only GET is safe and cacheable
     }
+    const bool good = section.broken == Violation::none && authority && safe;
     CHECK(outcome(client, 2) == (good ? "push" : "stream PROTOCOL_ERROR, untold"));
     client.feed(headers(1, status("200"), kEnd));
     CHECK(outcome(client, 1) == "response end, closed");

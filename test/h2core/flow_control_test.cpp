@@ -35,7 +35,8 @@ void check_sum(Connection& connection, StreamId stream, std::uint64_t announced)
 }
 
 TEST_CASE(
-    "RFC 9113 6.9.2: a smaller INITIAL_WINDOW_SIZE makes windows negative, and sending waits until they are not") {
+    "RFC 9113 6.9.2: a smaller INITIAL_WINDOW_SIZE makes windows negative, and sending waits until they are not "
+    "[9113-6.5b] [9113-6.9.2a] [9113-6.9.2b] [9113-6.9.2c]") {
   Harness client = uploader(10);
   const Bytes body = bytes_of("0123456789abcdefghij");
   REQUIRE(client.call([&](Connection& c) { return c.send_data(one, body, Token{1}, EndStream::yes); }));
@@ -70,7 +71,7 @@ TEST_CASE("RFC 9113 6.9: an empty DATA with END_STREAM needs no window") {
   CHECK(client.last(Kind::data_sent)->outcome == DataOutcome::sent);
 }
 
-TEST_CASE("RFC 9113 6.9: both windows bind, and the smaller one first") {
+TEST_CASE("RFC 9113 6.9: both windows bind, and the smaller one first [9113-5.2.1a] [9113-6.9.1a]") {
   Harness client = uploader(100000);
   const Bytes body(100000);
   REQUIRE(client.call([&](Connection& c) { return c.send_data(one, body, Token{1}, EndStream::yes); }));

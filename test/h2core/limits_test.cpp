@@ -10,7 +10,7 @@ Harness client_of(std::uint32_t peer_limit) {
   return Harness(Role::client, options);
 }
 
-TEST_CASE("RFC 9113 5.1.2: requests over the peer's limit wait and go out in order") {
+TEST_CASE("RFC 9113 5.1.2: requests over the peer's limit wait and go out in order [9113-5.1.2a] [9113-6.5b]") {
   Harness client = client_of(2);
   for (int i = 0; i < 5; ++i) {
     std::string path = "/" + std::to_string(i);  // gone after the call: what waits is copied
@@ -94,7 +94,9 @@ TEST_CASE("before the peer's SETTINGS a sane number of streams is assumed, after
   CHECK(client.history(FrameType::headers).size() == 4);
 }
 
-TEST_CASE("RFC 9113 5.1.2: streams over our limit are refused, their blocks decoded, the others untouched") {
+TEST_CASE(
+    "RFC 9113 5.1.2: streams over our limit are refused, their blocks decoded, the others untouched [9113-4.3b] "
+    "[9113-5.1.2b]") {
   Options options;
   options.config.settings.max_concurrent_streams = 2;
   Harness server(Role::server, options);
@@ -133,7 +135,7 @@ TEST_CASE("a peer that does not read its replies is not read either, beyond a bo
   CHECK(server.history(FrameType::ping).size() == 500);
 }
 
-TEST_CASE("the budget for idle work warns at half, then ends the connection; time refills it") {
+TEST_CASE("the budget for idle work warns at half, then ends the connection; time refills it [9113-10.5b]") {
   Options options;
   options.config.work_budget = 1000;
   options.config.work_refill_per_second = 100;

@@ -106,7 +106,9 @@ bool is_lower_tchar(int octet) {
          (octet != 0 && std::string_view("!#$%&'*+-.^_`|~").find(static_cast<char>(octet)) != std::string_view::npos);
 }
 
-TEST_CASE("RFC 9113 8.2.1: a field name is lower-case token octets, at its start, middle and end") {
+TEST_CASE(
+    "RFC 9113 8.2.1: a field name is lower-case token octets, at its start, middle and end [9113-8.2.1a] [9113-8.2.1c] "
+    "[9113-8.2.1d]") {
   for (int octet = 0; octet < 256; ++octet) {
     CAPTURE(octet);
     const std::string one(1, static_cast<char>(octet));
@@ -135,7 +137,9 @@ TEST_CASE("RFC 9113 8.2.1: every octet of a well-known name counts") {
   }
 }
 
-TEST_CASE("RFC 9113 8.2.1: no value has a control other than HTAB, at its start, middle or end") {
+TEST_CASE(
+    "RFC 9113 8.2.1: no value has a control other than HTAB, at its start, middle or end [9113-8.2.1a] [9113-8.2.1e] "
+    "[9113-8.2.1f] [9110-5.5a] [9110-5.5d]") {
   for (int octet = 0; octet < 256; ++octet) {
     CAPTURE(octet);
     const std::string one(1, static_cast<char>(octet));
@@ -177,7 +181,8 @@ TEST_CASE("RFC 9113 8.2.1: pseudo-fields obey the rule for values too") {
   CHECK(received_response({{":status", "200\r"}}) == Violation::field_value_invalid);
 }
 
-TEST_CASE("RFC 9113 8.2.2: connection-specific fields make any message malformed") {
+TEST_CASE(
+    "RFC 9113 8.2.2: connection-specific fields make any message malformed [9113-8.2.2a] [9113-8.2.2b] [9110-7.6.1a]") {
   for (const char* name : {"connection", "keep-alive", "proxy-connection", "transfer-encoding", "upgrade"}) {
     CAPTURE(name);
     CHECK(anywhere(name, "x") == Violation::connection_specific_field);
@@ -185,7 +190,7 @@ TEST_CASE("RFC 9113 8.2.2: connection-specific fields make any message malformed
   }
 }
 
-TEST_CASE("RFC 9113 8.2.2: te says \"trailers\", in a request only") {
+TEST_CASE("RFC 9113 8.2.2: te says \"trailers\", in a request only [9113-8.2.2c] [9110-10.1.4a]") {
   CHECK(request(kGetHead + Lines{{"te", "trailers"}}) == Violation::none);
   CHECK(request(kGetHead + Lines{{"te", "Trailers"}}) == Violation::none);
   for (const char* value : {"", "gzip", "trailers, gzip", "trailers;q=1", "trailer", "trailersx"}) {
@@ -196,7 +201,7 @@ TEST_CASE("RFC 9113 8.2.2: te says \"trailers\", in a request only") {
   CHECK(trailers({{"te", "trailers"}}) == Violation::connection_specific_field);
 }
 
-TEST_CASE("RFC 9113 8.3.1: a request has one method, scheme and path") {
+TEST_CASE("RFC 9113 8.3.1: a request has one method, scheme and path [9113-8.3h] [9113-8.3.1n]") {
   CHECK(request(kGetHead) == Violation::none);
   for (std::size_t i = 0; i < kGetHead.size(); ++i) {
     CAPTURE(kGetHead[i].name);
@@ -210,14 +215,14 @@ TEST_CASE("RFC 9113 8.3.1: a request has one method, scheme and path") {
   CHECK(received_request({{"accept", "*/*"}}) == Violation::pseudo_field_missing);
 }
 
-TEST_CASE("RFC 9113 8.3: pseudo-fields stand in front of regular ones") {
+TEST_CASE("RFC 9113 8.3: pseudo-fields stand in front of regular ones [9113-8.3g]") {
   CHECK(received_request(Lines{{"accept", "*/*"}} + kGetHead) == Violation::pseudo_field_order);
   const Lines late{{":method", "GET"}, {":scheme", "https"}, {":path", "/"}, {"a", "b"}, {":authority", "x"}};
   CHECK(received_request(late) == Violation::pseudo_field_order);
   CHECK(received_response(kOk + Lines{{"a", "b"}, {":status", "200"}}) == Violation::pseudo_field_order);
 }
 
-TEST_CASE("RFC 9113 8.3: a pseudo-field is one that its message can have") {
+TEST_CASE("RFC 9113 8.3: a pseudo-field is one that its message can have [9113-8.3e]") {
   for (const char* name : {":foo", ":status", ":pathx", ":p", ":host"}) {
     CAPTURE(name);
     CHECK(received_request(kGetHead + Lines{{name, "200"}}) == Violation::pseudo_field_unknown);
@@ -271,7 +276,7 @@ TEST_CASE("RFC 9113 8.3.1: every octet of :path") {
   }
 }
 
-TEST_CASE("RFC 9110 9.1: :method is a token") {
+TEST_CASE("RFC 9110 9.1: :method is a token [9110-9.1a]") {
   for (const char* method : {"GET", "get", "M-SEARCH", "X!", "VERSION-CONTROL"}) {
     CHECK(request({{":method", method}, {":scheme", "https"}, {":path", "/"}}) == Violation::none);
   }
@@ -332,7 +337,7 @@ TEST_CASE("RFC 9113 8.3.1: :authority is a host and perhaps a port") {
   }
 }
 
-TEST_CASE("RFC 9113 8.3.1: http and https have no userinfo, and no empty authority") {
+TEST_CASE("RFC 9113 8.3.1: http and https have no userinfo, and no empty authority [9113-8.3.1j]") {
   const auto with = [](const char* scheme, const char* authority) {
     return received_request({{":method", "GET"}, {":scheme", scheme}, {":authority", authority}, {":path", "/"}});
   };
@@ -348,7 +353,7 @@ TEST_CASE("RFC 9113 8.3.1: http and https have no userinfo, and no empty authori
   CHECK(with("ftp", "a@") == Violation::pseudo_field_value);
 }
 
-TEST_CASE("RFC 9113 8.3.1: host says the same as :authority, once") {
+TEST_CASE("RFC 9113 8.3.1: host says the same as :authority, once [9113-8.3.1d] [9113-8.3.1e] [9113-8.3.1f]") {
   const auto with = [](const char* scheme, const char* authority, const char* host) {
     return request(
         {{":method", "GET"}, {":scheme", scheme}, {":authority", authority}, {":path", "/"}, {"host", host}});
@@ -371,7 +376,9 @@ TEST_CASE("RFC 9113 8.3.1: host says the same as :authority, once") {
   CHECK(request(alone) == Violation::none);
 }
 
-TEST_CASE("RFC 9113 8.5: CONNECT has a method and an authority with a port, no more") {
+TEST_CASE(
+    "RFC 9113 8.5: CONNECT has a method and an authority with a port, no more [9113-8.5a] [9110-9.3.6a] "
+    "[9110-9.3.6b]") {
   CHECK(request(kConnectHead) == Violation::none);
   CHECK(request(kConnectHead + Lines{{"host", "example.com:443"}}) == Violation::none);
   CHECK(request(kConnectHead + Lines{{"host", "example.com"}}) == Violation::host_differs);
@@ -387,7 +394,7 @@ TEST_CASE("RFC 9113 8.5: CONNECT has a method and an authority with a port, no m
   CHECK(received_request({{":method", "CONNECT"}, {":authority", ""}}) == Violation::connect_request_invalid);
 }
 
-TEST_CASE("RFC 8441 4: :protocol comes with CONNECT, scheme, path and authority, where it was announced") {
+TEST_CASE("RFC 8441 4: :protocol comes with CONNECT, scheme, path and authority, where it was announced [8441-4a]") {
   CHECK(request(kExtendedHead, true) == Violation::none);
   CHECK(request(kExtendedHead, false) == Violation::pseudo_field_unknown);
   CHECK(request(kGetHead + Lines{{":protocol", "websocket"}}, true) == Violation::pseudo_field_unknown);
@@ -412,7 +419,7 @@ TEST_CASE("RFC 8441 4: :protocol comes with CONNECT, scheme, path and authority,
   }
 }
 
-TEST_CASE("RFC 9113 8.3.2: :status is three digits from 100") {
+TEST_CASE("RFC 9113 8.3.2: :status is three digits from 100 [9113-8.3.2a] [9110-15a]") {
   for (const char* status : {"100", "103", "200", "204", "404", "599", "600", "999"}) {
     CAPTURE(status);
     Head head;
@@ -432,7 +439,7 @@ TEST_CASE("RFC 9113 8.3.2: :status is three digits from 100") {
   CHECK(received_response(kOk + kOk) == Violation::pseudo_field_repeated);
 }
 
-TEST_CASE("RFC 9110 8.6: content-length is one decimal number that fits") {
+TEST_CASE("RFC 9110 8.6: content-length is one decimal number that fits [9110-8.6h] [9110-8.6j]") {
   const auto length_of = [](const char* value) {
     Head head;
     const Lines lines = kGetHead + Lines{{"content-length", value}};
@@ -459,7 +466,7 @@ TEST_CASE("RFC 9110 8.6: content-length is one decimal number that fits") {
   CHECK(response(twice) == Violation::content_length_invalid);
 }
 
-TEST_CASE("RFC 9110 8.6: 1xx and 204 have no content-length") {
+TEST_CASE("RFC 9110 8.6: 1xx and 204 have no content-length [9110-8.6e]") {
   const auto received = [](const char* status, const char* length) {
     return received_response({{":status", status}, {"content-length", length}});
   };
@@ -472,7 +479,9 @@ TEST_CASE("RFC 9110 8.6: 1xx and 204 have no content-length") {
   CHECK(sent_response(304, {{"content-length", "7"}}) == Violation::none);
 }
 
-TEST_CASE("RFC 9113 8.1: trailers have no pseudo-field; RFC 9110 6.5.1: nor what frames or routes the message") {
+TEST_CASE(
+    "RFC 9113 8.1: trailers have no pseudo-field; RFC 9110 6.5.1: nor what frames or routes the message "
+    "[9110-6.5.1a]") {
   CHECK(trailers({}) == Violation::none);
   CHECK(trailers({{"grpc-status", "0"}, {"etag", "x"}}) == Violation::none);
   for (const char* name : {":status", ":path", ":foo"}) {

@@ -182,7 +182,7 @@ TEST_CASE("RFC 9218 10: nobody starves, whatever the priorities") {
     }
     for (const std::size_t at : last) longest = std::max(longest, 50000 - at);
     CAPTURE(count);
-    CHECK(longest <= std::size_t{8} * 32 * count);
+    CHECK(longest <= std::size_t{8} * 16 * count);
     for (const std::uint32_t slot : slots) turns.remove(slot);
     CHECK(turns.empty());
   }

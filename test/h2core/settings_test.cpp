@@ -6,7 +6,9 @@ namespace {
 
 constexpr StreamId one{1};
 
-TEST_CASE("RFC 9113 3.4: a client begins with the preface and SETTINGS, a server with SETTINGS") {
+TEST_CASE(
+    "RFC 9113 3.4: a client begins with the preface and SETTINGS, a server with SETTINGS [9113-3.3b] [9113-3.4a] "
+    "[9113-3.4b] [9113-6.5a]") {
   Config config;
   config.role = Role::client;
   Connection client(config);
@@ -53,7 +55,7 @@ TEST_CASE("RFC 9113 6.5.2: a later SETTINGS without a value keeps the earlier on
   CHECK(client.connection().peer_settings().max_concurrent_streams == 3);
 }
 
-TEST_CASE("RFC 9113 6.5.3: a tighter window binds from its ACK, and not before") {
+TEST_CASE("RFC 9113 6.5.3: a tighter window binds from its ACK, and not before [9113-6.9.3a]") {
   Harness server(Role::server);
   server.feed(headers(1, post()));
   const Setting tight[] = {{SettingId::initial_window_size, 10}};
@@ -104,7 +106,7 @@ TEST_CASE("of several SETTINGS in flight the loosest binds, until its successor'
   CHECK(server.last(Kind::stream_reset)->violation == Violation::data_frame_too_large);
 }
 
-TEST_CASE("RFC 9113 6.5.2: the peer's MAX_FRAME_SIZE holds from its ACK for all that we send") {
+TEST_CASE("RFC 9113 6.5.2: the peer's MAX_FRAME_SIZE holds from its ACK for all that we send [9113-4.1a] [9113-6.5b]") {
   Options options;
   options.peer_settings = {{SettingId::initial_window_size, 1 << 20}};
   Harness client(Role::client, options);
@@ -125,7 +127,7 @@ TEST_CASE("RFC 9113 6.5.2: the peer's MAX_FRAME_SIZE holds from its ACK for all 
   for (const Frame& each : client.sent_frames()) CHECK(each.header.length <= 16384);
 }
 
-TEST_CASE("RFC 7541 4.2: a smaller table that the peer acknowledged must show in its next header block") {
+TEST_CASE("RFC 7541 4.2: a smaller table that the peer acknowledged must show in its next header block [9113-4.3.1b]") {
   const Setting none[] = {{SettingId::header_table_size, 0}};
   Harness silent(Role::server);
   REQUIRE(silent.call([&](Connection& c) { return c.send_settings(none); }));
@@ -141,7 +143,9 @@ TEST_CASE("RFC 7541 4.2: a smaller table that the peer acknowledged must show in
   CHECK(told.last(Kind::request));
 }
 
-TEST_CASE("RFC 7541 4.2: between two blocks the smallest table size of the peer is signalled, then the last") {
+TEST_CASE(
+    "RFC 7541 4.2: between two blocks the smallest table size of the peer is signalled, then the last [9113-6.5b] "
+    "[7541-4.2b] [7541-4.2c]") {
   Harness server(Role::server);
   server.feed(headers(1, get(), kEnd));
   server.feed(settings({{SettingId::header_table_size, 0}}) + settings({{SettingId::header_table_size, 4096}}));
@@ -151,7 +155,7 @@ TEST_CASE("RFC 7541 4.2: between two blocks the smallest table size of the peer 
   CHECK(response->payload == wire("20 3fe11f 89"));
 }
 
-TEST_CASE("RFC 9113 6.5.2: what is over the peer's MAX_HEADER_LIST_SIZE is not sent") {
+TEST_CASE("RFC 9113 6.5.2: what is over the peer's MAX_HEADER_LIST_SIZE is not sent [9113-6.5b]") {
   Options options;
   options.peer_settings = {{SettingId::max_header_list_size, 200}};
   Harness client(Role::client, options);
@@ -167,7 +171,7 @@ TEST_CASE("RFC 9113 6.5.2: what is over the peer's MAX_HEADER_LIST_SIZE is not s
   CHECK(client.sent().empty());
 }
 
-TEST_CASE("a setting that the RFC forbids is not sent") {
+TEST_CASE("a setting that the RFC forbids is not sent [9113-6.5.2e] [9113-6.5.2j] [8441-3a] [9218-2.1a]") {
   Harness server(Role::server);
   Harness client(Role::client);
   const auto refused = [](Harness& harness, SettingId id, std::uint32_t value) {
@@ -185,6 +189,20 @@ TEST_CASE("a setting that the RFC forbids is not sent") {
   const Setting unknown[] = {{static_cast<SettingId>(0x0a0a), 77}};
   REQUIRE(client.call([&](Connection& c) { return c.send_settings(unknown); }));
   CHECK(client.sent() == wire("000006 04 00 00000000 0a0a 0000004d"));
+}
+
+TEST_CASE("a value that the RFC forbids is not sent from the configuration either [8441-3a] [9218-2.1a]") {
+  Config config;
+  config.role = Role::client;
+  config.connection_window = 65535;
+  config.settings = {};
+  config.settings.enable_push = 2;
+  config.settings.initial_window_size = 0x80000000;
+  config.settings.max_frame_size = 16383;
+  config.settings.enable_connect_protocol = 7;
+  config.settings.no_rfc7540_priorities = 2;
+  Connection client(config);
+  CHECK(take_output(client) == client_preface() + wire("000000 04 00 00000000"));
 }
 
 TEST_CASE("a bounded number of SETTINGS may be in flight") {
@@ -207,7 +225,7 @@ TEST_CASE("a bounded number of SETTINGS may be in flight") {
   CHECK(client.call([&](Connection& c) { return c.send_settings(entry); }));
 }
 
-TEST_CASE("RFC 9113 6.9.2: SETTINGS that would lift a window of ours past 2^31-1 are the caller's slip") {
+TEST_CASE("RFC 9113 6.9.2: SETTINGS that would lift a window of ours past 2^31-1 are the caller's slip [9113-6.9.1b]") {
   Harness server{Role::server};
   server.feed(headers(1, post()));
   REQUIRE(server.call([](Connection& c) { return c.set_window(one, kMaxWindow); }));
@@ -222,7 +240,7 @@ TEST_CASE("RFC 9113 6.9.2: SETTINGS that would lift a window of ours past 2^31-1
   CHECK(server.call([&](Connection& c) { return c.send_settings(same); }));
 }
 
-TEST_CASE("RFC 9113 6.9.1: a window far below zero does not grow to the largest in one WINDOW_UPDATE") {
+TEST_CASE("RFC 9113 6.9.1: a window far below zero does not grow to the largest in one WINDOW_UPDATE [9113-6.9.1b]") {
   Harness server{Role::server};
   server.feed(headers(1, post()) + repeat(data(1, std::string(13107, 'x')), 5));
   REQUIRE(server.call([](Connection& c) { return c.set_window(one, 0); }));

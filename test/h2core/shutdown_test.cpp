@@ -63,7 +63,9 @@ TEST_CASE("a bounded number of PINGs may be unanswered") {
   CHECK(last == Misuse::too_many_pings);
 }
 
-TEST_CASE("RFC 9113 6.8: a graceful end is GOAWAY(2^31-1), a PING, then GOAWAY with the last stream") {
+TEST_CASE(
+    "RFC 9113 6.8: a graceful end is GOAWAY(2^31-1), a PING, then GOAWAY with the last stream [9113-6.8f] [9113-6.8g] "
+    "[9113-6.8h]") {
   Harness server(Role::server);
   server.feed(headers(1, get(), kEnd));
   server.sent();
@@ -135,7 +137,8 @@ TEST_CASE("a second shutdown only hastens") {
 }
 
 TEST_CASE(
-    "RFC 9113 6.8: after a GOAWAY what is above it may be sent again, what is below runs on, nothing new begins") {
+    "RFC 9113 6.8: after a GOAWAY what is above it may be sent again, what is below runs on, nothing new begins "
+    "[9113-6.8a]") {
   Harness client(Role::client);
   ask(client);
   ask(client);
@@ -171,7 +174,7 @@ TEST_CASE("RFC 9113 6.8: of a GOAWAY's debug data 256 bytes are kept") {
   CHECK(client.last(Kind::goaway)->data == std::string(256, 'd'));
 }
 
-TEST_CASE("RFC 9113 8.7: each unfinished request gets its verdict") {
+TEST_CASE("RFC 9113 8.7: each unfinished request gets its verdict [9110-9.2.2a]") {
   Options options;
   options.peer_settings = {{SettingId::max_concurrent_streams, 4}};
   Harness client(Role::client, options);
@@ -246,7 +249,9 @@ TEST_CASE("after a failure the GOAWAY can be pulled, input is swallowed, and the
   }
 }
 
-TEST_CASE("RFC 9113 6.8: the GOAWAY for a header block that was cut covers its stream, or it would be sent again") {
+TEST_CASE(
+    "RFC 9113 6.8: the GOAWAY for a header block that was cut covers its stream, or it would be sent again "
+    "[9113-8.7c]") {
   Harness server(Role::server);
   server.feed(headers(1, get(), kEnd) + wire("000001 01 01 00000003 82") + repeat(wire("000000 09 00 00000003"), 33));
   CHECK(server.failure() == Violation::continuation_flood);
@@ -260,6 +265,19 @@ TEST_CASE("RFC 9113 7: codes that nobody defined arrive as they came") {
   CHECK(client.last(Kind::stream_reset)->code == static_cast<ErrorCode>(0xfedc));
   client.feed(goaway(1, static_cast<ErrorCode>(0x77)));
   CHECK(client.last(Kind::goaway)->code == static_cast<ErrorCode>(0x77));
+}
+
+TEST_CASE("RFC 9113 8.7: an upgraded request has left by HTTP/1.1, so nobody may take it for never sent") {
+  Connection client({.role = Role::client});
+  const Request post{"POST", "http", "example.com", "/", {}, {}};
+  REQUIRE(client.begin_upgraded(post, {}));
+  client.transport_lost();
+  ByteView none;
+  std::optional<Verdict> told;
+  while (const auto event = client.receive(none)) {
+    if (const auto* closed = std::get_if<StreamClosed>(&*event)) told = closed->verdict;
+  }
+  CHECK(told == Verdict::maybe_processed);
 }
 
 }  // namespace

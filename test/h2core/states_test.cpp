@@ -116,7 +116,9 @@ constexpr Cell kServer[] = {
 };
 // clang-format on
 
-TEST_CASE("RFC 9113 5.1: each state answers each frame of the peer as the table of states says") {
+TEST_CASE(
+    "RFC 9113 5.1: each state answers each frame of the peer as the table of states says [9113-5.1a] [9113-5.1d] "
+    "[9113-5.1g] [9113-6.1d]") {
   for (const Cell& cell : kServer) {
     const std::string state = kStateNames[static_cast<int>(cell.state)];
     CAPTURE(state);
@@ -139,7 +141,7 @@ TEST_CASE("RFC 9113 5.1: each state answers each frame of the peer as the table 
   }
 }
 
-TEST_CASE("RFC 9113 5.1: a reserved (remote) stream takes HEADERS and RST_STREAM, and nothing else") {
+TEST_CASE("RFC 9113 5.1: a reserved (remote) stream takes HEADERS and RST_STREAM, and nothing else [9113-5.1f]") {
   const auto after = [](const Bytes& bytes) {
     Stage stage = client_with_promise();
     stage.harness.feed(bytes);
@@ -172,7 +174,9 @@ constexpr Call kCalls[] = {
 };
 // clang-format on
 
-TEST_CASE("RFC 9113 5.1: each state answers each call as the table of states says, and a refused call sends nothing") {
+TEST_CASE(
+    "RFC 9113 5.1: each state answers each call as the table of states says, and a refused call sends nothing "
+    "[9113-5.1c] [9113-5.1h]") {
   for (const Call& call : kCalls) {
     const std::string state = kStateNames[static_cast<int>(call.state)];
     CAPTURE(state);
@@ -204,7 +208,7 @@ TEST_CASE("RFC 9113 5.1: each state answers each call as the table of states say
   }
 }
 
-TEST_CASE("RFC 9113 5.1: after our RST_STREAM what was under way is decoded, credited and dropped") {
+TEST_CASE("RFC 9113 5.1: after our RST_STREAM what was under way is decoded, credited and dropped [9113-5.1i]") {
   Stage stage = server_in(State::reset_by_us);
   Harness& h = stage.harness;
   const std::int64_t before = h.connection().window(kConnection)->recv_window;

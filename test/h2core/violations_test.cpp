@@ -185,6 +185,9 @@ std::vector<Row> rows() {
   add({push_id_invalid, "an id that is in use", client, push_promise(1, 4, get()) + push_promise(1, 2, get()), 0,
        Told::no, accepts_push(), ask});
   add({push_request_invalid, "POST", client, push_promise(1, 2, post()), 2, Told::no, accepts_push(), ask});
+  add({push_request_invalid, "no authority", client,
+       push_promise(1, 2, {{":method", "GET"}, {":scheme", "https"}, {":path", "/"}}), 2, Told::no, accepts_push(),
+       ask});
   add({push_request_invalid, "content", client, push_promise(1, 2, get({{"content-length", "5"}})), 2, Told::no,
        accepts_push(), ask});
 
@@ -307,6 +310,8 @@ std::vector<Row> rows() {
        headers(1, {{":method", "CONNECT"}, {":authority", "a:1"}, {":path", "/"}}), 1, Told::no});
   add({connect_request_invalid, "CONNECT without :authority", server, headers(1, {{":method", "CONNECT"}}), 1,
        Told::no});
+  add({frame_in_tunnel, "trailers", server,
+       headers(1, {{":method", "CONNECT"}, {":authority", "a:1"}}) + headers(1, {{"a", "b"}}, kEnd), 1});
   add({host_differs, "another host", server, request_plus("host", "example.org"), 1, Told::no});
   add({host_differs, "host twice", server, headers(1, get({{"host", "example.com"}, {"host", "example.com"}}), kEnd), 1,
        Told::no});

@@ -15,9 +15,9 @@ Bytes indexed_literal(std::string_view name, std::string_view value) { return wi
 
 }  // namespace
 
-TEST_CASE("RFC 7541 6.1: index 0 is an error") { CHECK(error_of(wire("80")) == DecodeError::bad_index); }
+TEST_CASE("RFC 7541 6.1: index 0 is an error [7541-6.1a]") { CHECK(error_of(wire("80")) == DecodeError::bad_index); }
 
-TEST_CASE("RFC 7541 2.3.3: an index past both tables is an error, for a field and for a name") {
+TEST_CASE("RFC 7541 2.3.3: an index past both tables is an error, for a field and for a name [7541-2.3.3a]") {
   CHECK(error_of(wire("be")) == DecodeError::bad_index);
   CHECK(error_of(wire("7e 00")) == DecodeError::bad_index);
   CHECK(error_of(wire("0f 2f 00")) == DecodeError::bad_index);
@@ -41,7 +41,7 @@ TEST_CASE("RFC 7541 Appendix A: every static entry is reached by its index, as f
   CHECK(decode(decoder, wire("bd")) == Lines{{"www-authenticate", ""}});
 }
 
-TEST_CASE("RFC 7541 5.1: an integer over the range is an error wherever it stands") {
+TEST_CASE("RFC 7541 5.1: an integer over the range is an error wherever it stands [7541-5.1a]") {
   CHECK(error_of(wire("ff 80 80 80 80 10")) == DecodeError::integer_overflow);
   CHECK(error_of(wire("7f ff ff ff ff ff ff ff")) == DecodeError::integer_overflow);
   CHECK(error_of(wire("00 7f ff ff ff ff ff 01")) == DecodeError::integer_overflow);
@@ -55,7 +55,9 @@ TEST_CASE("RFC 7541 5.2: a string longer than the rest of the block is an error"
   CHECK(error_of(wire("41 ff ff ff ff ff 0e")) == DecodeError::truncated);
 }
 
-TEST_CASE("RFC 7541 5.2: EOS and wrong padding in name or value are an error; an empty Huffman string is not") {
+TEST_CASE(
+    "RFC 7541 5.2: EOS and wrong padding in name or value are an error; an empty Huffman string is not [7541-5.2b] "
+    "[7541-5.2c]") {
   CHECK(error_of(wire("00 84 ff ff ff ff 01 61")) == DecodeError::bad_huffman);
   CHECK(error_of(wire("00 01 61 84 ff ff ff ff")) == DecodeError::bad_huffman);
   CHECK(error_of(wire("41 82 1f ff")) == DecodeError::bad_huffman);
@@ -89,7 +91,17 @@ TEST_CASE("A block cut off at any octet gives a prefix of its fields, and `trunc
   }
 }
 
-TEST_CASE("RFC 7541 6.2.3: a never-indexed field says so, enters no table, and can be sent on as it came") {
+TEST_CASE("RFC 7541 2.3.2: the table may hold an entry twice [7541-2.3.2a]") {
+  Decoder decoder({});
+  const Bytes literal = indexed_literal("a", "b");
+  CHECK(decode(decoder, literal + literal + wire("be bf")) == Lines{{"a", "b"}, {"a", "b"}, {"a", "b"}, {"a", "b"}});
+  CHECK(decoder.error() == DecodeError::none);
+  CHECK(table_of(decoder) == Lines{{"a", "b"}, {"a", "b"}});
+}
+
+TEST_CASE(
+    "RFC 7541 6.2.3: a never-indexed field says so, enters no table, and can be sent on as it came [7541-6.2.3a] "
+    "[7541-6.2.3c] [7541-7.1.3a] [7541-7.1.3b]") {
   Decoder decoder({});
   const Exact block(wire("10 01 61 01 62 00 01 63 01 64 40 01 65 01 66 1f 08 01 67"));
   decoder.begin(block.view());
@@ -109,7 +121,8 @@ TEST_CASE("RFC 7541 6.2.3: a never-indexed field says so, enters no table, and c
 }
 
 TEST_CASE(
-    "RFC 7541 4.4: an entry larger than the table empties it and is not inserted; the field is given all the same") {
+    "RFC 7541 4.4: an entry larger than the table empties it and is not inserted; the field is given all the same "
+    "[7541-3.2a]") {
   for (const std::string_view huge : {std::string_view(kLong), std::string_view(kLong).substr(0, 4096 - 32)}) {
     Decoder decoder({});
     CHECK(decode(decoder, indexed_literal("a", "b")) == Lines{{"a", "b"}});
@@ -177,7 +190,7 @@ TEST_CASE("After drop_views memory does not grow with the rest of the block, and
   CHECK(table_of(decoder)[0] == Line{name, "9"});
 }
 
-TEST_CASE("RFC 7541 6.3: a size update up to the announced maximum evicts; one above it is an error") {
+TEST_CASE("RFC 7541 6.3: a size update up to the announced maximum evicts; one above it is an error [7541-6.3b]") {
   Decoder decoder({});
   decode(decoder, indexed_literal("a", "b") + indexed_literal("c", "d"));
   CHECK(decoder.entry_count() == 2);
@@ -192,7 +205,7 @@ TEST_CASE("RFC 7541 6.3: a size update up to the announced maximum evicts; one a
   CHECK(decoder.error() == DecodeError::size_update_too_large);
 }
 
-TEST_CASE("RFC 7541 4.2: a size update behind a field is an error; any number in front is not") {
+TEST_CASE("RFC 7541 4.2: a size update behind a field is an error; any number in front is not [7541-4.2b]") {
   CHECK(error_of(wire("82 20")) == DecodeError::size_update_misplaced);
   CHECK(error_of(wire("20 82 3f 00")) == DecodeError::size_update_misplaced);
   CHECK(error_of(wire("20 21 22 23 82")) == DecodeError::none);
@@ -228,7 +241,7 @@ TEST_CASE("RFC 7541 4.2: no update is owed where the table is small enough alrea
   CHECK(decoder.error() == DecodeError::none);
 }
 
-TEST_CASE("RFC 7541 4.2: of two changes between two blocks the smaller must be signalled first") {
+TEST_CASE("RFC 7541 4.2: of two changes between two blocks the smaller must be signalled first [7541-4.2c]") {
   const auto after_dip = [](std::string_view block) {
     Decoder decoder({});
     decoder.require_table_size(0);

@@ -24,7 +24,7 @@ TEST_CASE("RFC 7541 7.1.3: credentials and short cookies are never indexed unles
   CHECK(encoder.entry_count() == 2);
 }
 
-TEST_CASE("RFC 7541 6.2.3: a never-indexed field stays a literal though an entry would match it") {
+TEST_CASE("RFC 7541 6.2.3: a never-indexed field stays a literal though an entry would match it [7541-6.2.3b]") {
   Encoder encoder({});
   encode_one(encoder, {"a", "?", Indexing::always});
   CHECK(encode_one(encoder, {"a", "?"}) == wire("be"));
@@ -79,7 +79,9 @@ TEST_CASE("No octet is written past bound()") {
   }
 }
 
-TEST_CASE("RFC 7541 4.2: a lowered table size is signalled at the next block, and evicts at once") {
+TEST_CASE(
+    "RFC 7541 4.2: a lowered table size is signalled at the next block, and evicts at once [7541-4.2a] [7541-4.2b] "
+    "[7541-6.3a]") {
   Encoder encoder({});
   encode_one(encoder, {"a", "?"});
   encoder.set_peer_table_size(0);
@@ -88,7 +90,7 @@ TEST_CASE("RFC 7541 4.2: a lowered table size is signalled at the next block, an
   CHECK(encode_one(encoder, {":method", "GET"}) == wire("82"));
 }
 
-TEST_CASE("RFC 7541 4.2: of several changes the smallest is signalled first and then the last") {
+TEST_CASE("RFC 7541 4.2: of several changes the smallest is signalled first and then the last [7541-4.2c]") {
   Encoder encoder({});
   encoder.set_peer_table_size(100);
   encoder.set_peer_table_size(0);
@@ -103,7 +105,9 @@ TEST_CASE("RFC 7541 4.2: of several changes the smallest is signalled first and 
   CHECK(encode_one(encoder, {":method", "GET"}) == wire("82"));
 }
 
-TEST_CASE("RFC 7541 4.2: our cap holds though the peer allows 4 GB, and a cap below 4096 is signalled") {
+TEST_CASE(
+    "RFC 7541 4.2: our cap holds though the peer allows 4 GB, and a cap below 4096 is signalled [7541-4.2a] "
+    "[7541-6.3a]") {
   Encoder wide({.table_cap = 8192});
   CHECK(wide.table_capacity() == 4096);
   wide.set_peer_table_size(0xffffffff);

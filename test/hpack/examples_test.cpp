@@ -28,7 +28,7 @@ void decode_in_turn(std::uint32_t table_size, const std::vector<Example>& exampl
 }  // namespace
 
 // clang-format off
-TEST_CASE("RFC 7541 C.2.1: literal header field with indexing") {
+TEST_CASE("RFC 7541 C.2.1: literal header field with indexing [7541-3.2a]") {
   decode_in_turn(4096, {
     {"400a 6375 7374 6f6d 2d6b 6579 0d63 7573 746f 6d2d 6865 6164 6572",
      {{"custom-key", "custom-header"}},
@@ -37,7 +37,7 @@ TEST_CASE("RFC 7541 C.2.1: literal header field with indexing") {
   });
 }
 
-TEST_CASE("RFC 7541 C.2.2: literal header field without indexing") {
+TEST_CASE("RFC 7541 C.2.2: literal header field without indexing [7541-3.2a]") {
   decode_in_turn(4096, {
     {"040c 2f73 616d 706c 652f 7061 7468",
      {{":path", "/sample/path"}},
@@ -46,7 +46,7 @@ TEST_CASE("RFC 7541 C.2.2: literal header field without indexing") {
   });
 }
 
-TEST_CASE("RFC 7541 C.2.3: literal header field never indexed") {
+TEST_CASE("RFC 7541 C.2.3: literal header field never indexed [7541-3.2a]") {
   decode_in_turn(4096, {
     {"1008 7061 7373 776f 7264 0673 6563 7265 74",
      {{"password", "secret"}},
@@ -55,7 +55,7 @@ TEST_CASE("RFC 7541 C.2.3: literal header field never indexed") {
   });
 }
 
-TEST_CASE("RFC 7541 C.2.4: indexed header field") {
+TEST_CASE("RFC 7541 C.2.4: indexed header field [7541-3.2a]") {
   decode_in_turn(4096, {
     {"82",
      {{":method", "GET"}},
@@ -64,7 +64,7 @@ TEST_CASE("RFC 7541 C.2.4: indexed header field") {
   });
 }
 
-TEST_CASE("RFC 7541 C.3: requests without Huffman") {
+TEST_CASE("RFC 7541 C.3: requests without Huffman [7541-2.1b]") {
   decode_in_turn(4096, {
     {"8286 8441 0f77 7777 2e65 7861 6d70 6c65 2e63 6f6d",
      {{":method", "GET"},
@@ -208,7 +208,7 @@ TEST_CASE("RFC 7541 C.6: responses with Huffman, evicting at 256 octets") {
 
 // clang-format on
 
-TEST_CASE("RFC 7541 C.4: our encoder writes these very octets") {
+TEST_CASE("RFC 7541 C.4: our encoder writes these very octets [7541-2.1a]") {
   Encoder encoder({});
   const Field first[] = {{":method", "GET"}, {":scheme", "http"}, {":path", "/"}, {":authority", "www.example.com"}};
   const Field second[] = {{":method", "GET"},

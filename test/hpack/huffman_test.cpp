@@ -106,7 +106,7 @@ TEST_CASE("RFC 7541 5.2: an empty Huffman string is an empty string") {
   CHECK(encoded("").empty());
 }
 
-TEST_CASE("RFC 7541 5.2: padding is one to seven ones, nothing else") {
+TEST_CASE("RFC 7541 5.2: padding is one to seven ones, nothing else [7541-5.2a] [7541-5.2b]") {
   for (const std::size_t size : {0u, 1u, 2u, 5u, 7u, 8u, 9u, 16u, 40u}) {
     for (unsigned extra = 0; extra < 8; ++extra) {
       Bits bits;
@@ -132,7 +132,7 @@ TEST_CASE("RFC 7541 5.2: padding is one to seven ones, nothing else") {
   }
 }
 
-TEST_CASE("RFC 7541 5.2: EOS in a string is an error wherever it stands") {
+TEST_CASE("RFC 7541 5.2: EOS in a string is an error wherever it stands [7541-5.2c]") {
   for (std::size_t before = 0; before < 20; ++before) {
     for (std::size_t after = 0; after < 10; ++after) {
       Bits bits;

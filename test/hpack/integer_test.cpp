@@ -60,13 +60,13 @@ TEST_CASE("RFC 7541 5.1: the bits beside the prefix are kept on the way out and 
   CHECK(decode_integer(wire("e3"), 5)->value == 3);
 }
 
-TEST_CASE("RFC 7541 5.1: integers above 2^32-1 are refused") {
+TEST_CASE("RFC 7541 5.1: integers above 2^32-1 are refused [7541-5.1a]") {
   CHECK(decode_integer(wire("7f 80 ff ff ff 0f"), 7)->value == 0xffffffff);
   CHECK(error_of_integer("7f 81 ff ff ff 0f", 7) == IntegerError::overflow);
   CHECK(error_of_integer("7f ff ff ff ff 7f", 7) == IntegerError::overflow);
 }
 
-TEST_CASE("RFC 7541 5.1: zero padding ends at five continuation octets") {
+TEST_CASE("RFC 7541 5.1: zero padding ends at five continuation octets [7541-5.1a]") {
   CHECK(decode_integer(wire("7f 80 80 80 80 00"), 7)->value == 127);
   CHECK(error_of_integer("7f 80 80 80 80 80 00", 7) == IntegerError::overflow);
   CHECK(error_of_integer("ff ff ff ff ff ff ff ff ff ff ff", 7) == IntegerError::overflow);

@@ -133,3 +133,46 @@ def browser_shows_the_built_in_page(place):
               "nextHopProtocol")
         text = browser.evaluate(session, "document.body.innerText")
         check("h2" in text or "HTTP/2" in text, "the page does not show the protocol:", text[:300])
+
+
+TALK = """new Promise((resolve, reject) => {
+  const socket = new WebSocket(location.origin.replace('https:', 'wss:') + '/ws');
+  const sent = ['hello', 'x'.repeat(60000), new Uint8Array([0, 1, 254, 255])];
+  const said = [];
+  socket.binaryType = 'arraybuffer';
+  socket.onopen = () => sent.forEach(message => socket.send(message));
+  socket.onmessage = ({data}) => {
+    said.push(data);
+    if (said.length === sent.length) socket.close(3001, 'done');
+  };
+  socket.onerror = () => reject(new Error('the WebSocket failed'));
+  socket.onclose = ({code, reason, wasClean}) => resolve(JSON.stringify({
+    texts: said[0] === sent[0] && said[1] === sent[1],
+    octets: [...new Uint8Array(said[2])],
+    extensions: socket.extensions, protocol: socket.protocol, code, reason, wasClean,
+  }));
+})"""
+
+
+@test(browser=True)
+def browser_talks_by_websocket(place):
+    with place.serve("--https", 0) as server, Chromium(place) as browser:
+        session = browser.open(server.url() + "/",
+                               "location.protocol === 'https:' && document.readyState === 'complete'")
+        found = json.loads(browser.evaluate(session, TALK))
+        equal(found, {"texts": True, "octets": [0, 1, 254, 255], "extensions": "", "protocol": "", "code": 3001,
+                      "reason": "done", "wasClean": True}, "what came of it")
+        line = next((line for line in server.log if "CONNECT:websocket /ws 200" in line), None)
+        check(line, "it was no extended CONNECT:", server.text())
+        page = next(line for line in server.log if " GET / 200" in line)
+        equal(line.split(" stream ")[0], page.split(" stream ")[0], "the connection of the WebSocket, and of the page")
+
+
+@test(browser=True)
+def browser_takes_early_hints(place):
+    with place.serve("--https", 0, "--early-hints", "--push") as server, Chromium(place) as browser:
+        session = browser.open(server.url() + "/",
+                               "document.readyState === 'complete' && document.styleSheets.length === 1")
+        equal(browser.evaluate(session, "document.styleSheets[0].cssRules.length > 0"), True, "the sheet is applied")
+        equal(browser.evaluate(session, "performance.getEntriesByType('navigation')[0].responseStatus"), 200, "status")
+        check("PUSH" not in server.text(), "it is pushed to a browser that takes no pushes")

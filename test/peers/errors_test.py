@@ -50,6 +50,14 @@ def get_says_why_it_has_no_connection(place):
 
 
 @test
+def get_fetches_from_one_server_though_another_is_not_there(place):
+    gone = f"http://localhost:{free_port()}/"
+    for urls in [[gone, place.server.url("http:") + "/bytes/9"], [place.server.url("http:") + "/bytes/9", gone]]:
+        said = run([place.h2, "get", "--prior-knowledge", "--concurrency", 1, *urls], code=CONNECT, timeout=10)
+        equal(said.stdout, "abcdefghi", f"what came of {urls}")
+
+
+@test
 def get_says_what_is_wrong_with_files(place):
     url = place.server.url("http:")
     get = ["get", "--prior-knowledge"]

@@ -96,6 +96,8 @@ def get_takes_what_node_does(place):
         equal(early.stdout, "GET /early\n", "behind the 103")
         equal(get(place, url + "/slow").stdout, "slow\n", "a slow answer")
         equal(get(place, url + "/last").stdout, "GET /last\n", "an answer with GOAWAY")
+        equal(get(place, "--concurrency", 1, url + "/last", url + "/next").stdout, "GET /last\nGET /next\n",
+              "the answer with GOAWAY, and one of another connection")
         for status, code in [(204, 0), (304, 0), (404, 7), (500, 7)]:
             get(place, f"{url}/status/{status}", code=code)
         reset = get(place, url + "/reset", code=6)
@@ -109,3 +111,18 @@ def get_shows_frames_without_secrets(place):
         for name in ["SETTINGS", "HEADERS", "DATA", "x-open: yes", "authorization"]:
             check(name in said, name, "is missing")
         check("sesame" not in said, "the secret is shown")
+
+
+@test
+def get_takes_pushes_of_nghttpd(place):
+    out = place.path("out")
+    for tls in [True, False]:
+        with nghttpd(place, "-p", "/=/large", tls=tls) as server:
+            url = f"{'https' if tls else 'http'}://{server.urls[0]}"
+            said = get(place, "--push", url + "/")
+            equal(said.stdout, "<html>nghttpd</html>", "the page alone")
+            equal(said.stderr.strip(), f"pushed {url}/large: status 200, 3000000 bytes", "what is told of the push")
+            get(place, "--push", "-o", out, url + "/")
+            equal(out.read_text(), "<html>nghttpd</html>", "the file")
+            get(place, "--push", "--repeat", 20, "-o", out, url + "/")
+            equal(out.read_text(), "<html>nghttpd</html>" * 20, "the file of 20 fetches")

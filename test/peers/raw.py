@@ -1,7 +1,10 @@
-"""An HTTP/2 client of a few lines that says what it likes on a socket, also what no library would let it say."""
+"""An HTTP/2 client of a few lines that says what it likes on a socket, also what no library would let it say; and the
+same as a server."""
 import collections
+import queue
 import socket
 import struct
+import threading
 
 from harness import Failed, check
 
@@ -84,6 +87,69 @@ class Raw:
 
     def __exit__(self, *unused):
         self.socket.close()
+
+
+class Answering(Raw):
+    """The other side: a connection that a client opened."""
+
+    def __init__(self, accepted, timeout=15):
+        self.socket = accepted
+        self.socket.settimeout(timeout)
+        self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        check(self._exactly(len(PREFACE)) == PREFACE, "the client does not begin with the preface")
+        self.send(frame(SETTINGS))
+
+    def requests(self, count):
+        """Waits for so many request heads; their streams."""
+        return [self.until(lambda f: f.type == HEADERS)[-1].stream for _ in range(count)]
+
+    def answer(self, stream, content):
+        self.send(frame(HEADERS, END_HEADERS, stream, block((":status", "200"))) +
+                  frame(DATA, END_STREAM, stream, content))
+
+    def goaway(self, last, code=NO_ERROR):
+        self.send(frame(GOAWAY, 0, 0, struct.pack(">II", last, code)))
+
+    def end(self):
+        """FIN, and what still comes is read, so that no TCP reset destroys what was said."""
+        self.socket.shutdown(socket.SHUT_WR)
+        for _ in self.frames():
+            pass
+
+
+class Play:
+    """A server that plays one function per connection, the last one for all that follow; it is given an Answering."""
+
+    def __init__(self, *acts):
+        self.listener = socket.create_server(("127.0.0.1", 0))
+        self.url = f"http://127.0.0.1:{self.listener.getsockname()[1]}"
+        self.acts, self.connections, self._failures = acts, 0, queue.SimpleQueue()
+        threading.Thread(target=self._serve, daemon=True).start()
+
+    def _serve(self):
+        while True:
+            try:
+                accepted, _ = self.listener.accept()
+            except OSError:
+                return
+            act = self.acts[min(self.connections, len(self.acts) - 1)]
+            self.connections += 1
+            threading.Thread(target=self._play, args=(act, accepted), daemon=True).start()
+
+    def _play(self, act, accepted):
+        try:
+            with accepted:
+                act(Answering(accepted))
+        except Exception as error:  # told by the test, not by a thread that nobody looks at
+            self._failures.put(error)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, kind, *unused):
+        self.listener.close()
+        if kind is None and not self._failures.empty():
+            raise self._failures.get()
 
 
 def goaway(found):

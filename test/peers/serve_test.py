@@ -154,6 +154,13 @@ def node_client(place):
 
 
 @test
+def node_websocket(place):
+    for url in place.server.urls:
+        run([need("node"), HERE / "node_websocket.mjs", url, place.ca])
+    check("CONNECT:websocket /ws 200" in place.server.text(), "no line in the log")
+
+
+@test
 def every_request_is_a_line_in_the_log(place):
     with place.serve("--http", 0, "--log", "all") as server:
         curl("--http2-prior-knowledge", "-o", "/dev/null", server.url() + "/bytes/1234")

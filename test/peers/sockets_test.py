@@ -19,10 +19,12 @@ def goaway_through_upload(address):
         equal(raw.goaway(found[-1])[1], raw.FRAME_SIZE_ERROR, "code of the GOAWAY")
 
 
-def half_read_upload_is_bounded(address, most):
-    """A peer that reads frames but opens no window for its echo may upload as much as the windows say, and no more."""
+def half_read_upload_is_bounded(address, most, begin, unit=b"\0"):
+    """A peer that reads frames but opens no window for its echo may upload as much as the windows say, and no more. What
+    it sends is `unit` over and over."""
+    endless = unit * (2 * most // len(unit) + 16384)
     with raw.Raw(address, timeout=2) as peer:
-        peer.request(1, "POST", "/echo")
+        begin(peer)
         window = {0: 65535, 1: 65535}
         sent = echoed = 0
         try:
@@ -31,7 +33,7 @@ def half_read_upload_is_bounded(address, most):
             while True:
                 size = min(window[0], window[1], 16384)
                 if size > 0 and sent < 2 * most:
-                    peer.send(raw.frame(raw.DATA, 0, 1, bytes(size)))
+                    peer.send(raw.frame(raw.DATA, 0, 1, endless[sent:sent + size]))
                     sent += size
                     window[0] -= size
                     window[1] -= size
@@ -74,7 +76,48 @@ def goaway_arrives_when_the_preface_is_http1(place):
 
 @test
 def echo_keeps_back_pressure(place):
-    half_read_upload_is_bounded(place.server.address("http:"), 4_000_000)
+    half_read_upload_is_bounded(place.server.address("http:"), 4_000_000, lambda peer: peer.request(1, "POST", "/echo"))
+
+
+def open_websocket(peer):
+    fields = raw.block((":method", "CONNECT"), (":protocol", "websocket"), (":scheme", "http"),
+                       (":authority", "localhost"), (":path", "/ws"), ("sec-websocket-version", "13"))
+    peer.send(raw.frame(raw.HEADERS, raw.END_HEADERS, 1, fields))
+
+
+def websocket_frame(opcode, payload):
+    """With a mask of zeros, which leaves the payload as it is."""
+    length = bytes([len(payload)]) if len(payload) < 126 else b"\x7e" + len(payload).to_bytes(2, "big")
+    return bytes([0x80 | opcode, 0x80 | length[0]]) + length[1:] + bytes(4) + payload
+
+
+@test
+def websocket_keeps_back_pressure(place):
+    # A window that was echoed and one that waits; an empty message is six octets here, and two in its echo.
+    for unit in [websocket_frame(2, b"x" * 1000), websocket_frame(2, b""), websocket_frame(9, b"ping")]:
+        half_read_upload_is_bounded(place.server.address("http:"), 300_000, open_websocket, unit)
+
+
+@test
+def sigterm_closes_websockets(place):
+    with place.serve("--http", 0, "--drain-seconds", 20) as server, raw.Raw(server.address()) as peer:
+        open_websocket(peer)
+        peer.send(raw.frame(raw.DATA, 0, 1, websocket_frame(1, b"here")))
+        found = peer.until(lambda f: f.type == raw.DATA)[-1]
+        equal(found.payload, b"\x81\x04here", "the echo")
+        start, ended = time.monotonic(), []
+        stopper = threading.Thread(target=lambda: ended.append(server.stop()))
+        stopper.start()
+        found = peer.until(lambda f: f.type == raw.DATA)[-1]
+        equal(found.payload[:1] + found.payload[2:4], b"\x88" + (1001).to_bytes(2, "big"), "Close and its code")
+        if not found.flags & raw.END_STREAM:
+            peer.until(lambda f: f.type == raw.DATA and f.flags & raw.END_STREAM)
+        peer.send(raw.frame(raw.DATA, raw.END_STREAM, 1, websocket_frame(8, (1001).to_bytes(2, "big"))))
+        check(any(f.type == raw.GOAWAY for f in peer.frames()), "no GOAWAY came")
+        peer.socket.close()
+        stopper.join()
+        equal(ended, [0], "exit code of the server")
+        check(time.monotonic() - start < 5, f"that took {time.monotonic() - start:.1f} s")
 
 
 @test

@@ -31,7 +31,7 @@ struct Sides {
   End server, client;
 };
 
-TEST_CASE("h2 is chosen where both have it, by the server's order of preference") {
+TEST_CASE("h2 is chosen where both have it, by the server's order of preference [7301-3.2a]") {
   for (const TlsVersion version : kVersions) {
     Sides h2{version, {kHttp11ThenH2}, {}};
     CHECK(h2.both(AlpnOutcome::h2));
@@ -62,7 +62,7 @@ TEST_CASE("an agreed identifier that is not HTTP's is `other`") {
   }
 }
 
-TEST_CASE("RFC 7301 3.2: no overlap is fatal alert 120, told on both sides") {
+TEST_CASE("RFC 7301 3.2: no overlap is fatal alert 120, told on both sides [7301-3.2b]") {
   for (const TlsVersion version : kVersions) {
     Sides sides{version, {kHttp11Only, NoneSent::reject}, AlpnPolicy::h2_only()};
     CHECK(sides.both(AlpnOutcome::no_overlap));
@@ -100,7 +100,7 @@ TEST_CASE("a client without ALPN gets what the policy says: http/1.1, h2, or ale
   }
 }
 
-TEST_CASE("a server without ALPN: the client takes http/1.1 or h2, or fails before it writes a byte") {
+TEST_CASE("a server without ALPN: the client takes http/1.1 or h2, or fails before it writes a byte [9113-3.3a]") {
   for (const TlsVersion version : kVersions) {
     const auto get = [&](AlpnPolicy policy, Protocol expected) {
       TlsConfig config = only(client_config(), version);

@@ -17,7 +17,7 @@ Attempt connect(TlsContext& server_context, TlsContext& client_context, std::str
   return {client.channel.failure(), std::string(client.channel.failure().sentence)};
 }
 
-TEST_CASE("a client verifies host names and addresses, and refuses others") {
+TEST_CASE("a client verifies host names and addresses, and refuses others [9110-4.2.2c]") {
   for (const TlsVersion version : kVersions) {
     TlsContext server = context(only(server_config(), version));
     TlsContext client = context(only(client_config(), version));
@@ -61,7 +61,7 @@ TEST_CASE("a client that verifies needs a name, and a name must be one") {
   CHECK(connect(server, client, std::string_view{"local\0host", 10}).failure.kind == TlsFailureKind::protocol_error);
 }
 
-TEST_CASE("RFC 6066 3: names are sent as SNI, addresses never") {
+TEST_CASE("RFC 6066 3: names are sent as SNI, addresses never [9113-9.2c] [9113-9.2d] [7838-2.3a]") {
   TlsContext server_context = context(server_config());
   TlsContext client_context = context(client_config());
   for (const std::string_view name : {"localhost.", "127.0.0.1"}) {
@@ -72,7 +72,7 @@ TEST_CASE("RFC 6066 3: names are sent as SNI, addresses never") {
   }
 }
 
-TEST_CASE("a server chooses its certificate by SNI: exact name, wildcard of one label, else the default") {
+TEST_CASE("a server chooses its certificate by SNI: exact name, wildcard of one label, else the default [9113-9.2c]") {
   const SelfSigned exact = certificate_for({"www.example.org"});
   const SelfSigned wild = certificate_for({"*.example.org"});
   for (const TlsVersion version : kVersions) {

@@ -13,7 +13,7 @@ TlsError refusal(const TlsConfig& config) {
   return made.error();
 }
 
-TEST_CASE("a misspelt ALPN identifier is refused when it is configured") {
+TEST_CASE("a misspelt ALPN identifier is refused when it is configured [9113-3.2a] [7301-3.1a] [7301-3.1b]") {
   for (const std::string_view wrong :
        {"http2", "H2", "h2c", "HTTP/1.1", "http1.1", "h2-14", "http/2", "http/1.1 ", ""}) {
     CAPTURE(wrong);
@@ -86,7 +86,7 @@ TEST_CASE("certificate and key come from files, also from one file for both") {
   std::remove(path);
 }
 
-TEST_CASE("versions below TLS 1.2 cannot be asked for, and an empty range is refused") {
+TEST_CASE("versions below TLS 1.2 cannot be asked for, and an empty range is refused [9113-9.2a]") {
   TlsConfig config = server_config();
   config.min_version = TlsVersion::tls13;
   config.max_version = TlsVersion::tls12;

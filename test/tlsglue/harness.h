@@ -128,20 +128,23 @@ void exchange(A& a, B& b, Cut cut = {}) {
   }
 }
 
+inline void use(SSL_CTX* context, std::string_view certificate_pem, std::string_view key_pem) {
+  const detail::BioPtr leaf{BIO_new_mem_buf(certificate_pem.data(), static_cast<int>(certificate_pem.size()))};
+  const detail::BioPtr secret{BIO_new_mem_buf(key_pem.data(), static_cast<int>(key_pem.size()))};
+  const detail::X509Ptr certificate{PEM_read_bio_X509(leaf.get(), nullptr, nullptr, nullptr)};
+  const detail::KeyPtr key{PEM_read_bio_PrivateKey(secret.get(), nullptr, nullptr, nullptr)};
+  REQUIRE(SSL_CTX_use_certificate(context, certificate.get()) == 1);
+  REQUIRE(SSL_CTX_use_PrivateKey(context, key.get()) == 1);
+}
+inline void use_localhost(SSL_CTX* context) {
+  use(context, localhost().certificate_pem.view(), localhost().key_pem.view());
+}
+
 /// OpenSSL used directly.
 struct RawPeer {
   RawPeer(Role role, const std::function<void(SSL_CTX*)>& tweak) {
     context = SSL_CTX_new(role == Role::server ? TLS_server_method() : TLS_client_method());
-    if (role == Role::server) {
-      detail::BioPtr leaf{BIO_new_mem_buf(localhost().certificate_pem.view().data(),
-                                          static_cast<int>(localhost().certificate_pem.view().size()))};
-      detail::BioPtr secret{
-          BIO_new_mem_buf(localhost().key_pem.view().data(), static_cast<int>(localhost().key_pem.view().size()))};
-      const detail::X509Ptr certificate{PEM_read_bio_X509(leaf.get(), nullptr, nullptr, nullptr)};
-      const detail::KeyPtr key{PEM_read_bio_PrivateKey(secret.get(), nullptr, nullptr, nullptr)};
-      REQUIRE(SSL_CTX_use_certificate(context, certificate.get()) == 1);
-      REQUIRE(SSL_CTX_use_PrivateKey(context, key.get()) == 1);
-    }
+    if (role == Role::server) use_localhost(context);
     tweak(context);
     ssl = SSL_new(context);
     in = BIO_new(BIO_s_mem());

@@ -11,7 +11,7 @@ void old_suites(SSL_CTX* raw) {
   SSL_CTX_set_max_proto_version(raw, TLS1_2_VERSION);
 }
 
-TEST_CASE("RFC 9113 9.2.2: the allow list has ephemeral AEAD suites and no other") {
+TEST_CASE("RFC 9113 9.2.2: the allow list has ephemeral AEAD suites and no other [9113-9.2b] [9113-9.2.2a]") {
   SSL_CTX* raw = SSL_CTX_new(TLS_method());
   SSL_CTX_set_security_level(raw, 0);
   SSL_CTX_set_cipher_list(raw, "ALL:COMPLEMENTOFALL");
@@ -32,7 +32,8 @@ TEST_CASE("RFC 9113 9.2.2: the allow list has ephemeral AEAD suites and no other
   SSL_CTX_free(raw);
 }
 
-TEST_CASE("RFC 9113 9.2.2: a TLS 1.2 peer with prohibited suites only is refused, in both roles") {
+TEST_CASE(
+    "RFC 9113 9.2.2: a TLS 1.2 peer with prohibited suites only is refused, in both roles [9113-9.2b] [9113-9.2.2a]") {
   for (const char* const suite :
        {"ECDHE-ECDSA-AES128-SHA", "ECDHE-ECDSA-AES256-SHA384", "AES128-GCM-SHA256", "AES128-SHA"}) {
     CAPTURE(suite);
@@ -55,7 +56,108 @@ TEST_CASE("RFC 9113 9.2.2: a TLS 1.2 peer with prohibited suites only is refused
   }
 }
 
-TEST_CASE("RFC 9113 9.2: TLS 1.1 is refused with alert 70") {
+// What make_self_signed() does not make: a certificate with an RSA key.
+struct Pem {
+  std::string certificate, key;
+};
+std::string text_of(const detail::BioPtr& bio) {
+  char* bytes = nullptr;
+  const long count = BIO_get_mem_data(bio.get(), &bytes);
+  return {bytes, static_cast<std::size_t>(count)};
+}
+const Pem& rsa() {
+  static const Pem made = [] {
+    const detail::KeyPtr key{EVP_PKEY_Q_keygen(nullptr, nullptr, "RSA", std::size_t{2048})};
+    const detail::X509Ptr leaf{X509_new()};
+    X509_set_version(leaf.get(), 2);
+    ASN1_INTEGER_set(X509_get_serialNumber(leaf.get()), 1);
+    X509_gmtime_adj(X509_getm_notBefore(leaf.get()), -60);
+    X509_gmtime_adj(X509_getm_notAfter(leaf.get()), 3600);
+    X509_NAME* name = X509_get_subject_name(leaf.get());
+    X509_NAME_add_entry_by_txt(name, "CN", MBSTRING_ASC, reinterpret_cast<const unsigned char*>("localhost"), -1, -1,
+                               0);
+    X509_set_issuer_name(leaf.get(), name);
+    X509_set_pubkey(leaf.get(), key.get());
+    REQUIRE(X509_sign(leaf.get(), key.get(), EVP_sha256()) > 0);
+    const detail::BioPtr certificate{BIO_new(BIO_s_mem())}, secret{BIO_new(BIO_s_mem())};
+    PEM_write_bio_X509(certificate.get(), leaf.get());
+    PEM_write_bio_PrivateKey(secret.get(), key.get(), nullptr, nullptr, 0, nullptr, nullptr);
+    return Pem{text_of(certificate), text_of(secret)};
+  }();
+  return made;
+}
+
+// A TLS 1.2 handshake that has but this suite, and P-256 for its key: our server with a plain client, and the reverse.
+void check_suite(const char* suite) {
+  CAPTURE(suite);
+  const bool with_rsa = std::string_view{suite}.find("-RSA-") != std::string_view::npos;
+  const auto this_suite = [&](SSL_CTX* raw) {
+    SSL_CTX_set_max_proto_version(raw, TLS1_2_VERSION);
+    REQUIRE(SSL_CTX_set_cipher_list(raw, suite) == 1);
+    REQUIRE(SSL_CTX_set1_groups_list(raw, "P-256") == 1);
+  };
+  TlsConfig for_server = server_config();
+  if (with_rsa)
+    for_server.credentials = {
+        .certificate_file = {}, .key_file = {}, .certificate_pem = rsa().certificate, .key_pem = rsa().key};
+  TlsContext server_context = context(for_server);
+  End server{server_context};
+  RawPeer client{Role::client, this_suite};
+  exchange(client, server);
+  CHECK(server.channel.handshake_done());
+  CHECK(server.channel.record().cipher == suite);
+  CHECK(server.channel.has_strong_suite());
+
+  TlsConfig for_client = client_config();
+  for_client.verify = Verify::off;
+  TlsContext client_context = context(for_client);
+  End our_client{client_context, {.server_name = "localhost"}};
+  RawPeer raw_server{Role::server, [&](SSL_CTX* raw) {
+                       if (with_rsa) use(raw, rsa().certificate, rsa().key);
+                       this_suite(raw);
+                     }};
+  exchange(our_client, raw_server);
+  CHECK(our_client.channel.handshake_done());
+  CHECK(our_client.channel.record().cipher == suite);
+  CHECK(our_client.channel.has_strong_suite());
+}
+
+TEST_CASE(
+    "RFC 9113 9.2.2: TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256 with P-256 is good in both roles [9113-9.2.1f] "
+    "[9113-9.2.2c]") {
+  check_suite("ECDHE-RSA-AES128-GCM-SHA256");
+}
+
+TEST_CASE("RFC 9113 9.2.2: no suite that we can agree on is called inadequate [9113-9.2.2b]") {
+  int suites = 0;
+  for (const TlsConfig& config : {server_config(), client_config()}) {
+    TlsContext made = context(config);
+    const STACK_OF(SSL_CIPHER)* offered = SSL_CTX_get_ciphers(made.native());
+    for (int i = 0; i < sk_SSL_CIPHER_num(offered); ++i) {
+      const SSL_CIPHER* suite = sk_SSL_CIPHER_value(offered, i);
+      CHECK(detail::is_suite_allowed(suite));
+      if (SSL_CIPHER_get_kx_nid(suite) == NID_kx_any || config.role == Role::client) continue;
+      check_suite(SSL_CIPHER_get_name(suite));
+      ++suites;
+    }
+  }
+  CHECK(suites >= 6);
+}
+
+TEST_CASE(
+    "RFC 9113 9.2.1: keys are agreed on by ECDHE alone, so no size of DHE is refused [9113-9.2.1f] [9113-9.2.1g]") {
+  for (const TlsConfig& config : {server_config(), client_config()}) {
+    TlsContext made = context(config);
+    const STACK_OF(SSL_CIPHER)* offered = SSL_CTX_get_ciphers(made.native());
+    REQUIRE(sk_SSL_CIPHER_num(offered) > 0);
+    for (int i = 0; i < sk_SSL_CIPHER_num(offered); ++i) {
+      const int exchange = SSL_CIPHER_get_kx_nid(sk_SSL_CIPHER_value(offered, i));
+      CHECK((exchange == NID_kx_ecdhe || exchange == NID_kx_any));
+    }
+  }
+}
+
+TEST_CASE("RFC 9113 9.2: TLS 1.1 is refused with alert 70 [9113-9.2a]") {
   TlsContext server_context = context(server_config());
   End server{server_context};
   RawPeer client{Role::client, [](SSL_CTX* raw) {
@@ -68,7 +170,7 @@ TEST_CASE("RFC 9113 9.2: TLS 1.1 is refused with alert 70") {
   CHECK(server.channel.failure().alert == 70);
 }
 
-TEST_CASE("RFC 9113 9.2.1: a client that renegotiates ends the connection") {
+TEST_CASE("RFC 9113 9.2.1: a client that renegotiates ends the connection [9113-9.2.1b] [9113-9.2.1d]") {
   TlsContext server_context = context(server_config());
   End server{server_context};
   RawPeer client{Role::client, old_suites};
@@ -86,7 +188,7 @@ TEST_CASE("RFC 9113 9.2.1: a client that renegotiates ends the connection") {
   CHECK(server.channel.has_output());
 }
 
-TEST_CASE("RFC 9113 9.2.1: a server that asks for renegotiation ends the connection") {
+TEST_CASE("RFC 9113 9.2.1: a server that asks for renegotiation ends the connection [9113-9.2.1b] [9113-9.2.1d]") {
   TlsContext client_context = context(client_config());
   End client{client_context, {.server_name = "localhost"}};
   RawPeer server{Role::server, old_suites};
@@ -139,7 +241,9 @@ TEST_CASE("a flood of KeyUpdate is cut, and a few are answered") {
   CHECK(server.channel.failure().sentence == "too many TLS messages without data between them");
 }
 
-TEST_CASE("compression, renegotiation and early data are off in every context") {
+TEST_CASE(
+    "compression, renegotiation and early data are off in every context [9113-9.2b] [9113-9.2.1a] [9113-9.2.1b] "
+    "[9113-10.6c]") {
   for (const TlsConfig& config : {server_config(), client_config()}) {
     TlsContext made = context(config);
     const std::uint64_t options = SSL_CTX_get_options(made.native());

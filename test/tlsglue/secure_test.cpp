@@ -165,7 +165,8 @@ TEST_CASE("EOF without close_notify under h2 is told, and the streams hear of it
 }
 
 TEST_CASE(
-    "where http/1.1 is chosen, plaintext is handed through both ways, with back-pressure and both ends' close_notify") {
+    "where http/1.1 is chosen, plaintext is handed through both ways, with back-pressure and both ends' close_notify "
+    "[7301-3.2d]") {
   constexpr std::string_view kHttp11Only[] = {kHttp11};
   TlsConfig old = client_config();
   old.alpn = {kHttp11Only};
@@ -203,7 +204,7 @@ TEST_CASE(
   CHECK(sides.client.violations.empty());
 }
 
-TEST_CASE("requests that a client queued for h2 end as never sent when http/1.1 is chosen") {
+TEST_CASE("requests that a client queued for h2 end as never sent when http/1.1 is chosen [7301-3.2c]") {
   constexpr std::string_view kHttp11ThenH2[] = {kHttp11, kH2};
   TlsConfig old = server_config();
   old.alpn = {kHttp11ThenH2};
@@ -215,7 +216,7 @@ TEST_CASE("requests that a client queued for h2 end as never sent when http/1.1 
   CHECK(sides.server.plaintext.empty());
 }
 
-TEST_CASE("a strict client that does not get h2 fails before it writes a byte of a request") {
+TEST_CASE("a strict client that does not get h2 fails before it writes a byte of a request [9113-3.3a] [7838-2.4c]") {
   TlsConfig strict = client_config();
   strict.alpn = AlpnPolicy::h2_only();
   TlsContext client_context = context(strict);
@@ -250,7 +251,9 @@ TEST_CASE("the alert of a failed handshake is in the output, and the wish is to 
   CHECK(sides.server.connection.transport_wish() == h2::TransportWish::shut_down_write);
 }
 
-TEST_CASE("an HTTP/2 preface where http/1.1 was agreed is named, in any cut; what only begins like one is delivered") {
+TEST_CASE(
+    "an HTTP/2 preface where http/1.1 was agreed is named, in any cut; what only begins like one is delivered "
+    "[7301-3.2c]") {
   const auto send = [](std::string_view text, std::size_t piece) {
     constexpr std::string_view kHttp11Only[] = {kHttp11};
     TlsConfig old = client_config();
@@ -276,7 +279,7 @@ TEST_CASE("an HTTP/2 preface where http/1.1 was agreed is named, in any cut; wha
   }
 }
 
-TEST_CASE("an HTTP/1.1 request where h2 was agreed is named by h2") {
+TEST_CASE("an HTTP/1.1 request where h2 was agreed is named by h2 [7301-3.2c]") {
   TlsContext server_context = context(server_config());
   TlsContext client_context = context(client_config());
   Driven server{server_context, h2::Role::server};
@@ -301,7 +304,7 @@ void always_h2(SSL_CTX* raw) {
       nullptr);
 }
 
-TEST_CASE("RFC 9113 9.2.1: an attempt to renegotiate ends the connection with PROTOCOL_ERROR") {
+TEST_CASE("RFC 9113 9.2.1: an attempt to renegotiate ends the connection with PROTOCOL_ERROR [9113-9.2.1c]") {
   TlsContext client_context = context(client_config());
   Driven client{client_context, h2::Role::client, "localhost"};
   RawPeer server{Role::server, [](SSL_CTX* raw) {
@@ -324,6 +327,126 @@ TEST_CASE("RFC 9113 9.2.1: an attempt to renegotiate ends the connection with PR
   CHECK(client.connection.http2().counters().frames_sent >= 4);  // SETTINGS, HEADERS, ACK or not, GOAWAY
   client.eof();
   CHECK(client.connection.transport_wish() == h2::TransportWish::close);
+}
+
+void offer_h2(SSL_CTX* raw) { SSL_CTX_set_alpn_protos(raw, reinterpret_cast<const unsigned char*>("\x02h2"), 3); }
+
+/// Sees the GOAWAY that goes out, and its code.
+struct GoawayWatch {
+  std::vector<h2::ErrorCode> codes;
+  h2::Config config() {
+    h2::Config config;
+    config.observer = {this, [](void* context, const h2::FrameNote& note) noexcept {
+                         if (note.direction != h2::Direction::sent || note.header.type != h2::FrameType::goaway) return;
+                         const auto code = static_cast<h2::ErrorCode>(h2::read_u32(note.payload.data() + 4));
+                         static_cast<GoawayWatch*>(context)->codes.push_back(code);
+                       }};
+    return config;
+  }
+};
+
+TEST_CASE(
+    "RFC 9113 9.2.1 and 9.2.3: renegotiation, and a request for a certificate after the handshake, are told by "
+    "GOAWAY(PROTOCOL_ERROR) [9113-9.2.1c] [9113-9.2.3b]") {
+  const auto tls12 = [](SSL_CTX* raw) { SSL_CTX_set_max_proto_version(raw, TLS1_2_VERSION); };
+  const auto ends = [](Driven& driven, RawPeer& peer, GoawayWatch& watch) {
+    SSL_do_handshake(peer.ssl);
+    driven.feed(bytes_of(peer.take_output()));
+    driven.take_output();
+    REQUIRE(driven.failures.size() == 1);
+    CHECK(driven.failures[0].kind == TlsFailureKind::renegotiation);
+    CHECK(watch.codes == std::vector{h2::ErrorCode::protocol_error});
+    CHECK(driven.connection.transport_wish() == h2::TransportWish::shut_down_write);
+  };
+  SUBCASE("a server renegotiates") {
+    GoawayWatch watch;
+    TlsContext client_context = context(client_config());
+    Driven client{client_context, h2::Role::client, "localhost", watch.config()};
+    RawPeer server{Role::server, [&](SSL_CTX* raw) { tls12(raw), always_h2(raw); }};
+    exchange(client, server);
+    REQUIRE(client.handshake.has_value());
+    SSL_renegotiate(server.ssl);
+    ends(client, server, watch);
+  }
+  SUBCASE("a client renegotiates") {
+    GoawayWatch watch;
+    TlsContext server_context = context(server_config());
+    Driven server{server_context, h2::Role::server, {}, watch.config()};
+    RawPeer client{Role::client, [&](SSL_CTX* raw) { tls12(raw), offer_h2(raw); }};
+    exchange(client, server);
+    REQUIRE(server.handshake.has_value());
+    SSL_renegotiate(client.ssl);
+    ends(server, client, watch);
+  }
+  SUBCASE("a server asks for a certificate") {
+    GoawayWatch watch;
+    TlsContext client_context = context(client_config());
+    SSL_CTX_set_post_handshake_auth(client_context.native(), 1);  // or no honest server could ask
+    Driven client{client_context, h2::Role::client, "localhost", watch.config()};
+    RawPeer server{Role::server, always_h2};
+    exchange(client, server);
+    REQUIRE(client.handshake.has_value());
+    SSL_set_verify(server.ssl, SSL_VERIFY_PEER, nullptr);
+    REQUIRE(SSL_verify_client_post_handshake(server.ssl) == 1);
+    ends(client, server, watch);
+  }
+}
+
+TEST_CASE("RFC 9113 3.2: after the handshake each side begins with its preface [9113-3.2b]") {
+  for (const TlsVersion version : kVersions) {
+    TlsContext client_context = context(only(client_config(), version));
+    Driven our_client{client_context, h2::Role::client, "localhost"};
+    RawPeer server{Role::server, always_h2};
+    exchange(our_client, server);
+    REQUIRE(server.plaintext.size() >= 24 + 9);
+    CHECK(server.plaintext.substr(0, 24) == h2::kClientPreface);
+    CHECK(server.plaintext.substr(24 + 3, 6) == std::string("\x04\0\0\0\0\0", 6));  // SETTINGS, no flag, stream 0
+
+    TlsContext server_context = context(only(server_config(), version));
+    Driven our_server{server_context, h2::Role::server};
+    RawPeer client{Role::client, offer_h2};
+    exchange(client, our_server);
+    REQUIRE(client.plaintext.size() >= 9);
+    CHECK(client.plaintext.substr(3, 6) == std::string("\x04\0\0\0\0\0", 6));
+  }
+}
+
+TEST_CASE("RFC 9113 9.2.3: a server asks for a certificate in the handshake or not at all [9113-9.2.3a]") {
+  struct Messages {
+    int requests = 0, requests_after = 0, tickets = 0;
+  };
+  for (const Verify verify : {Verify::by_role, Verify::on}) {
+    TlsConfig config = only(server_config(), TlsVersion::tls13);
+    config.verify = verify;
+    config.ca_pem = localhost().certificate_pem.view();
+    TlsContext server_context = context(config);
+    Driven server{server_context, h2::Role::server};
+    Messages seen;
+    RawPeer client{Role::client, [&](SSL_CTX* raw) {
+                     offer_h2(raw);
+                     SSL_CTX_set_post_handshake_auth(raw, 1);
+                     use_localhost(raw);
+                     SSL_CTX_set_msg_callback_arg(raw, &seen);
+                     SSL_CTX_set_msg_callback(raw, [](int written, int, int type, const void* bytes, std::size_t length,
+                                                      SSL* ssl, void* context) {
+                       if (written != 0 || type != SSL3_RT_HANDSHAKE || length == 0) return;
+                       auto& messages = *static_cast<Messages*>(context);
+                       const auto kind = *static_cast<const unsigned char*>(bytes);
+                       messages.tickets += kind == SSL3_MT_NEWSESSION_TICKET;
+                       messages.requests += kind == SSL3_MT_CERTIFICATE_REQUEST;
+                       messages.requests_after += kind == SSL3_MT_CERTIFICATE_REQUEST && SSL_is_init_finished(ssl) != 0;
+                     });
+                   }};
+    exchange(client, server);
+    REQUIRE(server.handshake.has_value());
+    SSL_write(client.ssl, h2::kClientPreface.data(), 24);
+    SSL_write(client.ssl, "\0\0\0\x04\0\0\0\0\0", 9);
+    exchange(client, server);
+    CHECK(server.failures.empty());
+    CHECK(seen.tickets > 0);  // messages after the handshake are seen
+    CHECK(seen.requests == (verify == Verify::on ? 1 : 0));
+    CHECK(seen.requests_after == 0);
+  }
 }
 
 TEST_CASE("RFC 9113 9.2.2: h2 over a prohibited suite ends with GOAWAY(INADEQUATE_SECURITY), then close_notify") {

@@ -99,6 +99,12 @@ TEST_CASE("100-continue is answered before the content comes") {
   CHECK(x.output.starts_with("HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\n"));
 }
 
+TEST_CASE("HTTP/1.0 gets no interim response, and its expectation is ignored [9110-10.1.1e] [9110-15.2a]") {
+  const Exchange x = every_cut("POST /echo HTTP/1.0\r\nExpect: 100-continue\r\nContent-Length: 1\r\n\r\nz");
+  CHECK(x.output.starts_with("HTTP/1.1 200 OK\r\n"));
+  CHECK(x.output.ends_with("\r\n\r\nz"));
+}
+
 TEST_CASE("what is no request gets one answer and the end") {
   for (const char* input :
        {"garbage\r\n\r\n", "GET / HTTP/1.1\r\n\r\n", "GET / HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n"}) {
@@ -111,7 +117,33 @@ TEST_CASE("what is no request gets one answer and the end") {
             .output.starts_with("HTTP/1.1 431 "));
 }
 
-TEST_CASE("RFC 7540 3.2: an upgrade needs the flag, one HTTP2-Settings and both names in Connection") {
+TEST_CASE("an upgrade is answered with the protocol that follows, its name in any case [9110-7.8a] [9110-7.8b]") {
+  const auto upgrade_to = [](std::string_view names) {
+    return "GET / HTTP/1.1\r\nHost: x\r\nUpgrade: " + std::string(names) +
+           "\r\nConnection: Upgrade, HTTP2-Settings\r\nHTTP2-Settings: AAMAAABk\r\n\r\n";
+  };
+  for (const char* names : {"h2c", "H2C", "websocket, h2c", "h2c, TLS/1.0"}) {
+    CAPTURE(names);
+    const Exchange x = every_cut(upgrade_to(names), H2cUpgrade::yes);
+    CHECK(x.upgraded);
+    CHECK(x.output == "HTTP/1.1 101 Switching Protocols\r\nconnection: upgrade\r\nupgrade: h2c\r\n\r\n");
+  }
+}
+
+TEST_CASE("nothing is switched to that was not asked for, or by HTTP/1.0 [9110-7.8c] [9110-7.8g]") {
+  const std::string rest = "\r\nConnection: Upgrade, HTTP2-Settings\r\nHTTP2-Settings: AAMAAABk\r\n\r\n";
+  for (const char* names : {"websocket", "h2", "h2c-14", "h2c/1"}) {
+    CAPTURE(names);
+    const Exchange x = every_cut("GET / HTTP/1.1\r\nHost: x\r\nUpgrade: " + (names + rest), H2cUpgrade::yes);
+    CHECK_FALSE(x.upgraded);
+    CHECK(x.output.starts_with("HTTP/1.1 200 "));
+  }
+  const Exchange old = every_cut("GET / HTTP/1.0\r\nHost: x\r\nUpgrade: h2c" + rest, H2cUpgrade::yes);
+  CHECK_FALSE(old.upgraded);
+  CHECK(old.output.starts_with("HTTP/1.1 200 "));
+}
+
+TEST_CASE("RFC 7540 3.2: an upgrade needs the flag, one HTTP2-Settings and both names in Connection [9110-7.8f]") {
   const std::string head = "GET / HTTP/1.1\r\nHost: x\r\nUpgrade: h2c\r\n";
   const std::string good = head + "Connection: Upgrade, HTTP2-Settings\r\nHTTP2-Settings: AAMAAABk\r\n\r\n";
   const Exchange x = every_cut(good, H2cUpgrade::yes);

@@ -47,6 +47,17 @@ TEST_CASE("the built-in page shows the protocol it was asked by") {
   CHECK(answer.length == page.size());
 }
 
+TEST_CASE("the built-in page names its style sheet, which is there") {
+  const Answer answer = ask("GET", "/");
+  REQUIRE(answer.styles.size() == 1);
+  CHECK(whole(*answer.content).find("href=\"" + answer.styles[0] + '"') != std::string::npos);
+  const Answer style = ask("GET", answer.styles[0]);
+  CHECK(style.status == 200);
+  CHECK(field(style, "content-type") == "text/css; charset=utf-8");
+  CHECK(style.length == whole(*style.content).size());
+  CHECK(ask("HEAD", "/").styles.empty());
+}
+
 TEST_CASE("HEAD has the length and no content") {
   const Answer answer = ask("HEAD", "/bytes/77");
   CHECK(answer.status == 200);
@@ -71,6 +82,30 @@ TEST_CASE("a method that a route does not have is refused by name") {
   CHECK(field(ask("GET", "/echo"), "allow") == "POST, PUT");
   CHECK(ask("DELETE", "/").status == 405);
   CHECK(ask("GET", "/nothing").status == 404);
+}
+
+TEST_CASE("RFC 8441: a CONNECT to /ws opens a WebSocket, and nothing else") {
+  struct Case {
+    std::string_view protocol, path, version;
+    unsigned status;
+  };
+  for (const Case& each :
+       {Case{"websocket", "/ws", "13", 200}, Case{"websocket", "/ws?room=1", "13", 200},
+        Case{"websocket", "/ws", "8", 400}, Case{"websocket", "/ws", "", 400}, Case{"websocket", "/", "13", 404},
+        Case{"connect-udp", "/ws", "13", 501}, Case{"", "", "", 501}}) {
+    CAPTURE(each.protocol);
+    CAPTURE(each.path);
+    Question question;
+    question.method = "CONNECT";
+    question.path = each.path;
+    question.connect_protocol = each.protocol;
+    question.websocket_version = each.version;
+    const Answer answer = Site().answer(question);
+    CHECK(answer.status == each.status);
+    CHECK((answer.echo != nullptr) == (each.status == 200));
+    CHECK(answer.length.has_value() == (each.status != 200));  // a tunnel has no content-length (RFC 9110 9.3.6)
+  }
+  CHECK(ask("GET", "/ws").status == 404);
 }
 
 TEST_CASE("RFC 9110 14.1.2: byte ranges") {
