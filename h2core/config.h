@@ -29,6 +29,10 @@ struct Config {
 
   /// The connection's receive window, in bytes; 65,535 is the least (RFC 9113 6.9.2).
   std::uint32_t connection_window = 1 << 20;
+  /// Windows grow by themselves up to this many bytes while the peer fills them within a round trip: a gigabit over a
+  /// tenth of a second needs 12.5 MB. It bounds what a caller may come to hold that consumes slowly all of a sudden.
+  /// Zero switches growth off, as does a clock that never runs.
+  std::uint32_t window_limit = 16 << 20;
   Credit credit = Credit::manual;
 
   /// The most that `send_copy()` holds for one stream, in bytes.
@@ -53,7 +57,7 @@ struct Config {
   Duration keepalive_interval{0};  ///< a PING after so much silence
   Duration keepalive_timeout = std::chrono::seconds(15);
 
-  /// A client's cookie fields leave as one field per crumb, which the HPACK table likes, and several of them arrive as
+  /// A client's cookie fields leave crumb by crumb where these have 20 octets, which the HPACK table likes, and several of them arrive as
   /// one, which HTTP/1.1 code needs (RFC 9113 8.2.3).
   bool split_cookies = true;
   bool join_cookies = true;

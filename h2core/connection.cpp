@@ -166,6 +166,9 @@ void* Connection::user(StreamId stream) const noexcept { return engine_ != nullp
 std::optional<WindowView> Connection::window(StreamId stream) const noexcept {
   return engine_ != nullptr ? engine_->window(stream) : std::nullopt;
 }
+std::optional<Explanation> Connection::explain(StreamId stream) const noexcept {
+  return engine_ != nullptr ? engine_->explain(stream) : std::nullopt;
+}
 std::size_t Connection::open_streams() const noexcept { return engine_ != nullptr ? engine_->open_streams() : 0; }
 const Settings& Connection::peer_settings() const noexcept {
   static constexpr Settings kDefaults;

@@ -7,6 +7,7 @@
 #include <h2core/config.h>
 #include <h2core/error.h>
 #include <h2core/event.h>
+#include <h2core/explain.h>
 #include <h2core/request.h>
 
 namespace h2 {
@@ -36,7 +37,12 @@ enum class Shutdown : std::uint8_t {
 struct Counters {
   std::uint64_t frames_received = 0, frames_sent = 0;
   std::uint64_t streams_opened = 0, streams_refused = 0, streams_reset_by_peer = 0, streams_reset_by_us = 0;
+  std::uint64_t bytes_received = 0, bytes_sent = 0;            ///< taken from the input, taken by the transport
   std::uint64_t data_bytes_received = 0, data_bytes_sent = 0;  ///< content only
+  std::uint64_t requests_waited = 0;                           ///< for the peer's limit of streams
+  std::uint64_t stream_window_stalls = 0;                      ///< content was left when a stream's window closed
+  std::uint64_t connection_window_stalls = 0;                  ///< the same of the connection's
+  std::uint64_t window_updates_sent = 0, windows_grown = 0;    ///< `windows_grown`: by themselves, to fit the link
   std::uint64_t work_charged = 0;                              ///< frames that moved nothing forward
 };
 
@@ -127,10 +133,11 @@ class H2CORE_API Connection {
   void consume_connection(StreamId stream, std::size_t bytes) noexcept;
   /// Everything that the stream still owes.
   void release(StreamId stream) noexcept;
-  /// Resizes a receive window; shrinking works by withholding updates. `kConnection` names the connection's.
+  /// Resizes a receive window, which from then on does not grow by itself; shrinking works by withholding updates.
+  /// `kConnection` names the connection's.
   Result<void> set_window(StreamId stream, std::uint32_t bytes) noexcept;
 
-  /// Sends SETTINGS. A looser value is accepted from now on, a tighter one from its ACK (RFC 9113 6.5.3).
+  /// Sends SETTINGS. An INITIAL_WINDOW_SIZE among them ends the growth of stream windows. A looser value is accepted from now on, a tighter one from its ACK (RFC 9113 6.5.3).
   Result<void> send_settings(std::span<const Setting> entries) noexcept;
   /// PingAnswered follows with the round-trip time.
   Result<void> ping(Token token) noexcept;
@@ -143,6 +150,8 @@ class H2CORE_API Connection {
   /// Null when the stream is not known (any more).
   void* user(StreamId stream) const noexcept;
   std::optional<WindowView> window(StreamId stream) const noexcept;
+  /// What holds the stream's next byte back, or the connection's (`kConnection`); null when the stream is not known.
+  std::optional<Explanation> explain(StreamId stream) const noexcept;
   std::size_t open_streams() const noexcept;
   const Settings& peer_settings() const noexcept;
   const Counters& counters() const noexcept;

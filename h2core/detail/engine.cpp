@@ -74,7 +74,7 @@ std::size_t first_settings(const Config& config, Setting (&entries)[kFirstSettin
   add(SettingId::enable_connect_protocol, ours.enable_connect_protocol, defaults.enable_connect_protocol);
   add(SettingId::no_rfc7540_priorities, ours.no_rfc7540_priorities, defaults.no_rfc7540_priorities);
   for (const Setting& extra : config.extra_settings.first(std::min(config.extra_settings.size(), kExtraSettings)))
-    entries[count++] = extra;
+    if (is_possible(extra, config.role)) entries[count++] = extra;
   if (config.grease) entries[count++] = grease_setting(config.seed);
   return count;
 }
@@ -377,7 +377,7 @@ void Engine::reward(std::uint32_t amount) noexcept {
 void Engine::advance_time(TimePoint now) noexcept {
   if (!clock_runs_) {
     clock_runs_ = true;
-    now_ = last_received_ = idle_since_ = now;
+    now_ = clock_start_ = last_received_ = idle_since_ = now;
     preface_by_ = now + config_.preface_timeout;
     for (std::size_t i = 0; i < settings_in_flight_.size(); ++i) settings_in_flight_[i].sent_at = now;
     for (std::size_t i = 0; i < pings_.size(); ++i) pings_[i].sent_at = now;
@@ -385,6 +385,7 @@ void Engine::advance_time(TimePoint now) noexcept {
     // Saturated: a day refills any budget, and the product below stays small.
     const Duration step = std::min<Duration>(now - now_, std::chrono::hours(24));
     now_ = now;
+    now_ms_ = static_cast<std::uint32_t>((now - clock_start_) / std::chrono::milliseconds(1));
     const std::int64_t units = step.count() / 1000 * config_.work_refill_per_second + refill_remainder_ns_;
     refill_remainder_ns_ = units % 1000000;
     reward(static_cast<std::uint32_t>(std::min<std::int64_t>(units / 1000000, config_.work_budget)));
@@ -484,6 +485,8 @@ Result<void> Engine::send_settings(std::span<const Setting> entries) noexcept {
   if (settings_in_flight_.size() >= kMaxSettingsInFlight) return Misuse::too_many_settings;
   for (const Setting& entry : entries)
     if (entry.id == SettingId::initial_window_size && lifts_a_window_too_far(entry.value)) return Misuse::bad_setting;
+  for (const Setting& entry : entries)
+    if (entry.id == SettingId::initial_window_size) stream_windows_fixed_ = true;
   announced_ = next;
   write_settings(entries);
   publish();
@@ -523,7 +526,8 @@ void Engine::refresh_effective(bool acknowledged) noexcept {
     streams_.each([this, shift](std::uint32_t slot) {
       Stream& stream = streams_[slot];
       stream.recv_window = static_cast<std::int32_t>(stream.recv_window + shift);
-      stream.recv_target = static_cast<std::int32_t>(stream.recv_target + shift);
+      if (stream.fixed_window) stream.recv_owed = static_cast<std::int32_t>(stream.recv_owed - shift);
+      else stream.recv_target = static_cast<std::int32_t>(stream.recv_target + shift);
     });
   if (acknowledged) decoder_.require_table_size(acknowledged_.header_table_size);
   if (!acknowledged || loosest.header_table_size > acknowledged_.header_table_size)

@@ -2,7 +2,9 @@
 //   engine.cpp      life: construction, time, settings, shutdown, failure, and the events that wait
 //   receive.cpp     input bytes -> frames -> what each type does
 //   sections.cpp    header blocks in: requests, responses, trailers, promises
-//   send.cpp        the caller's calls: messages, content, resets, credit
+//   send.cpp        the caller's calls: messages, content, resets
+//   credit.cpp      receive windows: what is owed, announced, and how they grow
+//   explain.cpp     what holds a byte back
 //   extensions.cpp  what other RFCs add: priorities, ALTSVC, ORIGIN, frames of the caller's own
 //   schedule.cpp    output: DATA is framed here, when it is polled, and lent memory comes back here
 #pragma once
@@ -69,6 +71,7 @@ class Engine {
   Result<void> set_user(StreamId id, void* user) noexcept;
   void* user(StreamId id) const noexcept;
   std::optional<WindowView> window(StreamId id) const noexcept;
+  std::optional<Explanation> explain(StreamId id) const noexcept;
   std::size_t open_streams() const noexcept { return live_streams_; }
   const Settings& peer_settings() const noexcept { return peer_; }
   const Counters& counters() const noexcept { return counters_; }
@@ -77,7 +80,7 @@ class Engine {
  private:
   using Out = std::optional<Event>;
   enum class Stage : std::uint8_t { preface, header, pad_length, data, payload, skip };
-  enum class PingOwner : std::uint8_t { caller, keepalive, shutdown };
+  enum class PingOwner : std::uint8_t { caller, keepalive, shutdown, window };
   struct PendingPing {
     std::uint64_t opaque;
     Token token;
@@ -105,6 +108,7 @@ class Engine {
   static constexpr std::uint32_t kListBound = 1 << 20;  // of a section when no MAX_HEADER_LIST_SIZE was announced
   static constexpr Duration kLinger = std::chrono::seconds(5);
   static constexpr std::size_t kGoawayDebug = 256;
+  static constexpr std::int64_t kEnoughOwed = 1 << 20;  // bytes; announced, however large the window
   static constexpr std::uint32_t kSliver = 512;  // bytes; smaller DATA costs more in frames than it brings in time
   static constexpr Duration kSliverHold = std::chrono::milliseconds(20);
 
@@ -161,6 +165,7 @@ class Engine {
   State state_of(StreamId id, std::uint32_t slot) const noexcept;
   bool is_idle(StreamId id) const noexcept;
   bool is_ours(StreamId id) const noexcept { return id.opened_by_client() == (config_.role == Role::client); }
+  std::uint32_t add_stream(StreamId id) noexcept;
   void recv_end(std::uint32_t slot) noexcept;
   void stream_error(StreamId id, Violation violation) noexcept;
   void refuse_frame(StreamId id, Violation violation) noexcept;
@@ -177,9 +182,9 @@ class Engine {
   void on_block(ByteView block, Out& out) noexcept;
   Decoded decode(ByteView block) noexcept;
   void on_new_stream(Decoded decoded, Out& out) noexcept;
-  void pass_over_to(StreamId id) noexcept;
   void answer_too_large(StreamId id, EndStream end) noexcept;
   bool join_cookies(Head& head) noexcept;
+  void pass_over_to(StreamId id) noexcept;
   void on_section(std::uint32_t slot, Decoded decoded, Out& out) noexcept;
   void on_response(std::uint32_t slot, EndStream end, Out& out) noexcept;
   void on_trailers(std::uint32_t slot, Out& out) noexcept;
@@ -206,10 +211,27 @@ class Engine {
   void count(Stream& stream) noexcept;
   void uncount(Stream& stream) noexcept;
   Verdict verdict_of(const Stream& stream, ErrorCode code) const noexcept;
+  std::size_t initial_streams_allowed() const noexcept;
+
+  // credit.cpp
+  static bool is_due(std::int64_t owed, std::int64_t target, std::uint64_t unconsumed) noexcept;
   void update_stream_window(Stream& stream) noexcept;
   void credit_connection(std::size_t bytes) noexcept;
   void write_window_update(StreamId id, std::uint32_t increment) noexcept;
-  std::size_t initial_streams_allowed() const noexcept;
+  void resize_connection_window(std::uint32_t bytes) noexcept;
+  static bool is_busy(std::int64_t window, std::int64_t target) noexcept {
+    return window * 2 <= target || target - window >= kEnoughOwed / 2;
+  }
+  void start_probe() noexcept;
+  void end_probe(Duration round_trip) noexcept;
+  bool grow_windows(std::uint32_t bytes) noexcept;
+
+  // explain.cpp
+  std::optional<TimePoint> time_of(std::uint32_t ms) const noexcept;
+  Hold hold_on_sending(const Stream& stream) const noexcept;
+  Hold hold_on_receiving(const Stream& stream) const noexcept;
+  Hold hold_on_output() const noexcept;
+  Hold hold_on_input() const noexcept;
 
   // extensions.cpp
   void on_priority_update(ByteView payload, Out& out) noexcept;
@@ -292,6 +314,17 @@ class Engine {
   std::int64_t recv_target_ = 65535;
   std::uint64_t unconsumed_ = 0;
 
+  // growth of the receive windows
+  struct Probe {
+    bool running = false;  // a PING of ours is under way
+    std::uint64_t bytes_before = 0;
+    Duration shortest{0};  // round trip of all
+    Duration pause{0};     // longer each time that nothing changed
+    TimePoint next{};
+  };
+  Probe probe_;
+  bool stream_windows_fixed_ = false, connection_window_fixed_ = false;  // their caller has chosen
+
   // streams
   std::uint32_t next_id_;
   StreamId last_peer_id_;
@@ -323,7 +356,9 @@ class Engine {
 
   // time
   bool clock_runs_ = false;
-  TimePoint now_{}, last_received_{}, idle_since_{}, preface_by_{};
+  TimePoint now_{}, clock_start_{}, last_received_{}, idle_since_{}, preface_by_{};
+  std::uint32_t now_ms_ = 0;     // since the start of the clock
+  std::uint32_t output_ms_ = 0;  // when output was last taken
   std::optional<TimePoint> drain_by_, linger_by_, sliver_by_;
 
   std::int64_t budget_;

@@ -23,7 +23,8 @@ Violation wrong_protocol(ByteView first) {
 
 std::optional<Event> Engine::receive(ByteView& input) noexcept {
   Out out;
-  if (!input.empty()) last_received_ = now_;
+  const std::size_t before = input.size();
+  if (before > 0) last_received_ = now_;
   if (trim_due_) trim();
   while (!out) {
     if (event_waits()) {
@@ -40,6 +41,7 @@ std::optional<Event> Engine::receive(ByteView& input) noexcept {
     emit(out);
     publish();
   }
+  counters_.bytes_received += before - input.size();
   return out;
 }
 
@@ -227,10 +229,14 @@ void Engine::begin_data(std::uint32_t pad_bytes) noexcept {
   if (stream.recv_content_left >= 0) stream.recv_content_left -= content;
   if (content == 0 && !end) charge(Violation::work_budget_empty, kFrameCost);
   else reward(1);
-  if (pad_bytes > 0) {  // nobody is to read it (RFC 9113 6.9.1)
-    credit_connection(pad_bytes);
-    stream.recv_owed += static_cast<std::int32_t>(pad_bytes);
-    update_stream_window(stream);
+  stream.received_ms = now_ms_;
+  // What nobody is to read (RFC 9113 6.9.1), or nobody means to hold, for the whole frame, however it is cut.
+  const std::uint32_t at_once = config_.credit == Credit::automatic ? frame_.length : pad_bytes;
+  if (is_busy(stream.recv_window, stream.recv_target) || is_busy(recv_window_, recv_target_)) start_probe();
+  if (at_once > 0) {
+    stream.recv_owed = static_cast<std::int32_t>(stream.recv_owed + static_cast<std::int64_t>(at_once));
+    credit_connection(at_once);
+    if (!end) update_stream_window(stream);
   }
 }
 
@@ -255,11 +261,7 @@ bool Engine::read_data(ByteView& input, Out& out) noexcept {
       counters_.data_bytes_received += bytes;
       if (bytes > 0 || end) {
         out.emplace(DataReceived{stream.id, stream.user, piece, end ? EndStream::yes : EndStream::no});
-        if (config_.credit == Credit::automatic) {
-          stream.recv_owed += static_cast<std::int32_t>(bytes);
-          if (!end) update_stream_window(stream);
-          credit_connection(bytes);
-        } else {
+        if (config_.credit == Credit::manual) {
           stream.unconsumed += static_cast<std::uint32_t>(bytes);
           stream.connection_unconsumed += static_cast<std::uint32_t>(bytes);
           unconsumed_ += bytes;
@@ -275,7 +277,7 @@ bool Engine::read_data(ByteView& input, Out& out) noexcept {
 }
 
 void Engine::drop_data() noexcept {
-  credit_connection(data_left_);
+  if (config_.credit == Credit::manual) credit_connection(data_left_);
   data_dropped_ = true;
 }
 
@@ -423,6 +425,7 @@ void Engine::on_ping(ByteView payload, Out& out) noexcept {
   for (; at > 0; --at) pings_[at] = pings_[at - 1];
   pings_.pop();
   if (ping.owner == PingOwner::shutdown && !goaway_final_) finish_goaway(ErrorCode::no_error);
+  if (ping.owner == PingOwner::window) end_probe(now_ - ping.sent_at);
   if (ping.owner == PingOwner::caller) out.emplace(PingAnswered{ping.token, now_ - ping.sent_at});
 }
 
@@ -483,6 +486,13 @@ State Engine::state_of(StreamId id, std::uint32_t slot) const noexcept {
     return stream.waiting ? State::idle : stream.state;
   }
   return is_idle(id) ? State::idle : streams_.how_closed(id);
+}
+
+// A record that has moved just now; kNoSlot when memory failed.
+std::uint32_t Engine::add_stream(StreamId id) noexcept {
+  const std::uint32_t slot = streams_.add(id);
+  if (slot != kNoSlot) streams_[slot].sent_ms = streams_[slot].received_ms = now_ms_;
+  return slot;
 }
 
 void Engine::recv_end(std::uint32_t slot) noexcept {

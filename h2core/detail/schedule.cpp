@@ -15,6 +15,8 @@ std::size_t Engine::poll_output(std::span<ByteView> slices, std::size_t max_byte
 
 void Engine::consume_output(std::size_t bytes) noexcept {
   reply_bytes_ -= std::min(reply_bytes_, bytes);
+  output_ms_ = now_ms_;
+  counters_.bytes_sent += bytes;
   output_.consume(bytes, [this](std::uint32_t chunk, std::size_t taken) { chunk_taken(chunk, taken); });
   publish();
 }
@@ -60,11 +62,14 @@ bool Engine::frame_data(std::uint32_t slot, std::size_t room) noexcept {
   counters_.data_bytes_sent += bytes;
   send_window_ -= static_cast<std::int32_t>(bytes);
   stream.send_window -= static_cast<std::int32_t>(bytes);
+  stream.sent_ms = now_ms_;
   gather(stream, bytes);
   stream.hold_over = connection_hold_over_ = false;
   reward(3);  // a peer may answer each frame with a WINDOW_UPDATE for the stream and one for the connection
   turns_.served(slot);
   if (!last) {
+    if (stream.queued_bytes > 0 && stream.send_window <= 0) ++counters_.stream_window_stalls;
+    if (stream.queued_bytes > 0 && send_window_ <= 0) ++counters_.connection_window_stalls;
     if (stream.send_window <= 0 || stream.queued_bytes == 0) unready(slot);
     return true;
   }

@@ -124,7 +124,7 @@ void Engine::on_new_stream(Decoded decoded, Out& out) noexcept {
   }
   if (head.cookies > 1 && config_.join_cookies && !join_cookies(head)) return fail(Violation::out_of_memory);
 
-  const std::uint32_t slot = streams_.add(id);
+  const std::uint32_t slot = add_stream(id);
   if (slot == kNoSlot) return fail(Violation::out_of_memory);
   Stream& stream = streams_[slot];
   stream.state = step(State::idle, Input::recv_headers).next;
@@ -271,7 +271,7 @@ void Engine::on_promise(Decoded decoded, Out& out) noexcept {
   if (violation != Violation::none) return stream_error(id, violation);
   if (head.cookies > 1 && config_.join_cookies && !join_cookies(head)) return fail(Violation::out_of_memory);
 
-  const std::uint32_t slot = streams_.add(id);
+  const std::uint32_t slot = add_stream(id);
   if (slot == kNoSlot) return fail(Violation::out_of_memory);
   Stream& stream = streams_[slot];
   stream.state = State::reserved_remote;

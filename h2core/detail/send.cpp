@@ -37,8 +37,13 @@ std::size_t list_bytes(std::span<const Field> fields) {
   return bytes;
 }
 
-// Where the next crumb of a cookie begins, or its end.
-std::size_t crumb_end(std::string_view value) { return std::min(value.find("; "), value.size()); }
+// Where the next crumb of a cookie ends. One of less than 20 octets would never be indexed (hpack::Encoder), which costs
+// more than splitting brings: it stays with its neighbour.
+std::size_t crumb_end(std::string_view value) {
+  constexpr std::size_t kLeast = 20;
+  const std::size_t end = value.size() > kLeast ? value.find("; ", kLeast) : std::string_view::npos;
+  return end == std::string_view::npos || value.size() - end - 2 < kLeast ? value.size() : end;
+}
 
 // What splitting adds to the list and, at most, to the block.
 std::size_t crumb_fields(std::span<const Field> fields) {
@@ -88,7 +93,7 @@ Result<StreamId> Engine::send_request(const Request& request, EndStream end, voi
     }
   }
   const StreamId id{next_id_};
-  const std::uint32_t slot = streams_.add(id);
+  const std::uint32_t slot = add_stream(id);
   if (slot == kNoSlot) {
     if (saved != nullptr) copies_.give_back(saved, saved->allocation_bytes);
     return Misuse::out_of_memory;
@@ -107,6 +112,7 @@ Result<StreamId> Engine::send_request(const Request& request, EndStream end, voi
   stream.end_queued = end == EndStream::yes;
   if (waits) {
     static_cast<void>(waiting_.push(id));
+    ++counters_.requests_waited;
   } else if (!start_request(slot, pseudo.span(), request.fields)) {
     streams_.remove(slot);
     return Misuse::out_of_memory;
@@ -125,8 +131,9 @@ Result<StreamId> Engine::begin_upgraded(const Request& request, ByteView http2_s
   if (http2_settings.size() % 6 != 0 || http2_settings.size() / 6 > config_.max_settings_entries)
     return Misuse::bad_setting;
   Head head;
+  head.priority = config_.default_priority;
   if (check_sent_request(request, false, head) != Violation::none) return Misuse::malformed_fields;
-  const std::uint32_t slot = streams_.add(StreamId{1});
+  const std::uint32_t slot = add_stream(StreamId{1});
   if (slot == kNoSlot) return Misuse::out_of_memory;
   if (apply_all(http2_settings) != Violation::none) {
     streams_.remove(slot);
@@ -141,6 +148,9 @@ Result<StreamId> Engine::begin_upgraded(const Request& request, ByteView http2_s
   stream.state = server ? State::half_closed_remote : State::half_closed_local;
   stream.recv_final = stream.ended_by_peer = server;
   stream.sent_final = stream.end_queued = !server;
+  stream.upgraded = true;
+  stream.urgency = head.priority.urgency & 7U;
+  stream.incremental = head.priority.incremental;
   stream.no_content_send = server && stream.head_request;
   if (server) last_peer_id_ = StreamId{1};
   else next_id_ = 3;
@@ -290,7 +300,7 @@ Result<StreamId> Engine::push(StreamId parent, const Request& request, void* use
   const RequestFields pseudo(request);
   if (const Misuse misuse = section_fits(pseudo.span(), request.fields); misuse != Misuse::none) return misuse;
   const StreamId id{next_id_};
-  const std::uint32_t slot = streams_.add(id);
+  const std::uint32_t slot = add_stream(id);
   if (slot == kNoSlot) return Misuse::out_of_memory;
   if (!write_block(FrameType::push_promise, parent, EndStream::no, id, pseudo.span(), request.fields)) {
     streams_.remove(slot);
@@ -528,6 +538,7 @@ Misuse Engine::queue_chunk(std::uint32_t slot, ByteView data, Token token, bool 
     if (stream.chunk_tail == kNoSlot) stream.chunk_head = index;
     else chunks_[stream.chunk_tail].next = index;
     stream.chunk_tail = index;
+    if (stream.queued_bytes == 0) stream.sent_ms = now_ms_;
     stream.queued_bytes += data.size();
   }
   if (stream.send_content_left >= 0) stream.send_content_left -= static_cast<std::int64_t>(data.size());
@@ -579,7 +590,7 @@ Verdict Engine::verdict_of(const Stream& stream, ErrorCode code) const noexcept 
   if (stream.waiting) return Verdict::never_sent;
   if (!is_ours(stream.id)) return stream.sent_final ? Verdict::processed : Verdict::maybe_processed;
   if (stream.recv_final) return Verdict::processed;
-  if (output_.taken() <= stream.head_at) return Verdict::never_sent;
+  if (output_.taken() <= stream.head_at && !stream.upgraded) return Verdict::never_sent;
   if (goaway_received_ && stream.id > goaway_last_received_) return Verdict::not_processed;
   return code == ErrorCode::refused_stream ? Verdict::not_processed : Verdict::maybe_processed;
 }
@@ -611,89 +622,6 @@ void Engine::uncount(Stream& stream) noexcept {
   }
   --our_active_;
   if (!waiting_.empty()) start_waiting();
-}
-
-// ---- credit (RFC 9113 6.9)
-
-void Engine::consume_stream(StreamId id, std::size_t bytes) noexcept {
-  const std::uint32_t slot = streams_.find(id);
-  if (slot == kNoSlot) return;
-  Stream& stream = streams_[slot];
-  const std::size_t step_bytes = std::min<std::size_t>(bytes, stream.unconsumed);
-  stream.unconsumed -= static_cast<std::uint32_t>(step_bytes);
-  stream.recv_owed = static_cast<std::int32_t>(stream.recv_owed + static_cast<std::int64_t>(step_bytes));
-  update_stream_window(stream);
-  publish();
-}
-
-void Engine::consume_connection(StreamId id, std::size_t bytes) noexcept {
-  const std::uint32_t slot = streams_.find(id);
-  if (slot == kNoSlot) return;
-  Stream& stream = streams_[slot];
-  const std::size_t step_bytes = std::min<std::size_t>(bytes, stream.connection_unconsumed);
-  stream.connection_unconsumed -= static_cast<std::uint32_t>(step_bytes);
-  unconsumed_ -= step_bytes;
-  credit_connection(step_bytes);
-  remove_if_settled(slot);
-  publish();
-}
-
-void Engine::release(StreamId id) noexcept {
-  consume_stream(id, kMaxWindow);
-  consume_connection(id, kMaxWindow);
-}
-
-// Announced when half of what is not held back is due, so that a reader who keeps much is still sent more.
-void Engine::update_stream_window(Stream& stream) noexcept {
-  if (stream.recv_owed <= 0 || stream.ended_by_peer || is_closed(stream.state) || failed_ || eof_) return;
-  const std::int64_t due = static_cast<std::int64_t>(stream.recv_target) - stream.unconsumed;
-  if (stream.recv_owed * std::int64_t{2} < due) return;
-  const auto increment = static_cast<std::uint32_t>(stream.recv_owed);
-  stream.recv_owed = 0;
-  stream.recv_window = static_cast<std::int32_t>(stream.recv_window + static_cast<std::int64_t>(increment));
-  write_window_update(stream.id, increment);
-}
-
-void Engine::credit_connection(std::size_t bytes) noexcept {
-  recv_owed_ += static_cast<std::int64_t>(bytes);
-  if (recv_owed_ <= 0 || failed_ || eof_) return;
-  if (recv_owed_ * 2 < recv_target_ - static_cast<std::int64_t>(unconsumed_)) return;
-  const auto increment = static_cast<std::uint32_t>(recv_owed_);
-  recv_owed_ = 0;
-  recv_window_ = static_cast<std::int32_t>(recv_window_ + static_cast<std::int64_t>(increment));
-  write_window_update(kConnection, increment);
-}
-
-void Engine::write_window_update(StreamId id, std::uint32_t increment) noexcept {
-  if (std::byte* out = reply(write::kWindowUpdateBytes)) {
-    write::window_update(out, id, increment);
-    reply_sent(write::kWindowUpdateBytes, {4, FrameType::window_update, 0, id});
-  }
-}
-
-Result<void> Engine::set_window(StreamId id, std::uint32_t bytes) noexcept {
-  if (failed_ || lost_ || finished_) return Misuse::connection_over;
-  if (bytes > kMaxWindow) return Misuse::bad_setting;
-  if (id == kConnection) {
-    if (bytes < 65535) return Misuse::bad_setting;
-    const std::int64_t growth = static_cast<std::int64_t>(bytes) - recv_target_;
-    recv_target_ = bytes;
-    recv_owed_ += growth;
-    credit_connection(0);
-    publish();
-    return {};
-  }
-  const std::uint32_t slot = streams_.find(id);
-  if (slot == kNoSlot) return is_idle(id) ? Misuse::unknown_stream : Misuse::stream_gone;
-  Stream& stream = streams_[slot];
-  if (is_closed(stream.state)) return Misuse::stream_gone;
-  const std::int64_t growth = static_cast<std::int64_t>(bytes) - stream.recv_target;
-  if (stream.recv_owed + growth > kMaxWindow) return Misuse::bad_setting;  // from below zero, in one WINDOW_UPDATE
-  stream.recv_target = static_cast<std::int32_t>(bytes);
-  stream.recv_owed = static_cast<std::int32_t>(stream.recv_owed + growth);
-  update_stream_window(stream);
-  publish();
-  return {};
 }
 
 }  // namespace h2::detail

@@ -120,6 +120,7 @@ struct Stream {
   bool recv_final : 1 = false;  // the peer's message head is in
   bool head_request : 1 = false;
   bool connect_request : 1 = false;
+  bool upgraded : 1 = false;         // its request went out by HTTP/1.1
   bool tunnel : 1 = false;           // CONNECT was answered by a 2xx
   bool no_content_recv : 1 = false;  // DATA may carry nothing (HEAD, 204, 304)
   bool no_content_send : 1 = false;
@@ -131,6 +132,7 @@ struct Stream {
   bool hold_over : 1 = false;        // held long enough: the next frame may be small
   bool incremental : 1 = false;      // RFC 9218 4.2
   std::uint8_t urgency : 3 = 3;      // RFC 9218 4.1
+  bool fixed_window : 1 = false;     // its caller has chosen
   bool own_priority : 1 = false;     // a server's: its caller has chosen
   bool reset_after_end : 1 = false;  // RST_STREAM(NO_ERROR) follows END_STREAM
   bool tell_priority : 1 = false;    // a PRIORITY_UPDATE follows the head of a request that waits
@@ -147,7 +149,8 @@ struct Stream {
   std::uint32_t copied_bytes = 0;
   std::uint32_t ready_prev = kNoSlot, ready_next = kNoSlot;
   std::uint32_t chunk_head = kNoSlot, chunk_tail = kNoSlot;
-  std::uint32_t chunks_out = 0;  // chunks whose memory is not back
+  std::uint32_t sent_ms = 0, received_ms = 0;  // when content last moved, from the start of the clock
+  std::uint32_t chunks_out = 0;                // chunks whose memory is not back
   std::uint32_t next_event = kNoSlot;
   std::int64_t recv_content_left = -1;
   std::int64_t send_content_left = -1;

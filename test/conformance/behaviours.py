@@ -7,21 +7,16 @@
 The last cell of each row of its tables names tests in backticks, each by its whole name without tags; a single word is
 a row of h2core/violations.inc. A row without a test says why, in italics.
 """
-import pathlib
 import re
 import sys
 
-ROOT = pathlib.Path(__file__).resolve().parents[2]
+from conformance import NAME_WITH_TAGS, ROOT, read_tests
+
 PAGE = ROOT / "docs" / "behaviours.md"
-TEST_CASE = re.compile(r'TEST_CASE\(\s*((?:"(?:[^"\\]|\\.)*"\s*)+)\)')
-STRING = re.compile(r'"((?:[^"\\]|\\.)*)"')
-TAGS = re.compile(r"(?:\s*\[\d{4}-[^\]]*\])+$")
 
 
 def test_names():
-    for path in sorted((ROOT / "test").glob("*/*_test.cpp")):
-        for case in TEST_CASE.finditer(path.read_text()):
-            yield TAGS.sub("", "".join(STRING.findall(case[1])).replace('\\"', '"'))
+    return (NAME_WITH_TAGS.fullmatch(whole.strip())[1] for whole, _ in read_tests())
 
 
 def violations():

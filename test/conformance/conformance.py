@@ -208,7 +208,17 @@ def tie_tests(rows, wrong):
                 tied += 1
             else:
                 wrong.append(f"{file}: [{tag}] names no row: {name}")
+    check_strays(wrong)
     return tied
+
+
+def check_strays(wrong):
+    """A tag in a comment, or in a name that is not read, would prove nothing and nobody would see it."""
+    in_names = collections.Counter((path, tag) for name, path in read_tests() for tag in TAG.findall(name))
+    for path in sorted((ROOT / "test").glob("*/*_test.*")):
+        for tag, count in collections.Counter(TAG.findall(re.sub(r'"\s*"', "", path.read_text()))).items():
+            if count != in_names[path, tag]:
+                wrong.append(f"{path.relative_to(ROOT)}: [{tag}] stands outside of a test's name")
 
 
 # ---- the page
@@ -220,7 +230,7 @@ HEAD = """# Conformance
 Every sentence of these RFCs that says MUST, MUST NOT, SHOULD, SHOULD NOT, SHALL or REQUIRED is a row here: the section,
 whom it binds, the rule in our words, and the tests that prove it. A row without a test says why. *Not ours* is what
 an engine without sockets, caches, certificates to judge or content to understand cannot keep, with the one who
-must. *Not kept* is a SHOULD that we had a reason to leave.
+must. *Not kept* is what we had a reason to leave.
 
 The rows are in `test/conformance/*.rules`. A test names the rows that it proves at the end of its own name,
 as in `[9113-5.1.1b]`. `test/conformance/conformance.py` writes this page; with `--check`, as the tests run it, it fails

@@ -254,6 +254,7 @@ TEST_CASE("frames that move nothing forward: as many as the budget has, and not 
       {"PING", ping(1)},
       {"an ACK that nobody waits for", ping(1, true)},
       {"PRIORITY", wire("000005 02 00 00000001 00000000 0f")},
+      {"PRIORITY_UPDATE", wire("000007 10 00 00000000 00000001 'u=1'")},
       {"an unknown frame", wire("000003 ee 00 00000001 'abc'")},
       {"WINDOW_UPDATE of the connection", window_update(0, 1)},
       {"WINDOW_UPDATE of a stream", window_update(1, 1)},

@@ -60,7 +60,9 @@ inline std::string answer(Harness& harness) {
   if (harness.failed()) {
     REQUIRE_FALSE(sent.empty());
     REQUIRE(sent.back().header.type == FrameType::goaway);
-    CHECK(count(sent, FrameType::goaway) == 1);
+    for (const Frame& each : sent) {  // one error; an orderly GOAWAY may stand before it
+      if (each.header.type == FrameType::goaway && each != sent.back()) CHECK(each.u32(4) == 0);
+    }
     return "connection " + std::string(name(static_cast<ErrorCode>(sent.back().u32(4))));
   }
   for (const Frame& each : sent) {

@@ -129,6 +129,8 @@ TEST_CASE("MAX_FRAME_SIZE goes out within its range or not at all [9113-6.5.2j]"
       Options options;
       options.handshake = false;
       options.config.settings.max_frame_size = value;
+      const Setting extra[] = {{SettingId::max_frame_size, value}};
+      options.config.extra_settings = extra;
       Harness fresh(role, options);
       fresh.feed({});
       const auto first = fresh.sent_frames();

@@ -58,7 +58,7 @@ std::size_t last_of(const std::vector<std::uint32_t>& order, std::uint32_t strea
   return last;
 }
 
-TEST_CASE("RFC 9218 4: a Priority value is read as a Dictionary, and what it does not say stays") {
+TEST_CASE("RFC 9218 4: a Priority value is read as a Dictionary, and what it does not say stays [9218-4b]") {
   const auto read = [](std::string_view value) { return read_priority(value, Priority{5, false}); };
   CHECK(read("") == Priority{5, false});
   CHECK(read("u=0") == Priority{0, false});
@@ -128,7 +128,7 @@ TEST_CASE("RFC 9218 10: higher urgency first, and an eighth for the patient") {
   CHECK(std::count(order.begin(), order.begin() + 20, 5U) < 20);
 }
 
-TEST_CASE("RFC 9218 10: responses of one urgency go whole, in the order of their ids") {
+TEST_CASE("RFC 9218 10: responses of one urgency go whole, in the order of their ids [9218-10a]") {
   Queue queue({{1, ""}, {3, ""}, {5, "u=3"}});
   const auto order = queue.order();
   REQUIRE(order.size() >= 60);
@@ -137,7 +137,7 @@ TEST_CASE("RFC 9218 10: responses of one urgency go whole, in the order of their
   CHECK(last_of(order, 3) < last_of(order, 5));
 }
 
-TEST_CASE("RFC 9218 10: incremental responses of one urgency share") {
+TEST_CASE("RFC 9218 10: incremental responses of one urgency share [9218-10b]") {
   Queue queue({{1, "i"}, {3, "i"}, {5, "i"}});
   const auto order = queue.order();
   REQUIRE(order.size() >= 60);
@@ -228,7 +228,7 @@ TEST_CASE("RFC 9218 7.1: PRIORITY_UPDATE moves an open stream, and its caller he
   CHECK(last_of(order, 3) < last_of(order, 1));
 }
 
-TEST_CASE("RFC 9218 7: PRIORITY_UPDATE for an idle stream holds when it opens, above its field") {
+TEST_CASE("RFC 9218 7: PRIORITY_UPDATE for an idle stream holds when it opens, above its field [9218-7a]") {
   Harness server(Role::server);
   server.feed(priority_update(3, "u=2") + priority_update(3, "u=1") + priority_update(1, "u=0"));
   CHECK(server.all(Kind::priority).empty());
@@ -276,7 +276,7 @@ TEST_CASE("RFC 9218 2.1.1: a client tells its server by PRIORITY_UPDATE, unless 
   }
 }
 
-TEST_CASE("RFC 9218 7.1: about a request that waits, PRIORITY_UPDATE follows its head") {
+TEST_CASE("RFC 9218 7.1: about a request that waits, PRIORITY_UPDATE follows its head [9218-7.1d]") {
   Harness client(Role::client,
                  {.peer_settings = {{SettingId::max_concurrent_streams, 1}, {SettingId::no_rfc7540_priorities, 1}}});
   client.run([](Connection& c) {
@@ -311,7 +311,7 @@ TEST_CASE("RFC 9218 9: a client's uploads follow the priorities of its own reque
   CHECK(last_of(order, 3) < last_of(order, 1));
 }
 
-TEST_CASE("RFC 9218 2.1: SETTINGS_NO_RFC7540_PRIORITIES does not change after the first SETTINGS") {
+TEST_CASE("RFC 9218 2.1: SETTINGS_NO_RFC7540_PRIORITIES does not change after the first SETTINGS [9218-2.1d]") {
   Harness server(Role::server);
   const auto change = [](std::uint32_t value) {
     return [value](Connection& c) {

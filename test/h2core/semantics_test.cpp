@@ -11,7 +11,9 @@ Config small_list() {
   return config;
 }
 
-TEST_CASE("RFC 9113 10.5.1: a request head over the limit is answered by 431, and the connection lives on") {
+TEST_CASE(
+    "RFC 9113 10.5.1: a request head over the limit is answered by 431, and the connection lives on [9113-10.5.1a] "
+    "[9110-5.4a]") {
   Harness server(Role::server, {.config = small_list()});
   server.feed(headers(1, get({{"a", std::string(100, 'b')}}), kEnd));
   CHECK(server.blocks(1) == std::vector<OwnedFields>{{{":status", "431"}}});
@@ -45,7 +47,7 @@ TEST_CASE("answers by 431 are bounded towards a client that reads none of them")
   CHECK(server.connection().window(kConnection)->queued < 1100);
 }
 
-TEST_CASE("RFC 9113 8.2.3: cookie crumbs arrive as one field, in the place of the first") {
+TEST_CASE("RFC 9113 8.2.3: cookie crumbs arrive as one field, in the place of the first [9113-8.2.3a]") {
   Harness server(Role::server);
   server.feed(headers(1, get({{"cookie", "a=1"}, {"x", "y"}, {"cookie", "b=2"}, {"cookie", "c=3"}, {"z", ""}}), kEnd));
   CHECK(server.last(Kind::request, 1)->fields == OwnedFields{{"cookie", "a=1; b=2; c=3"}, {"x", "y"}, {"z", ""}});
@@ -62,8 +64,11 @@ TEST_CASE("RFC 9113 8.2.3: cookie crumbs arrive as one field, in the place of th
   CHECK(crumbs.last(Kind::request, 1)->fields == OwnedFields{{"cookie", "a=1"}, {"cookie", "b=2"}});
 }
 
-TEST_CASE("RFC 9113 8.2.3: a client's cookie leaves crumb by crumb") {
-  const Field cookie[] = {{"cookie", "session=0123456789012345678901; a=b; c=d"}, {"x", "y"}};
+TEST_CASE("RFC 9113 8.2.3: a client's cookie leaves crumb by crumb, where these are long enough") {
+  const std::string session = "session=0123456789012345678901", short_ones = "a=b; c=d; theme=dark-and-quiet",
+                    more = "e=f";
+  const std::string whole_value = session + "; " + short_ones + "; " + more;
+  const Field cookie[] = {{"cookie", whole_value}, {"x", "y"}};
   Request request = kGet;
   request.fields = cookie;
   for (const bool split : {true, false}) {
@@ -77,21 +82,21 @@ TEST_CASE("RFC 9113 8.2.3: a client's cookie leaves crumb by crumb") {
     for (const OwnedField& field : sent) {
       if (field.name[0] != ':') regular.push_back({field.name, field.value});
     }
-    const OwnedFields crumbs = {
-        {"cookie", "session=0123456789012345678901"}, {"cookie", "a=b"}, {"cookie", "c=d"}, {"x", "y"}};
-    const OwnedFields whole = {{"cookie", "session=0123456789012345678901; a=b; c=d"}, {"x", "y"}};
+    // What is short stays with its neighbour.
+    const OwnedFields crumbs = {{"cookie", session}, {"cookie", short_ones + "; " + more}, {"x", "y"}};
+    const OwnedFields whole = {{"cookie", whole_value}, {"x", "y"}};
     CHECK(regular == (split ? crumbs : whole));
   }
 }
 
 TEST_CASE("RFC 9113 6.5.2: the peer's MAX_HEADER_LIST_SIZE counts every crumb with its 32 bytes") {
-  std::string value = "a=b";
-  for (int i = 0; i < 9; ++i) value += "; a=b";
+  std::string value = "abcdefghij=0123456789";
+  for (int i = 0; i < 9; ++i) value += "; abcdefghij=0123456789";
   const Field cookie[] = {{"cookie", value}};
   Request request = kGet;
   request.fields = cookie;
-  // Four pseudo-fields of 32 + name + value, and ten crumbs of 32 + 6 + 3.
-  const std::uint32_t exact = (32 + 7 + 3) + (32 + 7 + 5) + (32 + 10 + 11) + (32 + 5 + 1) + 10 * (32 + 6 + 3);
+  // Four pseudo-fields of 32 + name + value, and ten crumbs of 32 + 6 + 21.
+  const std::uint32_t exact = (32 + 7 + 3) + (32 + 7 + 5) + (32 + 10 + 11) + (32 + 5 + 1) + 10 * (32 + 6 + 21);
   for (const std::uint32_t limit : {exact, exact - 1}) {
     Harness client(Role::client, {.peer_settings = {{SettingId::max_header_list_size, limit}}});
     const auto id = client.call([&](Connection& c) { return c.send_request(request, EndStream::yes); });
@@ -100,7 +105,7 @@ TEST_CASE("RFC 9113 6.5.2: the peer's MAX_HEADER_LIST_SIZE counts every crumb wi
   }
 }
 
-TEST_CASE("RFC 9113 8.1: a whole response, then RST_STREAM(NO_ERROR) for the rest of the upload") {
+TEST_CASE("RFC 9113 8.1: a whole response, then RST_STREAM(NO_ERROR) for the rest of the upload [9110-10.1.1g]") {
   Harness server(Role::server);
   server.feed(headers(1, post()) + data(1, "begin"));
   server.events();
@@ -127,7 +132,7 @@ TEST_CASE("RFC 9113 8.1: a whole response, then RST_STREAM(NO_ERROR) for the res
   CHECK_FALSE(server.failed());
 }
 
-TEST_CASE("RFC 9113 8.1: a client keeps the response that RST_STREAM(NO_ERROR) follows") {
+TEST_CASE("RFC 9113 8.1: a client keeps the response that RST_STREAM(NO_ERROR) follows [9113-8.1e]") {
   Harness client(Role::client);
   client.run([](Connection& c) { REQUIRE(c.send_request(kPost, EndStream::no)); });
   client.feed(headers(1, status("413")) + data(1, "too much", kEnd) + rst(1, ErrorCode::no_error));
@@ -165,7 +170,7 @@ TEST_CASE("RFC 9113 5.1.1: a server ends in order when its client has used the l
   CHECK_FALSE(server.failed());
 }
 
-TEST_CASE("RFC 9113 5.1: what comes twice on an ended stream is answered once") {
+TEST_CASE("RFC 9113 5.1: what comes twice on an ended stream is answered once [9113-5.4.2b]") {
   for (const bool remembered_only : {false, true}) {
     CAPTURE(remembered_only);
     Harness server(Role::server);
@@ -181,7 +186,9 @@ TEST_CASE("RFC 9113 5.1: what comes twice on an ended stream is answered once") 
   }
 }
 
-TEST_CASE("RFC 9113 6.9.2: a window that a smaller INITIAL_WINDOW_SIZE made negative sends nothing") {
+TEST_CASE(
+    "RFC 9113 6.9.2: a window that a smaller INITIAL_WINDOW_SIZE made negative sends nothing [9113-6.9.2b] "
+    "[9113-6.9.2c]") {
   Harness server(Role::server);
   server.feed(headers(1, get(), kEnd));
   server.take = false;

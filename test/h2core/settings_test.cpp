@@ -201,6 +201,8 @@ TEST_CASE("a value that the RFC forbids is not sent from the configuration eithe
   config.settings.max_frame_size = 16383;
   config.settings.enable_connect_protocol = 7;
   config.settings.no_rfc7540_priorities = 2;
+  const Setting extra[] = {{SettingId::enable_push, 2}, {SettingId::max_frame_size, 1}};
+  config.extra_settings = extra;
   Connection client(config);
   CHECK(take_output(client) == client_preface() + wire("000000 04 00 00000000"));
 }

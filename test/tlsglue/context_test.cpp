@@ -18,11 +18,12 @@ TEST_CASE("a misspelt ALPN identifier is refused when it is configured [9113-3.2
        {"http2", "H2", "h2c", "HTTP/1.1", "http1.1", "h2-14", "http/2", "http/1.1 ", ""}) {
     CAPTURE(wrong);
     const std::string_view list[] = {wrong};
-    TlsConfig config = server_config();
-    config.alpn = {list, NoneSent::reject};
-    const TlsError error = refusal(config);
-    CHECK(error.code == TlsErrorCode::bad_alpn);
-    CHECK(error.message().find(wrong) != std::string_view::npos);
+    for (TlsConfig config : {server_config(), client_config()}) {
+      config.alpn = {list, NoneSent::reject};
+      const TlsError error = refusal(config);
+      CHECK(error.code == TlsErrorCode::bad_alpn);
+      CHECK(error.message().find(wrong) != std::string_view::npos);
+    }
   }
   for (const std::string_view right : {"h2", "http/1.1", "http/1.0", "acme-tls/1", "dot", "h3"})
     CHECK(is_valid_alpn_identifier(right));
