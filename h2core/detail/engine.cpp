@@ -175,10 +175,11 @@ void Engine::emit_connection_event(Out& out) noexcept {
     connection_events_ &= static_cast<std::uint8_t>(~kFailed);
     const ViolationRow& row = describe(failure_);
     out.emplace(ConnectionFailed{failure_, failure_code_,
-                                 failure_ == Violation::none ? "the transport was lost" : row.sentence, row.section});
+                                 failure_ == Violation::none ? "the transport was lost" : sentence_of(failure_),
+                                 row.section});
   } else if ((connection_events_ & kBudget) != 0) {
     connection_events_ &= static_cast<std::uint8_t>(~kBudget);
-    out.emplace(WorkBudgetLow{budget_cause_});
+    out.emplace(WorkBudgetLow{budget_cause_, budget_used_up_});
   } else if ((connection_events_ & kIdle) != 0) {
     connection_events_ &= static_cast<std::uint8_t>(~kIdle);
     out.emplace(IdleTimedOut{});
@@ -251,8 +252,12 @@ void Engine::fail(Violation violation) noexcept {
   if (failed_ || lost_) return;
   const ViolationRow& row = describe(violation);
   failure_ = violation;
-  write_goaway(last_touched(), row.code, row.sentence);
+  write_goaway(last_touched(), row.code, sentence_of(violation));
   over(row.code);
+}
+
+std::string_view Engine::sentence_of(Violation violation) const noexcept {
+  return violation == Violation::work_budget_empty ? describe(budget_cause_) : describe(violation).sentence;
 }
 
 void Engine::over(ErrorCode code) noexcept {
@@ -355,21 +360,32 @@ void Engine::write_goaway(StreamId last, ErrorCode code, std::string_view debug)
 
 // ---- abuse
 
-void Engine::charge(Violation cause, std::uint32_t cost) noexcept {
-  counters_.work_charged += cost;
-  budget_ -= cost;
-  if (budget_ < 0) return fail(Violation::work_budget_empty);
-  if (!budget_warned_ && budget_ * 2 < config_.work_budget) {
-    budget_warned_ = true;
+// Told once at half and, where that is not the end, once when it is used up; and again after it has recovered.
+void Engine::charge(Work cause, std::size_t cost) noexcept {
+  ++counters_.work[static_cast<std::size_t>(cause)];
+  budget_ -= static_cast<std::int64_t>(cost);
+  if (budget_ * 2 >= config_.work_budget) return;
+  if (budget_ < 0) {
+    budget_ = -1;
     budget_cause_ = cause;
-    connection_events_ |= kBudget;
+    if (config_.enforce_work_budget) return fail(Violation::work_budget_empty);
+    if (!budget_used_up_) tell_budget(cause);
+    budget_used_up_ = budget_warned_ = true;
+  } else if (!budget_warned_) {
+    budget_warned_ = true;
+    tell_budget(cause);
   }
+}
+
+void Engine::tell_budget(Work cause) noexcept {
+  budget_cause_ = cause;
+  connection_events_ |= kBudget;
 }
 
 void Engine::reward(std::uint32_t amount) noexcept {
   budget_ += amount;
   if (budget_ > config_.work_budget) budget_ = config_.work_budget;
-  if (budget_warned_ && budget_ * 4 > std::int64_t{config_.work_budget} * 3) budget_warned_ = false;
+  if (budget_warned_ && budget_ * 4 > std::int64_t{config_.work_budget} * 3) budget_warned_ = budget_used_up_ = false;
 }
 
 // ---- time

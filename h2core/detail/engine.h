@@ -102,7 +102,8 @@ class Engine {
 
   // What a frame costs that moves nothing forward. A reset costs a stream's set-up and tear-down, twice what the
   // request gave back, so that a burst of honest cancels passes and an endless one does not.
-  static constexpr std::uint32_t kFrameCost = 1, kResetCost = 4;
+  static constexpr std::size_t kFrameCost = 1, kResetCost = 4;
+  static std::size_t section_cost(std::size_t block_bytes) noexcept { return kFrameCost + block_bytes / 256; }
 
   static constexpr std::size_t kMaxPings = 8, kMaxSettingsInFlight = 8;  // ours to choose: replies are soon
   static constexpr std::uint32_t kListBound = 1 << 20;  // of a section when no MAX_HEADER_LIST_SIZE was announced
@@ -125,7 +126,9 @@ class Engine {
   void fail(Violation violation) noexcept;
   void over(ErrorCode code) noexcept;
   void close_all(ErrorCode code) noexcept;
-  void charge(Violation cause, std::uint32_t cost) noexcept;
+  void charge(Work cause, std::size_t cost) noexcept;
+  void tell_budget(Work cause) noexcept;
+  std::string_view sentence_of(Violation violation) const noexcept;
   void reward(std::uint32_t amount) noexcept;
   bool lifts_a_window_too_far(std::uint32_t initial_window) noexcept;
   void write_settings(std::span<const Setting> entries) noexcept;
@@ -168,6 +171,7 @@ class Engine {
   std::uint32_t add_stream(StreamId id) noexcept;
   void recv_end(std::uint32_t slot) noexcept;
   void stream_error(StreamId id, Violation violation) noexcept;
+  static Work work_of(Violation violation) noexcept;
   void refuse_frame(StreamId id, Violation violation) noexcept;
   std::byte* reply(std::size_t bytes) noexcept;
   void reply_sent(std::size_t bytes, const FrameHeader& header) noexcept;
@@ -346,7 +350,7 @@ class Engine {
   // end
   Violation failure_ = Violation::none;
   ErrorCode failure_code_ = ErrorCode::no_error;
-  Violation budget_cause_ = Violation::none;
+  Work budget_cause_{};
   bool failed_ = false, eof_ = false, lost_ = false, finished_ = false;
   bool shutting_down_ = false;  // a GOAWAY of ours is out, or about to be
   bool goaway_final_ = false;   // it named the real last stream
@@ -363,7 +367,7 @@ class Engine {
 
   std::int64_t budget_;
   std::int64_t refill_remainder_ns_ = 0;
-  bool budget_warned_ = false;
+  bool budget_warned_ = false, budget_used_up_ = false;
   bool trim_due_ = false;        // views of the last event may still be read: memory goes at the next receive()
   std::size_t reply_bytes_ = 0;  // of output nobody asked for but the peer
   std::byte goaway_debug_[kGoawayDebug];
