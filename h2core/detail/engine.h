@@ -105,6 +105,7 @@ class Engine {
     FrameHeader first;
     StreamId promised;
     std::uint32_t continuations = 0;
+    TimePoint began_at{};
   };
   enum class Decoded : std::uint8_t { ok, too_large, failed };
 
@@ -148,6 +149,8 @@ class Engine {
   StreamId last_touched() const noexcept;
   void check_timers() noexcept;
   void check_keepalive() noexcept;
+  void check_content() noexcept;
+  bool is_content_due(const Stream& stream) const noexcept;
   void drop_output() noexcept;
   void trim() noexcept;
 
@@ -370,6 +373,7 @@ class Engine {
   bool clock_runs_ = false;
   TimePoint now_{}, clock_start_{}, last_received_{}, idle_since_{}, preface_by_{};
   std::uint32_t now_ms_ = 0;     // since the start of the clock
+  TimePoint content_check_by_{};
   std::uint32_t output_ms_ = 0;  // when output was last taken, or began to wait
   std::optional<TimePoint> drain_by_, linger_by_, sliver_by_;
 

@@ -230,6 +230,8 @@ void Engine::begin_data(std::uint32_t pad_bytes) noexcept {
   if (content == 0 && !end) charge(Work::empty_data, kFrameCost);
   else reward(1);
   stream.received_ms = now_ms_;
+  stream.interval_bytes += content;
+  if (stream.recv_window <= 0 || recv_window_ <= 0) stream.watched = false;  // it is we who hold it back
   // What nobody is to read (RFC 9113 6.9.1), or nobody means to hold, for the whole frame, however it is cut.
   const std::uint32_t at_once = config_.credit == Credit::automatic ? frame_.length : pad_bytes;
   if (is_busy(stream.recv_window, stream.recv_target) || is_busy(recv_window_, recv_target_)) start_probe();

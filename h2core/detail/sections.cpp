@@ -21,7 +21,7 @@ void Engine::on_push_promise(ByteView payload, Out& out) noexcept {
 }
 
 void Engine::open_block(ByteView content, StreamId promised, Out& out) noexcept {
-  open_block_ = {.open = false, .first = frame_, .promised = promised, .continuations = 0};
+  open_block_ = {.open = false, .first = frame_, .promised = promised, .continuations = 0, .began_at = now_};
   if (frame_.has(flags::end_headers)) return on_block(content, out);
   block_.clear();
   open_block_.open = true;

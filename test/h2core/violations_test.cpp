@@ -225,6 +225,24 @@ std::vector<Row> rows() {
   add({stream_window_exceeded, "by one byte", server,
        headers(1, post()) + repeat(full, 3) + data(1, large.substr(1)) + data(1, "x"), 1});
   add({goaway_raised, "from 1 to 3", server, goaway(1, ErrorCode::no_error) + goaway(3, ErrorCode::no_error), 0});
+  add({header_block_timeout, "no END_HEADERS", server, {}, 0, Told::no, {}, [](Harness& h) {
+         h.feed(wire("000001 01 00 00000001 82"));
+         h.advance(10s);
+       }});
+  add({output_timeout, "a reply stays", server, {}, 0, Told::no,
+       with([](Config& config) { config.output_timeout = 5s; }), [](Harness& h) {
+         h.take = false;
+         h.feed(ping(1));
+         h.advance(5s);
+         h.take = true;
+         h.run([](Connection&) {});
+       }});
+  add({content_too_slow, "nothing for 20 s", server, headers(1, post()), 1, Told::yes,
+       with([](Config& config) { config.min_content_rate = 1; }), [](Harness& h) {
+         h.feed(headers(1, post()));
+         h.advance(10s);
+         h.advance(10s);
+       }});
   add({ping_timeout,
        "no answer",
        server,
