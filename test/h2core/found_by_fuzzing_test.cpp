@@ -1,0 +1,70 @@
+// What the fuzz targets found, as sentences. The inputs themselves are in fuzz/corpus/.
+#include "harness.h"
+
+namespace h2::test {
+namespace {
+
+constexpr StreamId one{1}, two{2}, three{3};
+
+// A client whose request on stream 3 waits behind that on stream 1.
+Harness client_with_one_waiting(bool window_first) {
+  Options options;
+  options.peer_settings = {{SettingId::max_concurrent_streams, 1}};
+  Harness client(Role::client, options);
+  REQUIRE(client.call([](Connection& c) { return c.send_request(kGet, EndStream::yes); }));
+  REQUIRE(client.call([](Connection& c) { return c.send_request(kGet, EndStream::yes); }));
+  const std::uint32_t window = window_first ? 200000 : 100;
+  REQUIRE(client.call([&](Connection& c) { return c.set_window(three, window); }));
+  return client;
+}
+
+TEST_CASE("RFC 9113 5.1: the window of a request that waits is announced behind its HEADERS, not before") {
+  Harness client = client_with_one_waiting(true);
+  CHECK(find(client.history(), FrameType::window_update, 3) == std::nullopt);
+  client.feed(headers(1, status("200"), kEnd));
+  REQUIRE(client.history().size() >= 2);
+  const std::vector<Frame>& all = client.history();
+  CHECK(all[all.size() - 2].header.type == FrameType::headers);
+  CHECK(all.back() == frames(window_update(3, 200000 - 65535)).front());
+  CHECK(client.connection().window(three)->recv_window == 200000);
+}
+
+TEST_CASE("a smaller window of a request that waits holds credit back once it is open") {
+  Harness client = client_with_one_waiting(false);
+  client.feed(headers(1, status("200"), kEnd));
+  CHECK(client.connection().window(three)->recv_window == 65535);
+  client.feed(headers(3, status("200")) + data(3, std::string(16000, 'x')) + data(3, std::string(16000, 'x')));
+  client.run([](Connection& c) { c.consume(three, 32000); });
+  CHECK(find(client.history(), FrameType::window_update, 3) == std::nullopt);
+  CHECK(client.connection().window(three)->recv_window == 65535 - 32000);
+}
+
+TEST_CASE("RFC 9218 7.1: streams that were refused are not idle any more and count no longer") {
+  Options options;
+  options.config.settings.max_concurrent_streams = 2;
+  Harness server(Role::server, options);
+  const auto reprioritize = [](const char* about) { return frame(FrameType::priority_update, 0, 0, wire(about)); };
+  server.feed(reprioritize("00000001 'u=1'") + reprioritize("00000003 'u=1'"));
+  server.feed(headers(1, {{":method", "GET"}}, kEnd) + headers(3, {{":method", "GET"}}, kEnd));  // both malformed
+  server.feed(reprioritize("00000005 'u=1'") + reprioritize("00000007 'u=1'"));
+  CHECK_FALSE(server.failed());
+  server.feed(reprioritize("00000009 'u=1'"));
+  CHECK(server.failure() == Violation::priority_update_limit);
+}
+
+TEST_CASE("RFC 9218 4: a promised response takes its turns by the default, or by what its request says") {
+  Options options;
+  options.config.default_priority = {1, true};
+  Harness server(Role::server, options);
+  server.feed(headers(1, get(), kEnd));
+  REQUIRE(server.call([](Connection& c) { return c.push(one, kGet); }));
+  CHECK(server.connection().priority(two) == Priority{1, true});
+  const Field field{"priority", "u=6"};
+  Request urgent = kGet;
+  urgent.fields = {&field, 1};
+  REQUIRE(server.call([&](Connection& c) { return c.push(one, urgent); }));
+  CHECK(server.connection().priority(StreamId{4}) == Priority{6, true});
+}
+
+}  // namespace
+}  // namespace h2::test
