@@ -79,6 +79,11 @@ Result<void> Engine::set_window(StreamId id, std::uint32_t bytes) noexcept {
   if (slot == kNoSlot) return is_idle(id) ? Misuse::unknown_stream : Misuse::stream_gone;
   Stream& stream = streams_[slot];
   if (is_closed(stream.state)) return Misuse::stream_gone;
+  if (stream.waiting) {  // announced behind its head: nothing is sent on an idle stream
+    stream.fixed_window = true;
+    stream.recv_target = static_cast<std::int32_t>(bytes);
+    return {};
+  }
   const std::int64_t growth = static_cast<std::int64_t>(bytes) - stream.recv_target;
   if (stream.recv_owed + growth > kMaxWindow) return Misuse::bad_setting;  // from below zero, in one WINDOW_UPDATE
   stream.fixed_window = true;

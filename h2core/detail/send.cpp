@@ -173,7 +173,9 @@ bool Engine::start_request(std::uint32_t slot, std::span<const Field> pseudo, st
   stream.waiting = false;
   stream.sent_final = true;
   stream.send_window = static_cast<std::int32_t>(peer_.initial_window_size);
-  stream.recv_window = stream.recv_target = static_cast<std::int32_t>(effective_.initial_window_size);
+  stream.recv_window = static_cast<std::int32_t>(effective_.initial_window_size);
+  if (!stream.fixed_window) stream.recv_target = stream.recv_window;
+  stream.recv_owed = stream.recv_target - stream.recv_window;
   count(stream);
   ++counters_.streams_opened;
   if (stream.tell_priority) write_priority_update(stream);
@@ -181,7 +183,8 @@ bool Engine::start_request(std::uint32_t slot, std::span<const Field> pseudo, st
   if (last && !end && !write_trailers(stream)) return false;
   if (last) send_end(slot);
   else make_ready(slot);
-  return true;
+  update_stream_window(stream);
+  return !failed_;
 }
 
 // Strictly first in, first out, as the peer's limit allows (RFC 9113 5.1.2).
@@ -288,6 +291,7 @@ Result<StreamId> Engine::push(StreamId parent, const Request& request, void* use
   if (reserved_ + our_active_ >= initial_streams_allowed()) return Misuse::push_disabled;
   if (next_id_ > kMaxStreamId) return Misuse::stream_ids_exhausted;
   Head head;
+  head.priority = config_.default_priority;
   const bool safe = request.method == "GET" || request.method == "HEAD";
   if (config_.validate_outgoing && (!safe || check_sent_request(request, false, head) != Violation::none ||
                                     head.content_length > 0 || request.authority.empty()))
@@ -308,6 +312,8 @@ Result<StreamId> Engine::push(StreamId parent, const Request& request, void* use
   stream.known = stream.ended_by_peer = true;
   stream.user = user;
   stream.head_request = stream.no_content_send = request.method == "HEAD";
+  stream.urgency = head.priority.urgency & 7U;
+  stream.incremental = head.priority.incremental;
   ++reserved_;
   ++live_streams_;
   publish();
