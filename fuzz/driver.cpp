@@ -78,6 +78,7 @@ Driver::Driver(Role role, Input input)
   sent_.grease = config_.grease;
   sent_.crumbs = role == Role::client && config_.split_cookies;
   most_initial_window_ = std::max(config_.settings.initial_window_size, kFurtherWindow);
+  least_streams_ = config_.settings.max_concurrent_streams;
   connection_.emplace(config_);
   if ((options_ & 32) != 0) begin_upgraded();
 }
@@ -399,6 +400,11 @@ void Driver::on_event(const Event& event) {
   } else if (const auto* f = std::get_if<ConnectionFailed>(&event)) {
     check(++failures_ == 1, "a connection fails once");
     failed_ = true;
+    if (f->violation == Violation::priority_update_limit) {
+      const auto open = std::ranges::count_if(streams_, [](const auto& one) { return !one.second.closed; });
+      const std::size_t named = fed_.prioritized_and_idle() + static_cast<std::size_t>(open);
+      check(named > least_streams_, "only idle and open streams count against the limit");
+    }
     view(f->sentence);
     view(f->section);
   } else if (std::holds_alternative<ShutdownFinished>(event)) {
@@ -592,6 +598,7 @@ void Driver::send_settings() {
   for (const Setting& entry : std::span(entries, count)) {
     if (entry.id == SettingId::initial_window_size)
       most_initial_window_ = std::max<std::int64_t>(most_initial_window_, entry.value);
+    if (entry.id == SettingId::max_concurrent_streams) least_streams_ = std::min(least_streams_, entry.value);
   }
 }
 

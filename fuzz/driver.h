@@ -109,6 +109,7 @@ class Driver {
   std::uint64_t delivered_ = 0, taken_ = 0, used_ = 0;
   std::uint32_t settings_acknowledged_ = 0;
   std::int64_t most_initial_window_ = 0;  // that we asked for
+  std::uint32_t least_streams_ = 0;       // that we allowed
   bool failed_ = false, over_ = false, input_ended_ = false, shrunk_ = false;
   int failures_ = 0, shutdowns_ = 0;
 };

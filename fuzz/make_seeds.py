@@ -199,6 +199,7 @@ def seeds():
              frame_call(frame(HEADERS, END | END_HEADERS, 0xff, GET))),
             ("too_large", b"\0\0\4\0", frame_call(headers(1, GET + LARGE[:130])) + frame_call(headers(3, POST + LARGE[:130], 0)) + FLUSH),
             ("crumbs", b"\0\0\0\x08", frame_call(headers(1, GET + CRUMBS))),
+            ("refused_and_reprioritized", b"\0\0\1\0", b"".join(frame_call(one) for one in SERVER["priorities_refused"])),
             ("pushed_priority", b"\0\0\0\x10", get + head(0x80) + b"\0" + head(0x80, 0x4000) + b"\0" + bytes([31, 0, 2]) + FLUSH),
     ]:
         yield "server_bytes", "story_" + name, options + start + calls + FLUSH

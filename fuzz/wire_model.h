@@ -5,6 +5,7 @@
 #include <array>
 #include <deque>
 #include <map>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -66,15 +67,23 @@ class Fed {
           if (head.type == h2::FrameType::window_update && head.stream == h2::kConnection && payload.size() == 4) {
             credit_ += h2::read_u32(payload.data()) & h2::kMaxWindow;
           }
+          if (head.type == h2::FrameType::headers) last_stream_ = std::max(last_stream_, head.stream.value);
+          if (head.type == h2::FrameType::priority_update && payload.size() >= 4)
+            prioritized_.insert(h2::read_u32(payload.data()) & h2::kMaxStreamId);
         });
   }
   bool between_frames() const { return frames_.between_frames(); }
   std::int64_t data_bytes() const { return data_bytes_; }  ///< of DATA, padding included
   std::int64_t data_bytes(std::uint32_t stream) { return of_stream_[stream]; }
   std::int64_t credit() const { return credit_; }  ///< given on the connection
+  std::size_t prioritized_and_idle() const {
+    return static_cast<std::size_t>(std::distance(prioritized_.upper_bound(last_stream_), prioritized_.end()));
+  }
 
  private:
   FrameCollector frames_;
+  std::set<std::uint32_t> prioritized_;
+  std::uint32_t last_stream_ = 0;
   std::map<std::uint32_t, std::int64_t> of_stream_;
   std::int64_t data_bytes_ = 0, credit_ = 0;
 };
