@@ -6,6 +6,11 @@ namespace {
 
 constexpr StreamId one{1}, two{2}, three{3};
 
+template <class T>
+Misuse error_of(const Result<T>& result) {
+  return result.has_value() ? Misuse::none : result.error();
+}
+
 // A client whose request on stream 3 waits behind that on stream 1.
 Harness client_with_one_waiting(bool window_first) {
   Options options;
@@ -64,6 +69,32 @@ TEST_CASE("RFC 9218 4: a promised response takes its turns by the default, or by
   urgent.fields = {&field, 1};
   REQUIRE(server.call([&](Connection& c) { return c.push(one, urgent); }));
   CHECK(server.connection().priority(StreamId{4}) == Priority{6, true});
+}
+
+TEST_CASE("RFC 9113 5.1: ids below the first that we would open are idle, and nothing is sent there") {
+  for (const Role role : {Role::client, Role::server}) {
+    Options options;
+    options.config.first_stream_id = role == Role::client ? 101 : 100;
+    const std::uint32_t below = options.config.first_stream_id - 2;
+    Harness connection(role, options);
+    CHECK(error_of(connection.call([&](Connection& c) { return c.reset(StreamId{below}, ErrorCode::cancel); })) ==
+          Misuse::unknown_stream);
+    connection.feed(data(below, std::string(16385, 'x')));  // too long, by which a stream that was open would be reset
+    CHECK(connection.failed());
+    CHECK(connection.last(Kind::failed)->code == ErrorCode::frame_size_error);
+    CHECK(connection.history(FrameType::rst_stream).empty());
+  }
+}
+
+TEST_CASE("RFC 7540 3.2: a server that promises from a high id on can be upgraded to, a client cannot") {
+  for (const Role role : {Role::client, Role::server}) {
+    Config config;
+    config.role = role;
+    config.first_stream_id = role == Role::client ? 101 : 100;
+    Connection connection(config);
+    const auto begun = connection.begin_upgraded({"GET", "http", "example.com", "/", {}, {}}, {});
+    CHECK(begun.has_value() == (role == Role::server));
+  }
 }
 
 }  // namespace
