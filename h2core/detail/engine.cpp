@@ -112,6 +112,7 @@ Engine::Engine(const Config& config) noexcept
       pings_(config.allocator),
       ping_counter_(config.seed),
       budget_(config.work_budget) {
+  config_.first_stream_id = next_id_;
   if (config.role == Role::client) {
     std::byte* out = output_.reserve(kClientPreface.size());
     if (out == nullptr) {

@@ -122,7 +122,9 @@ Result<StreamId> Engine::send_request(const Request& request, EndStream end, voi
 Result<StreamId> Engine::begin_upgraded(const Request& request, ByteView http2_settings, void* user) noexcept {
   const bool server = config_.role == Role::server;
   if (failed_ || lost_) return Misuse::connection_over;
-  if (last_peer_id_ != kConnection || next_id_ > 2 || settings_seen_ || preface_have_ > 0) return Misuse::wrong_state;
+  const std::uint32_t first_id = server ? config_.first_stream_id : 1;
+  if (last_peer_id_ != kConnection || next_id_ != first_id || settings_seen_ || preface_have_ > 0)
+    return Misuse::wrong_state;
   if (http2_settings.size() % 6 != 0 || http2_settings.size() / 6 > config_.max_settings_entries)
     return Misuse::bad_setting;
   Head head;
