@@ -57,7 +57,7 @@ struct Config {
   Duration keepalive_interval{0};  ///< a PING after so much silence
   Duration keepalive_timeout = std::chrono::seconds(15);
 
-  /// A client's cookie fields leave as one field per crumb, which the HPACK table likes, and several of them arrive as
+  /// A client's cookie fields leave crumb by crumb where these have 20 octets, which the HPACK table likes, and several of them arrive as
   /// one, which HTTP/1.1 code needs (RFC 9113 8.2.3).
   bool split_cookies = true;
   bool join_cookies = true;

@@ -37,8 +37,13 @@ std::size_t list_bytes(std::span<const Field> fields) {
   return bytes;
 }
 
-// Where the next crumb of a cookie begins, or its end.
-std::size_t crumb_end(std::string_view value) { return std::min(value.find("; "), value.size()); }
+// Where the next crumb of a cookie ends. One of less than 20 octets would never be indexed (hpack::Encoder), which costs
+// more than splitting brings: it stays with its neighbour.
+std::size_t crumb_end(std::string_view value) {
+  constexpr std::size_t kLeast = 20;
+  const std::size_t end = value.size() > kLeast ? value.find("; ", kLeast) : std::string_view::npos;
+  return end == std::string_view::npos || value.size() - end - 2 < kLeast ? value.size() : end;
+}
 
 // What splitting adds to the list and, at most, to the block.
 std::size_t crumb_fields(std::span<const Field> fields) {

@@ -64,8 +64,11 @@ TEST_CASE("RFC 9113 8.2.3: cookie crumbs arrive as one field, in the place of th
   CHECK(crumbs.last(Kind::request, 1)->fields == OwnedFields{{"cookie", "a=1"}, {"cookie", "b=2"}});
 }
 
-TEST_CASE("RFC 9113 8.2.3: a client's cookie leaves crumb by crumb") {
-  const Field cookie[] = {{"cookie", "session=0123456789012345678901; a=b; c=d"}, {"x", "y"}};
+TEST_CASE("RFC 9113 8.2.3: a client's cookie leaves crumb by crumb, where these are long enough") {
+  const std::string session = "session=0123456789012345678901", short_ones = "a=b; c=d; theme=dark-and-quiet",
+                    more = "e=f";
+  const std::string whole_value = session + "; " + short_ones + "; " + more;
+  const Field cookie[] = {{"cookie", whole_value}, {"x", "y"}};
   Request request = kGet;
   request.fields = cookie;
   for (const bool split : {true, false}) {
@@ -79,21 +82,21 @@ TEST_CASE("RFC 9113 8.2.3: a client's cookie leaves crumb by crumb") {
     for (const OwnedField& field : sent) {
       if (field.name[0] != ':') regular.push_back({field.name, field.value});
     }
-    const OwnedFields crumbs = {
-        {"cookie", "session=0123456789012345678901"}, {"cookie", "a=b"}, {"cookie", "c=d"}, {"x", "y"}};
-    const OwnedFields whole = {{"cookie", "session=0123456789012345678901; a=b; c=d"}, {"x", "y"}};
+    // What is short stays with its neighbour.
+    const OwnedFields crumbs = {{"cookie", session}, {"cookie", short_ones + "; " + more}, {"x", "y"}};
+    const OwnedFields whole = {{"cookie", whole_value}, {"x", "y"}};
     CHECK(regular == (split ? crumbs : whole));
   }
 }
 
 TEST_CASE("RFC 9113 6.5.2: the peer's MAX_HEADER_LIST_SIZE counts every crumb with its 32 bytes") {
-  std::string value = "a=b";
-  for (int i = 0; i < 9; ++i) value += "; a=b";
+  std::string value = "abcdefghij=0123456789";
+  for (int i = 0; i < 9; ++i) value += "; abcdefghij=0123456789";
   const Field cookie[] = {{"cookie", value}};
   Request request = kGet;
   request.fields = cookie;
-  // Four pseudo-fields of 32 + name + value, and ten crumbs of 32 + 6 + 3.
-  const std::uint32_t exact = (32 + 7 + 3) + (32 + 7 + 5) + (32 + 10 + 11) + (32 + 5 + 1) + 10 * (32 + 6 + 3);
+  // Four pseudo-fields of 32 + name + value, and ten crumbs of 32 + 6 + 21.
+  const std::uint32_t exact = (32 + 7 + 3) + (32 + 7 + 5) + (32 + 10 + 11) + (32 + 5 + 1) + 10 * (32 + 6 + 21);
   for (const std::uint32_t limit : {exact, exact - 1}) {
     Harness client(Role::client, {.peer_settings = {{SettingId::max_header_list_size, limit}}});
     const auto id = client.call([&](Connection& c) { return c.send_request(request, EndStream::yes); });
