@@ -31,10 +31,12 @@ bool same_places(std::span<const ByteView> a, std::span<const ByteView> b) {
 // Longer than a frame, so that CONTINUATION is needed.
 const std::string kHuge(20000, '~');
 
+const std::string kCookie("one=0123456789abcdef; two=0123456789abcdef; e=f"), kOtherCookie("a=b; c=d; e=f");
+
 const Field kSomeFields[] = {{"accept", "*/*"},
                              {"user-agent", "fuzz"},
                              {"content-type", "text/plain"},
-                             {"cookie", "a=b; c=d"},
+                             {"cookie", kCookie},
                              {"authorization", "secret", Indexing::never},
                              {"x-long", "0123456789012345678901234567890123456789012345678901234567890123456789"},
                              {"te", "trailers"},
@@ -46,7 +48,7 @@ const Field kSomeFields[] = {{"accept", "*/*"},
                              {"content-length", "100"},
                              {"host", "example.com"},
                              {"priority", "u=1"},
-                             {"cookie", "a=b; c=d; e=f"}};
+                             {"cookie", kOtherCookie}};
 
 // Of extensions, and of ours: they stand behind the configuration's own and so above them.
 constexpr Setting kFurtherSettings[] = {
@@ -76,6 +78,7 @@ Driver::Driver(Role role, Input input)
   }
   if ((options_ & 16) != 0) config_.validate_outgoing = false;
   sent_.grease = config_.grease;
+  sent_.cookies = {kCookie, kOtherCookie, kCookie + "; " + kOtherCookie};
   sent_.crumbs = role == Role::client && config_.split_cookies;
   most_initial_window_ = std::max(config_.settings.initial_window_size, kFurtherWindow);
   least_streams_ = config_.settings.max_concurrent_streams;

@@ -107,9 +107,10 @@ class Sent {
     std::vector<std::byte> payload;
   };
   std::deque<Extension> extensions;
-  bool grease = false;         ///< a frame of a reserved type may come first
-  bool crumbs = false;         ///< no cookie leaves whole
-  std::uint32_t upgraded = 0;  ///< the stream whose request went out by HTTP/1.1
+  bool grease = false;               ///< a frame of a reserved type may come first
+  std::vector<std::string> cookies;  ///< those that blocks may have, joined
+  bool crumbs = false;               ///< no cookie leaves whole
+  std::uint32_t upgraded = 0;        ///< the stream whose request went out by HTTP/1.1
 
   /// `max_frame_size`: the most that the peer ever allowed. `content(stream, at, octet)` judges each byte of DATA.
   template <class OnContent>
@@ -232,13 +233,25 @@ class Sent {
     hpack::Field field;
     while (decoder_.next(field) == hpack::Decoder::Step::field) {
       if (field.name == ":status") streams_[head.stream.value].status = field.value;
-      const bool crumb = field.name != "cookie" || field.value.find("; ") == std::string_view::npos;
-      check(!crumbs || crumb, "a cookie leaves crumb by crumb");
+      if (field.name == "cookie") on_cookie(field.value);
     }
     check(decoder_.error() == hpack::DecodeError::none, "a sent header block can be decoded");
+    check(cookie_.empty() || std::ranges::find(cookies, cookie_) != cookies.end(), "no crumb of a cookie is lost");
+    cookie_.clear();
+  }
+
+  // Short crumbs stay with their neighbours: they would never be indexed.
+  void on_cookie(std::string_view crumb) {
+    constexpr std::size_t kLeast = 20;
+    const std::size_t end = crumb.size() > kLeast ? crumb.find("; ", kLeast) : std::string_view::npos;
+    check(!crumbs || end == std::string_view::npos || crumb.size() - end - 2 < kLeast,
+          "a cookie leaves crumb by crumb");
+    if (!cookie_.empty()) cookie_ += "; ";
+    cookie_ += crumb;
   }
 
   h2::Role role_;
+  std::string cookie_;  // of the block, joined
   FrameCollector frames_;
   hpack::Decoder decoder_{{}};
   std::map<std::uint32_t, Stream> streams_;

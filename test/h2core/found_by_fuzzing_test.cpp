@@ -97,5 +97,31 @@ TEST_CASE("RFC 7540 3.2: a server that promises from a high id on can be upgrade
   }
 }
 
+TEST_CASE("RFC 9113 6.9.1: no window grows by itself past 2^31-1, whatever its limit") {
+  Config config;
+  config.credit = Credit::automatic;
+  config.settings.initial_window_size = 1 << 30;
+  config.settings.max_frame_size = 0xffffff;
+  config.connection_window = 1 << 30;
+  config.window_limit = 0xffffffff;
+  Connection server(config);
+  const auto feed = [&server](const Bytes& bytes) {
+    ByteView input = bytes;
+    while (const auto event = server.receive(input)) REQUIRE_FALSE(std::holds_alternative<ConnectionFailed>(*event));
+  };
+  server.advance_time(TimePoint{1s});
+  feed(client_preface() + settings({}) + settings_ack() + headers(1, post()));
+  take_output(server);
+  const Bytes much = data(1, std::string(0xffffff, 'x'));
+  feed(much);
+  const auto probe = find(frames(take_output(server)), FrameType::ping, 0);
+  REQUIRE(probe);
+  for (int i = 0; i < 40; ++i) feed(much);  // 671 MB in one round trip: more than half of a window
+  feed(frame(FrameType::ping, flags::ack, 0, probe->payload));
+  CHECK(server.counters().windows_grown == 1);
+  const WindowView window = *server.window(kConnection);
+  CHECK(window.recv_window + static_cast<std::int64_t>(window.owed) == kMaxWindow);
+}
+
 }  // namespace
 }  // namespace h2::test
