@@ -113,6 +113,7 @@ Engine::Engine(const Config& config) noexcept
       ping_counter_(config.seed),
       budget_(config.work_budget) {
   config_.first_stream_id = next_id_;
+  config_.window_limit = std::min(config_.window_limit, kMaxWindow);
   if (config.role == Role::client) {
     std::byte* out = output_.reserve(kClientPreface.size());
     if (out == nullptr) {
