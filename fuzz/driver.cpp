@@ -362,6 +362,8 @@ void Driver::on_event(const Event& event) {
     for (const auto& [token, loan] : loans_)
       check(loan.stream != c->stream, "lent memory comes back before StreamClosed");
     stream.closed = true;
+    stream.never_sent = c->verdict == Verdict::never_sent;
+    check(!stream.never_sent || !sent_.stream(c->stream.value).head, "what was never sent has not left");
   } else if (const auto* s = std::get_if<DataSent>(&event)) {
     heard(s->stream, s->user);
     const auto loan = loans_.find(s->token.value);
@@ -371,6 +373,8 @@ void Driver::on_event(const Event& event) {
       check(slice.data() + slice.size() <= front || slice.data() >= front + loan->second.bytes,
             "memory comes back after its last committed byte was taken");
     }
+    const bool sent = sent_.stream(s->stream.value).content >= loan->second.end;
+    check(loan->second.bytes == 0 || sent == (s->outcome == DataOutcome::sent), "what was sent is told from the rest");
     loans_.erase(loan);
   } else if (const auto* w = std::get_if<StreamWritable>(&event)) {
     Stream& stream = heard(w->stream, w->user);
@@ -561,8 +565,8 @@ void Driver::send_content(bool lent) {
   if (lent) {
     const Token token{next_token_++};
     if (!connection_->send_data(id, data, token, end)) return;
-    loans_[token.value] = {id, std::move(memory), size};
     streams_[id.value].given += size;
+    loans_[token.value] = {id, streams_[id.value].given, std::move(memory), size};
   } else {
     const auto taken = connection_->send_copy(id, data, end);
     if (!taken) return;
@@ -821,9 +825,13 @@ void Driver::check_priorities() {
   }
 }
 
-// What only a server may send, and when.
+// What was told as never sent never leaves; and what only a server may send, and when.
 void Driver::check_sent() {
-  if (config_.role != Role::server) return;
+  if (config_.role == Role::client) {
+    for (const auto& [id, stream] : streams_)
+      check(!stream.never_sent || !sent_.stream(id).head, "what was never sent does not leave");
+    return;
+  }
   for (const auto& [id, sent] : sent_.streams()) {
     if (id == 0 || sent.promised || (!sent.head && !sent.reset)) continue;
     const Stream& stream = streams_[id];

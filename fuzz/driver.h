@@ -27,6 +27,7 @@ class Driver {
     bool head = false, ended = false;  // of what we receive
     bool end_given = false;            // of what we send
     bool waits_for_room = false;
+    bool never_sent = false;   // so we were told
     bool reset_early = false;  // by us, with NO_ERROR and no end behind which it could wait
     void* user = nullptr;
     std::optional<h2::Priority> priority;
@@ -37,6 +38,7 @@ class Driver {
   };
   struct Loan {
     h2::StreamId stream;
+    std::uint64_t end;  // where in the stream's content
     std::unique_ptr<std::byte[]> memory;
     std::size_t bytes;
   };

@@ -123,5 +123,31 @@ TEST_CASE("RFC 9113 6.9.1: no window grows by itself past 2^31-1, whatever its l
   CHECK(window.recv_window + static_cast<std::int64_t>(window.owed) == kMaxWindow);
 }
 
+TEST_CASE("RFC 9113 8.7: a request is told as never sent only if no byte of it can leave any more") {
+  enum class End { reset, eof, lost, lost_while_written };
+  for (const End end : {End::reset, End::eof, End::lost, End::lost_while_written}) {
+    CAPTURE(static_cast<int>(end));
+    Config config;
+    config.role = Role::client;
+    Connection client(config);
+    take_output(client);
+    REQUIRE(client.send_request(kGet, EndStream::yes));
+    std::array<ByteView, 8> slices;
+    if (end == End::lost_while_written) CHECK(client.poll_output(slices) > 0);
+    if (end == End::reset) REQUIRE(client.reset(one, ErrorCode::cancel));
+    else if (end == End::eof) client.receive_eof();
+    else client.transport_lost();
+
+    ByteView none;
+    std::vector<Seen> events;
+    while (const auto event = client.receive(none)) append(events, own(*event));
+    const std::vector<Seen> closed = of_kind(events, Kind::stream_closed);
+    REQUIRE(closed.size() == 1);
+    CHECK(closed[0].verdict == (end == End::lost ? Verdict::never_sent : Verdict::maybe_processed));
+    const bool leaves = find(frames(take_output(client)), FrameType::headers, 1).has_value();
+    CHECK(leaves == (end == End::reset || end == End::eof));
+  }
+}
+
 }  // namespace
 }  // namespace h2::test
