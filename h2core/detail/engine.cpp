@@ -289,8 +289,8 @@ void Engine::receive_eof() noexcept {
 void Engine::transport_lost() noexcept {
   if (lost_) return;
   const bool cut = live_streams_ > 0 && !failed_;
-  if (cut) over(ErrorCode::internal_error);
   lost_ = eof_ = true;
+  if (cut) over(ErrorCode::internal_error);
   close_all(ErrorCode::internal_error);
   drop_output();
   publish();

@@ -598,7 +598,8 @@ Verdict Engine::verdict_of(const Stream& stream, ErrorCode code) const noexcept 
   if (stream.waiting) return Verdict::never_sent;
   if (!is_ours(stream.id)) return stream.sent_final ? Verdict::processed : Verdict::maybe_processed;
   if (stream.recv_final) return Verdict::processed;
-  if (output_.taken() <= stream.head_at && !stream.upgraded) return Verdict::never_sent;
+  // While the transport lives, what is encoded leaves: the peer's table counts on it.
+  if (lost_ && output_.handed_out() <= stream.head_at && !stream.upgraded) return Verdict::never_sent;
   if (goaway_received_ && stream.id > goaway_last_received_) return Verdict::not_processed;
   return code == ErrorCode::refused_stream ? Verdict::not_processed : Verdict::maybe_processed;
 }
