@@ -373,7 +373,7 @@ void Driver::on_event(const Event& event) {
       check(slice.data() + slice.size() <= front || slice.data() >= front + loan->second.bytes,
             "memory comes back after its last committed byte was taken");
     }
-    const bool sent = sent_.stream(s->stream.value).content >= loan->second.end;
+    const bool sent = sent_.content(s->stream) >= loan->second.end;
     check(loan->second.bytes == 0 || sent == (s->outcome == DataOutcome::sent), "what was sent is told from the rest");
     loans_.erase(loan);
   } else if (const auto* w = std::get_if<StreamWritable>(&event)) {

@@ -43,6 +43,13 @@ class FrameCollector {
   }
   bool between_frames() const { return held_.empty() && preface_left_ == 0; }
   bool preface_good() const { return preface_good_; }
+  /// How much is there of a DATA frame's payload that is not whole.
+  std::size_t torn_data_bytes(h2::StreamId stream) const {
+    if (held_.size() < h2::kFrameHeaderBytes) return 0;
+    const h2::FrameHeader head = h2::read_frame_header(held_.data());
+    const bool wanted = head.type == h2::FrameType::data && head.stream == stream;
+    return wanted ? held_.size() - h2::kFrameHeaderBytes : 0;
+  }
 
  private:
   std::size_t preface_left_;
@@ -129,6 +136,8 @@ class Sent {
   std::int64_t credit() const { return credit_; }
   std::span<const std::byte> last_ping() const { return ping_; }
   const Stream& stream(std::uint32_t id) { return streams_[id]; }
+  /// Of content, also in a frame that is not whole yet.
+  std::uint64_t content(h2::StreamId id) { return streams_[id.value].content + frames_.torn_data_bytes(id); }
   const std::map<std::uint32_t, Stream>& streams() const { return streams_; }
   std::int64_t initial_window() const { return initial_window_; }  ///< as we last announced it
   std::uint32_t settings() const { return settings_; }             ///< SETTINGS that want an ACK
