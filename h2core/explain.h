@@ -29,7 +29,8 @@ enum class Actor : std::uint8_t { nobody, caller, transport, peer };
 struct Hold {
   Holdup what = Holdup::nothing;
   Actor who = Actor::nobody;
-  /// When a byte last moved in this direction, or the stream began; null before the first `advance_time()`.
+  /// When a byte last moved in this direction or began to wait, or the stream began; null before the first
+  /// `advance_time()`.
   std::optional<TimePoint> since;
 };
 

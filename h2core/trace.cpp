@@ -155,6 +155,29 @@ void put_settings(Line& line, ByteView payload) noexcept {
   }
 }
 
+void put_quoted(Line& line, std::string_view name, std::string_view peer_text) noexcept {
+  line.text(" ");
+  line.text(name);
+  line.text("=\"");
+  line.escaped(peer_text);
+  line.text("\"");
+}
+
+std::string_view text(ByteView octets) noexcept {
+  return {reinterpret_cast<const char*>(octets.data()), octets.size()};
+}
+
+// RFC 7838 4: the length of the origin, the origin, and the field value behind it.
+void put_altsvc(Line& line, ByteView payload) noexcept {
+  if (payload.size() < 2) return;
+  const std::size_t origin_bytes =
+      std::to_integer<std::size_t>(payload[0]) << 8 | std::to_integer<std::size_t>(payload[1]);
+  payload = payload.subspan(2);
+  if (origin_bytes > payload.size()) return;
+  if (origin_bytes > 0) put_quoted(line, "origin", text(payload.first(origin_bytes)));
+  put_quoted(line, "value", text(payload.subspan(origin_bytes)));
+}
+
 // What the payload says, as far as it is there: an observer may also see frames that are refused for their length.
 void put_payload(Line& line, const FrameHeader& header, ByteView payload) noexcept {
   switch (header.type) {
@@ -191,17 +214,17 @@ void put_payload(Line& line, const FrameHeader& header, ByteView payload) noexce
       line.number(read_u32(payload.data()) & kMaxStreamId);
       put_code(line, read_u32(payload.data() + 4));
       if (payload.size() == 8) return;
-      line.text(" debug=\"");
-      line.escaped({reinterpret_cast<const char*>(payload.data()) + 8, payload.size() - 8});
-      line.text("\"");
+      put_quoted(line, "debug", text(payload.subspan(8)));
       return;
     case FrameType::priority_update:
       if (payload.size() < 4) return;
       line.text(" prioritized=");
       line.number(read_u32(payload.data()) & kMaxStreamId);
-      line.text(" priority=\"");
-      line.escaped({reinterpret_cast<const char*>(payload.data()) + 4, payload.size() - 4});
-      line.text("\"");
+      put_quoted(line, "priority", text(payload.subspan(4)));
+      return;
+    case FrameType::altsvc: put_altsvc(line, payload); return;
+    case FrameType::origin:
+      while (const auto origin = next_origin(payload)) put_quoted(line, "origin", *origin);
       return;
     default: return;
   }

@@ -33,6 +33,10 @@ class Client final : public AnyClient {
     }
   }
 
+  ~Client() override {
+    if (ready_) session_.tell_counters();
+  }
+
   Session& session() override { return session_; }
   void on_event(const tlsglue::Event& event) override {
     std::visit([this](const auto& it) { this->on(it); }, event);
@@ -41,6 +45,11 @@ class Client final : public AnyClient {
     if (ready_) session_.start_requests();
     on_change_();
   }
+
+  void advance_time(h2::TimePoint now) override {
+    if (ready_) session_.advance_time(now);
+  }
+  std::optional<h2::TimePoint> deadline() const override { return ready_ ? session_.deadline() : std::nullopt; }
 
  private:
   static constexpr bool kUpgrades = std::is_same_v<Engine, UpgradingClient>;

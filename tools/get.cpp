@@ -1,13 +1,12 @@
 #include <tools/get.h>
 
-#include <sys/random.h>
-
 #include <algorithm>
 #include <cstdio>
 #include <map>
 
 #include <tools/cleartext.h>
 #include <tools/client.h>
+#include <tools/seed.h>
 #include <tools/socket.h>
 
 namespace tools {
@@ -66,14 +65,15 @@ void print_frame(void*, const h2::FrameNote& note) noexcept {
 h2::Config client_config(const GetOptions& options) {
   h2::Config config;
   config.role = h2::Role::client;
-  // What a body that waits for its turn may take of our memory.
+  // What a body that waits for its turn may take of our memory; more where a long fat link made the windows grow.
   config.settings.initial_window_size = 256 * 1024;
   config.connection_window = 4 << 20;
   config.settings.enable_push = options.push ? 1 : 0;
   // A server that vanished is found out by a PING.
   config.keepalive_interval = std::chrono::seconds(15);
   if (options.verbose) config.observer.on_frame = &print_frame;
-  [[maybe_unused]] const auto got = ::getrandom(&config.seed, sizeof config.seed, 0);
+  config.grease = options.grease;
+  config.seed = random_seed();
   return config;
 }
 

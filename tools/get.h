@@ -16,12 +16,13 @@ struct GetOptions {
   std::string data;         ///< text, or @FILE
   bool has_data = false;
   std::vector<std::string> fields, trailers;  ///< "name: value"
+  std::string priority;                       ///< value of the field of that name (RFC 9218); empty: none
   std::string ca_file;
   std::vector<std::string> alpn;  ///< what to offer; empty: h2
   unsigned repeat = 1, concurrency = 100;
   unsigned timeout_seconds = 10;  ///< for the connection, and for the handshake or the answer to an upgrade
   bool verbose = false, show_heads = false, push = false, insecure = false, prior_knowledge = false,
-       h2c_upgrade = false, summary = false;
+       h2c_upgrade = false, grease = false, summary = false;
 };
 
 /// Returns the exit code: of what went wrong first. Throws a Failure for what prevents the start.

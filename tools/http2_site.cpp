@@ -3,6 +3,31 @@
 #include <algorithm>
 
 namespace tools {
+namespace {
+
+// A client that takes nothing on a thousand streams must not flood the log.
+constexpr std::size_t kStallsNamed = 8;
+
+}  // namespace
+
+Http2Site::Http2Site(h2::Connection& connection, const Site& site, ConnectionLog& log, Foresight foresight)
+    : connection_(connection),
+      site_(site),
+      log_(log),
+      foresight_(foresight),
+      stalls_(
+          connection, kStallsNamed, [this] { return streams(); },
+          [this](h2::StreamId stream, const std::string& sentence) { log_.stalled(stream, sentence); }) {}
+
+std::vector<h2::StreamId> Http2Site::streams() const {
+  std::vector<h2::StreamId> streams;
+  for (const Exchange& x : exchanges_) streams.push_back(x.stream);
+  return streams;
+}
+
+void Http2Site::log_counters() const {
+  if (log_.wants_all()) log_.counted(sentence(connection_.counters()));
+}
 
 void Http2Site::on_event(const h2::Event& event) {
   std::visit([this](const auto& it) { this->on(it); }, event);

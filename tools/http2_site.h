@@ -6,6 +6,7 @@
 #include <tools/log.h>
 #include <tools/sender.h>
 #include <tools/site.h>
+#include <tools/stalls.h>
 
 namespace tools {
 
@@ -17,12 +18,18 @@ struct Foresight {
 
 class Http2Site {
  public:
-  Http2Site(h2::Connection& connection, const Site& site, ConnectionLog& log, Foresight foresight)
-      : connection_(connection), site_(site), log_(log), foresight_(foresight) {}
+  Http2Site(h2::Connection& connection, const Site& site, ConnectionLog& log, Foresight foresight);
 
   void on_event(const h2::Event& event);
   /// A request that came in another way than as an event, whole.
   void on_request(const h2::RequestReceived& request) { on(request); }
+  /// Logs what stands still, if all is to be logged.
+  void advance_time(h2::TimePoint now) {
+    if (log_.wants_all()) stalls_.advance_time(now);
+  }
+  std::optional<h2::TimePoint> deadline() const { return log_.wants_all() ? stalls_.deadline() : std::nullopt; }
+  /// The connection is over.
+  void log_counters() const;
   /// The server ends: what would go on for ever is brought to its end.
   void going_away();
 
@@ -38,6 +45,7 @@ class Http2Site {
     Sender sender;
   };
 
+  std::vector<h2::StreamId> streams() const;
   Exchange& begin(std::string_view method, std::string_view path);
   void respond(Exchange& x, h2::StreamId stream, Answer answer);
   void hint(const h2::RequestReceived& request, const Answer& answer);
@@ -60,6 +68,7 @@ class Http2Site {
   ConnectionLog& log_;
   Foresight foresight_;
   std::list<Exchange> exchanges_;
+  Stalls stalls_;
 };
 
 }  // namespace tools

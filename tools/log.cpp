@@ -54,6 +54,13 @@ void ConnectionLog::request(const RequestLine& line) {
   log_->info(text);
 }
 
+void ConnectionLog::stalled(h2::StreamId stream, std::string_view sentence) const {
+  const std::string number = stream == h2::kConnection ? std::string{} : std::to_string(stream.value);
+  log_->info((prefix("stall  ", number) += ' ') += sentence);
+}
+
+void ConnectionLog::counted(std::string_view sentence) const { log_->info((prefix("counts ", {}) += ' ') += sentence); }
+
 void ConnectionLog::error(std::string_view what) const { log_->error((prefix("error  ", {}) += ' ') += what); }
 
 std::string printable(std::string_view text) {

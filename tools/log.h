@@ -51,6 +51,10 @@ class ConnectionLog {
   void opened(std::string_view alpn, std::string_view details);
   void closed(h2::TimePoint now);
   void request(const RequestLine& line);
+  bool wants_all() const { return log_->wants_all(); }
+  /// What stands still: a stream, or the connection.
+  void stalled(h2::StreamId stream, std::string_view sentence) const;
+  void counted(std::string_view sentence) const;
   void error(std::string_view what) const;
 
   std::string_view protocol() const { return protocol_; }

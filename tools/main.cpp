@@ -35,6 +35,7 @@ CLI::App* add_serve(CLI::App& app, tools::ServeOptions& options) {
   serve->add_flag("--early-hints", options.early_hints,
                   "Sends a 103 that names the style sheet before the built-in page, over HTTP/2");
   serve->add_flag("--push", options.push, "Pushes that style sheet to HTTP/2 clients that take pushes");
+  serve->add_flag("--grease", options.grease, "Sends reserved settings and frames, which clients must ignore");
   serve->add_option("--threads", options.threads, "Event loops")->check(CLI::Range(1, 256))->capture_default_str();
   serve
       ->add_option("--drain-seconds", options.drain_seconds, "How long open requests may go on after SIGTERM or SIGINT")
@@ -42,7 +43,9 @@ CLI::App* add_serve(CLI::App& app, tools::ServeOptions& options) {
       ->capture_default_str();
   const std::map<std::string, tools::LogLevel> levels{
       {"none", tools::LogLevel::none}, {"errors", tools::LogLevel::errors}, {"all", tools::LogLevel::all}};
-  serve->add_option("--log", options.log, "Lines on stderr: none, errors or all (default all)")
+  serve
+      ->add_option("--log", options.log,
+                   "Lines on stderr: none, errors or all, which tells stalls and counters too (default all)")
       ->transform(CLI::CheckedTransformer(levels).description(""))
       ->type_name("LEVEL");
   serve->footer(
@@ -62,8 +65,11 @@ CLI::App* add_get(CLI::App& app, tools::GetOptions& options) {
   get->add_option("-H,--header", options.fields, "'name: value'")->allow_extra_args(false);
   auto* trailer =
       get->add_option("--trailer", options.trailers, "'name: value', sent behind the content")->allow_extra_args(false);
+  get->add_option("--priority", options.priority,
+                  "The priority field (RFC 9218): urgency 0 to 7, and i for incremental")
+      ->type_name("'u=N, i'");
   get->add_flag("-i,--include", options.show_heads, "Status, fields and trailers of responses on stderr");
-  get->add_flag("-v,--verbose", options.verbose, "Frames both ways on stderr, secrets redacted");
+  get->add_flag("-v,--verbose", options.verbose, "Frames both ways on stderr, secrets redacted; what stalls; counters");
   get->add_option("--cacert", options.ca_file, "Certificates to trust, PEM (default: the system's)");
   get->add_flag("-k,--insecure", options.insecure, "Trusts any certificate");
   auto* known =
@@ -78,6 +84,7 @@ CLI::App* add_get(CLI::App& app, tools::GetOptions& options) {
       ->allow_extra_args(false);
   get->add_flag("--push", options.push,
                 "Takes what the server pushes, tells its URL, status and size on stderr, and drops it");
+  get->add_flag("--grease", options.grease, "Sends reserved settings and frames, which servers must ignore");
   get->add_option("--repeat", options.repeat, "Fetches every URL so often")
       ->check(CLI::Range(1, 100000000))
       ->capture_default_str();

@@ -5,6 +5,8 @@
 
 #include <algorithm>
 
+#include <h2core/priority.h>
+
 namespace tools {
 namespace {
 
@@ -18,6 +20,12 @@ NameValue parse_field(const std::string& text) {
   const std::size_t first = value.find_first_not_of(" \t"), last = value.find_last_not_of(" \t");
   value = first == std::string::npos ? "" : value.substr(first, last - first + 1);
   return {std::move(name), std::move(value)};
+}
+
+NameValue priority_field(const std::string& value) {
+  if (!h2::read_priority(value))
+    throw Failure(Exit::usage, "'" + value + "' is no priority like 'u=1, i' (RFC 9218 4)");
+  return {"priority", value};
 }
 
 void open_content(Message& message, const std::string& path) {
@@ -63,6 +71,7 @@ Message make_message(const GetOptions& options) {
       message.fields.push_back(std::move(field));
     }
   }
+  if (!options.priority.empty()) message.fields.push_back(priority_field(options.priority));
   for (const std::string& text : options.trailers) message.trailers.push_back(parse_field(text));
   if (!options.has_data) return message;
   const bool typed = std::any_of(message.fields.begin(), message.fields.end(),

@@ -4,6 +4,7 @@
 
 #include <map>
 #include <string>
+#include <vector>
 
 #include <h2core/connection.h>
 #include <tools/report.h>
@@ -20,6 +21,9 @@ class Pushes {
   bool on_event(const h2::Event& event);
   /// How many were promised and have not ended.
   std::size_t open() const { return open_.size(); }
+  void add_streams(std::vector<h2::StreamId>& streams) const {
+    for (const auto& [stream, pushed] : open_) streams.push_back(stream);
+  }
 
  private:
   struct Pushed {

@@ -3,7 +3,6 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <sys/epoll.h>
-#include <sys/random.h>
 #include <sys/resource.h>
 #include <sys/signalfd.h>
 
@@ -15,6 +14,7 @@
 #include <tlsglue/self_signed.h>
 #include <tools/cleartext.h>
 #include <tools/listener.h>
+#include <tools/seed.h>
 #include <tools/served.h>
 #include <tools/socket.h>
 
@@ -24,13 +24,13 @@ namespace {
 h2::Config server_config() {
   h2::Config config;
   config.role = h2::Role::server;
-  // An echo holds a whole window of its stream.
+  // An echo holds a whole window of its stream, and no more: it must not grow.
   config.settings.initial_window_size = TwoWayContent::kCapacity - 1;
+  config.window_limit = 0;
   config.settings.enable_connect_protocol = 1;  // for WebSockets
   config.idle_timeout = std::chrono::minutes(5);
   // Whoever left without a word holds a descriptor no longer than this.
   config.keepalive_interval = std::chrono::seconds(60);
-  [[maybe_unused]] const auto got = ::getrandom(&config.seed, sizeof config.seed, 0);
   return config;
 }
 
@@ -54,10 +54,12 @@ class Worker {
 
   void listen(int socket, bool tls) {
     listeners_.push_back(std::make_unique<Listener>(loop_, socket, shared_.log, [this, tls](Fd fd, std::string remote) {
+      h2::Config config = shared_.config;
+      config.seed = random_seed();
       if (tls) {
-        open("h2", std::move(fd), std::move(remote), tlsglue::SecureConnection(*shared_.tls, shared_.config));
+        open("h2", std::move(fd), std::move(remote), tlsglue::SecureConnection(*shared_.tls, config));
       } else {
-        open("h2c", std::move(fd), std::move(remote), Cleartext(shared_.config));
+        open("h2c", std::move(fd), std::move(remote), Cleartext(config));
       }
     }));
   }
@@ -192,6 +194,7 @@ int serve(const ServeOptions& given) {
   raise_descriptor_limit();
   Shared shared{options.root.empty() ? Site() : Site(RootDirectory(options.root)), Log(options.log), {}};
   if (options.h2c_upgrade) shared.h2c = H2cUpgrade::yes;
+  shared.config.grease = options.grease;
   shared.foresight = {options.early_hints, options.push};
   if (options.https_port) shared.tls = make_tls(options);
 

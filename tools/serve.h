@@ -15,7 +15,7 @@ struct ServeOptions {
   std::string certificate_file, key_file;              ///< without them, self-signed
   std::string ca_file;                                 ///< where the self-signed certificate is saved
   std::string root;
-  bool h2c_upgrade = false, early_hints = false, push = false;
+  bool h2c_upgrade = false, early_hints = false, push = false, grease = false;
   unsigned threads = 1;
   unsigned drain_seconds = 5;
   LogLevel log = LogLevel::all;

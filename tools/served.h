@@ -31,7 +31,10 @@ class Served final : public ServedApplication {
         http2_(engine.http2(), site, log_, foresight),
         now_(now),
         h2c_(h2c) {}
-  ~Served() override { log_.closed(now_); }
+  ~Served() override {
+    if (speaks_h2()) http2_.log_counters();
+    log_.closed(now_);
+  }
 
   bool ready() const override { return !http1_ || http1_->has_room(); }
 
@@ -55,9 +58,13 @@ class Served final : public ServedApplication {
   void advance_time(h2::TimePoint now) override {
     now_ = now;
     if (http1_) http1_->advance_time(now);
+    if (speaks_h2()) http2_.advance_time(now);
   }
 
-  std::optional<h2::TimePoint> deadline() const override { return http1_ ? http1_->deadline() : std::nullopt; }
+  std::optional<h2::TimePoint> deadline() const override {
+    if (http1_) return http1_->deadline();
+    return speaks_h2() ? http2_.deadline() : std::nullopt;
+  }
 
   bool drain(h2::Duration deadline) override {
     if (http1_) {
@@ -70,6 +77,8 @@ class Served final : public ServedApplication {
   }
 
  private:
+  bool speaks_h2() const { return settled_ && !http1_; }
+
   void switch_to_h2() {
     const std::optional<Http1::Upgrade> upgrade = http1_->upgrade();
     const h2::ByteView input = http1_->input();

@@ -1,8 +1,35 @@
 #include <tools/session.h>
 
 #include <charconv>
+#include <limits>
 
 namespace tools {
+
+// Whoever asks for every frame may have every stall.
+Session::Session(const Fetching& run, Origin& origin, h2::Connection& connection)
+    : run_(run),
+      origin_(origin),
+      connection_(connection),
+      pushes_(origin.first(), run.report, connection),
+      stalls_(
+          connection, std::numeric_limits<std::size_t>::max(), [this] { return streams(); },
+          [this](h2::StreamId stream, const std::string& sentence) {
+            const bool all = stream == h2::kConnection;
+            run_.report.say((all ? "stalled connection: " : "stalled stream " + std::to_string(stream.value) + ": ") +
+                            sentence);
+          }) {
+  ++origin_.tally().connections;
+}
+
+std::vector<h2::StreamId> Session::streams() const {
+  std::vector<h2::StreamId> streams = run_.transfers.streams_of(connection_);
+  pushes_.add_streams(streams);
+  return streams;
+}
+
+void Session::tell_counters() const {
+  if (run_.options.verbose) run_.report.say("counters: " + sentence(connection_.counters()));
+}
 
 void Session::start_first(const Open& open) {
   if (Transfer* const first = origin_.next(Origin::Ahead::yes)) start(*first, open);

@@ -4,6 +4,7 @@
 #include <tools/message.h>
 #include <tools/origin.h>
 #include <tools/pushes.h>
+#include <tools/stalls.h>
 
 namespace tools {
 
@@ -17,10 +18,7 @@ struct Fetching {
 
 class Session {
  public:
-  Session(const Fetching& run, Origin& origin, h2::Connection& connection)
-      : run_(run), origin_(origin), connection_(connection), pushes_(origin.first(), run.report, connection) {
-    ++origin_.tally().connections;
-  }
+  Session(const Fetching& run, Origin& origin, h2::Connection& connection);
 
   Origin& origin() { return origin_; }
   /// The server said GOAWAY: what is open may end, and no more is asked here.
@@ -34,12 +32,20 @@ class Session {
   void start_first(const Open& open);
   /// Asks what may be asked now. With nothing left to wait for, ends the connection.
   void start_requests();
+  /// For -v: tells what stands still.
+  void advance_time(h2::TimePoint now) {
+    if (run_.options.verbose) stalls_.advance_time(now);
+  }
+  std::optional<h2::TimePoint> deadline() const { return run_.options.verbose ? stalls_.deadline() : std::nullopt; }
+  /// For -v: a line of all that was counted.
+  void tell_counters() const;
   void on_event(const h2::Event& event) {
     if (pushes_.on_event(event)) return;
     std::visit([this](const auto& it) { this->on(it); }, event);
   }
 
  private:
+  std::vector<h2::StreamId> streams() const;
   void start(Transfer& transfer, const Open& open);
   bool may_repeat(const Transfer& transfer, const h2::StreamClosed& closed) const;
 
@@ -61,6 +67,7 @@ class Session {
   Origin& origin_;
   h2::Connection& connection_;
   Pushes pushes_;
+  Stalls stalls_;
   std::size_t open_ = 0;
   bool going_away_ = false, ending_ = false;
 };

@@ -9,6 +9,14 @@ Transfer& Transfers::open(std::uint64_t index, const Url& url) {
   return transfer;
 }
 
+std::vector<h2::StreamId> Transfers::streams_of(const h2::Connection& connection) const {
+  std::vector<h2::StreamId> streams;
+  for (const auto& [index, transfer] : open_) {
+    if (transfer.connection == &connection) streams.push_back(transfer.stream);
+  }
+  return streams;
+}
+
 void Transfers::content(Transfer& transfer, h2::ByteView data) {
   const auto current = open_.find(turn_);
   if (current == open_.end() || &current->second != &transfer) {

@@ -47,6 +47,7 @@ class Transfers {
   /// How far ahead of the one whose turn it is others may start.
   bool may_start(std::uint64_t index) const { return index < turn_ + rules_.concurrency; }
   Transfer& open(std::uint64_t index, const Url& url);
+  std::vector<h2::StreamId> streams_of(const h2::Connection& connection) const;
   void content(Transfer& transfer, h2::ByteView data);
   /// Its stream is over for good.
   void close(Transfer& transfer);

@@ -50,9 +50,9 @@ void set(Settings& settings, const Setting& setting) {
 }
 
 // An id of the form 0x?a?a, which nobody will ever define, and any value.
-Setting grease_setting(std::uint64_t seed) {
-  const auto id = static_cast<std::uint16_t>(0x0a0a + 0x1010 * (seed % 16));
-  return {static_cast<SettingId>(id), static_cast<std::uint32_t>(seed >> 4)};
+Setting grease_setting(std::uint64_t noise) {
+  const auto id = static_cast<std::uint16_t>(0x0a0a + 0x1010 * (noise % 16));
+  return {static_cast<SettingId>(id), static_cast<std::uint32_t>(noise >> 4)};
 }
 
 constexpr std::size_t kFirstSettings = 8, kExtraSettings = 16;
@@ -75,7 +75,7 @@ std::size_t first_settings(const Config& config, Setting (&entries)[kFirstSettin
   add(SettingId::no_rfc7540_priorities, ours.no_rfc7540_priorities, defaults.no_rfc7540_priorities);
   for (const Setting& extra : config.extra_settings.first(std::min(config.extra_settings.size(), kExtraSettings)))
     if (is_possible(extra, config.role)) entries[count++] = extra;
-  if (config.grease) entries[count++] = grease_setting(config.seed);
+  if (config.grease) entries[count++] = grease_setting(shown(config.seed));
   return count;
 }
 
@@ -110,7 +110,7 @@ Engine::Engine(const Config& config) noexcept
       next_id_(first_id(config)),
       waiting_(config.allocator),
       pings_(config.allocator),
-      ping_counter_(config.seed),
+      ping_counter_(shown(config.seed)),
       budget_(config.work_budget) {
   config_.first_stream_id = next_id_;
   config_.window_limit = std::min(config_.window_limit, kMaxWindow);
@@ -160,7 +160,9 @@ void Engine::publish() noexcept {
     }
   }
   pending.event = event_waits();
-  pending.output = !output_.empty() || (!turns_.empty() && send_window_ > 0 && !connection_held_);
+  const bool output = !output_.empty() || (!turns_.empty() && send_window_ > 0 && !connection_held_);
+  if (output && !pending.output) output_ms_ = now_ms_;  // it waits from now, however long there was none
+  pending.output = output;
 }
 
 // ---- events that wait

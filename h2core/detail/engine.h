@@ -25,6 +25,14 @@
 
 namespace h2::detail {
 
+/// All that a peer is shown of the seed, in PINGs and GREASE: half of what a mix of it gives, so that what keys our
+/// tables stays unknown.
+constexpr std::uint64_t shown(std::uint64_t seed) noexcept {
+  seed = (seed ^ seed >> 30) * 0xbf58476d1ce4e5b9ULL;
+  seed = (seed ^ seed >> 27) * 0x94d049bb133111ebULL;
+  return seed >> 32;
+}
+
 class Engine {
  public:
   Pending pending;
@@ -358,7 +366,7 @@ class Engine {
   bool clock_runs_ = false;
   TimePoint now_{}, clock_start_{}, last_received_{}, idle_since_{}, preface_by_{};
   std::uint32_t now_ms_ = 0;     // since the start of the clock
-  std::uint32_t output_ms_ = 0;  // when output was last taken
+  std::uint32_t output_ms_ = 0;  // when output was last taken, or began to wait
   std::optional<TimePoint> drain_by_, linger_by_, sliver_by_;
 
   std::int64_t budget_;

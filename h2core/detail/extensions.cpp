@@ -213,11 +213,12 @@ void Engine::commit_extension() noexcept {
 
 // A type of the form 0x0b + 0x1f * n, which nobody will ever define, and a few bytes that mean nothing.
 void Engine::write_grease() noexcept {
-  const auto type = static_cast<FrameType>(0x0b + 0x1f * (config_.seed % 8));
-  const std::size_t bytes = config_.seed / 8 % 8;
-  std::byte* at = begin_extension(type, static_cast<std::uint8_t>(config_.seed >> 8), kConnection, bytes);
+  const std::uint64_t noise = shown(config_.seed);
+  const auto type = static_cast<FrameType>(0x0b + 0x1f * (noise % 8));
+  const std::size_t bytes = noise / 8 % 8;
+  std::byte* at = begin_extension(type, static_cast<std::uint8_t>(noise >> 8), kConnection, bytes);
   if (at == nullptr) return;
-  for (std::size_t i = 0; i < bytes; ++i) at[i] = static_cast<std::byte>(config_.seed >> (8 * i));
+  for (std::size_t i = 0; i < bytes; ++i) at[i] = static_cast<std::byte>(noise >> (8 * i));
   commit_extension();
 }
 

@@ -54,6 +54,22 @@ TEST_CASE("RFC 9113 8.3.1: a request is delivered as it came, or it is malformed
   });
 }
 
+TEST_CASE("RFC 8441 4: an extended CONNECT is delivered as it came, or it is malformed and the next one is served") {
+  each(extended_connect_sections(), [](const Section& section) {
+    Options options;
+    options.config.settings.enable_connect_protocol = 1;
+    Harness server(Role::server, options);
+    server.feed(headers(1, section.fields));
+    if (section.broken == Violation::none) {
+      CHECK(outcome(server, 1) == "request");
+      CHECK(server.last(Kind::request)->fields == regular(section.fields));
+    } else {
+      CHECK(outcome(server, 1) == "stream PROTOCOL_ERROR, untold");
+    }
+    exchange(server, Role::server, 3);
+  });
+}
+
 TEST_CASE("RFC 9113 8.3.2: a response is delivered as it came, or it is malformed and the next one is heard") {
   each(response_sections(), [](const Section& section) {
     Harness client = client_with(kGet, EndStream::yes);

@@ -182,6 +182,34 @@ std::vector<Section> request_sections() {
   return table.all;
 }
 
+std::vector<Section> extended_connect_sections() {
+  Table table;
+  const OwnedFields head{{":method", "CONNECT"},
+                         {":protocol", "websocket"},
+                         {":scheme", "https"},
+                         {":path", "/chat"},
+                         {":authority", "example.com"}};
+  table.add("extended CONNECT", head);
+  table.add("extended CONNECT with fields", joined(head, {{"sec-websocket-version", "13"}, {"host", "example.com"}}));
+  table.add("CONNECT as ever", {{":method", "CONNECT"}, {":authority", "example.com:443"}});
+  for (const std::size_t i : {std::size_t{2}, std::size_t{3}, std::size_t{4}}) {
+    table.add(head[i].name + " missing", without(head, i), connect_request_invalid);
+  }
+  table.add(":method missing", without(head, 0), pseudo_field_missing);
+  table.add("all but :method and :protocol missing", {head[0], head[1]}, connect_request_invalid);
+  table.add("all but CONNECT, :authority and :protocol missing", {head[0], head[1], head[4]}, connect_request_invalid);
+  table.add(":protocol with GET", joined(get(), {{":protocol", "websocket"}}), pseudo_field_unknown);
+  table.add(":protocol twice", with(head, 2, head[1]), pseudo_field_repeated);
+  table.add(":protocol behind a field", joined(without(head, 1), {{"a", "b"}, head[1]}), pseudo_field_order);
+  for (const char* protocol : {"web socket", "a,b", "/", "(ws)"}) {
+    table.add(std::string(":protocol ") + protocol, changed(head, 1, protocol), pseudo_field_value);
+  }
+  table.add(":path without a slash", changed(head, 3, "chat"), pseudo_field_value);
+  table.add("another host", joined(head, {{"host", "example.org"}}), host_differs);
+  table.add("upgrade", joined(head, {{"upgrade", "websocket"}}), connection_specific_field);
+  return table.all;
+}
+
 std::vector<Section> response_sections() {
   Table table;
   for (const char* code : {"200", "204", "304", "404", "599", "999"}) table.add(code, status(code));

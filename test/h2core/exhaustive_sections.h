@@ -16,6 +16,8 @@ struct Section {
 };
 
 std::vector<Section> request_sections();
+/// Where SETTINGS_ENABLE_CONNECT_PROTOCOL is 1 (RFC 8441).
+std::vector<Section> extended_connect_sections();
 std::vector<Section> response_sections();
 std::vector<Section> interim_sections();
 std::vector<Section> trailer_sections();

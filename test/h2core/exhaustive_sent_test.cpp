@@ -118,6 +118,23 @@ void each(const std::vector<Section>& sections, Check&& check) {
   }
 }
 
+TEST_CASE("RFC 8441 4: an extended CONNECT that no server would take is not sent, and none where none was announced") {
+  each(extended_connect_sections(), [](const Section& section) {
+    const Given given(Head::request, section.fields);
+    const auto call = [&](Connection& c) { return c.send_request(given.request, EndStream::no); };
+    Options options;
+    options.peer_settings = {{SettingId::enable_connect_protocol, 1}};
+    Harness announced(Role::client, options), silent = client();
+    if (section.sent == Violation::none) {
+      REQUIRE(error_of(announced.call(call)) == Misuse::none);
+      CHECK(same_section(announced.blocks(1).at(0), section.fields));
+    } else {
+      check_refused(announced, call);
+    }
+    if (!given.request.protocol.empty()) check_refused(silent, call);
+  });
+}
+
 TEST_CASE("RFC 9113 8.3.1: a request that no server would take is not sent, and the next one is") {
   each(request_sections(), [](const Section& section) {
     if (has_empty_pseudo(section)) return;

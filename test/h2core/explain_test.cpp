@@ -184,5 +184,18 @@ TEST_CASE("explain: without a clock nobody knows since when") {
   CHECK(is(connection.explain(kConnection)->sending, Holdup::output, Actor::transport));
 }
 
+TEST_CASE("explain: output that comes after a long silence waits since it came") {
+  Harness client(Role::client);
+  client.advance(std::chrono::seconds(60));
+  client.take = false;
+  client.run([](Connection& c) { REQUIRE(c.ping(Token{})); });
+  const Hold queued = sending(client, kConnection);
+  CHECK(is(queued, Holdup::output, Actor::transport));
+  CHECK(queued.since == client.now());
+  client.advance(std::chrono::seconds(3));
+  client.run([](Connection& c) { REQUIRE(c.ping(Token{})); });
+  CHECK(sending(client, kConnection).since == client.now() - std::chrono::seconds(3));
+}
+
 }  // namespace
 }  // namespace h2::test

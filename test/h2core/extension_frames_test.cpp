@@ -229,6 +229,26 @@ TEST_CASE("GREASE: a reserved setting and a reserved frame go out first, and dis
   }
 }
 
+TEST_CASE("neither GREASE nor a PING shows the seed, which keys our tables") {
+  constexpr std::uint64_t kInverse = 0xf1de83e19937733d;  // of the odd number that spreads the opaque octets
+  static_assert(kInverse * 0x9e3779b97f4a7c15 == 1);
+  for (std::uint64_t seed : {0x123456789abcdefULL, 0xfedcba9876543210ULL, ~0ULL}) {
+    CAPTURE(seed);
+    Connection client({.role = Role::client, .grease = true, .seed = seed});
+    REQUIRE(client.ping(Token{}));
+    const auto sent = frames(take_output(client));
+    const std::optional<Frame> ping = find(sent, FrameType::ping, 0);
+    REQUIRE(ping);
+    const std::uint64_t opaque = std::uint64_t{ping->u32()} << 32 | ping->u32(4);
+    const std::uint64_t counter = opaque * kInverse - 1;
+    CHECK(counter <= 0xffffffff);  // half as long as the seed, and neither half of it
+    CHECK(counter != seed >> 32);
+    CHECK(counter != (seed & 0xffffffff));
+    const std::uint32_t value = sent[0].u32(sent[0].payload.size() - 4);
+    CHECK(value != static_cast<std::uint32_t>(seed >> 4));
+  }
+}
+
 TEST_CASE("settings that the engine does not know are sent with the first, and can be read from the peer's") {
   const Setting extra[] = {{static_cast<SettingId>(0x4d44), 9}};
   Config config;

@@ -1,6 +1,4 @@
 // The frame codec alone, as a proxy or a test tool would use it.
-#include <array>
-
 #include "harness.h"
 
 namespace h2::test {
@@ -180,60 +178,6 @@ TEST_CASE("every violation names its scope, code, sentence and section") {
        each = static_cast<Violation>(static_cast<int>(each) + 1)) {
     CHECK_FALSE(describe(each).sentence.empty());
     CHECK_FALSE(describe(each).section.empty());
-  }
-}
-
-std::string line(const FrameNote& note) {
-  std::array<char, 1024> room;
-  return {room.data(), format(note, room)};
-}
-
-FrameNote note_of(const Bytes& whole, Direction direction = Direction::received) {
-  return {direction, read_frame_header(whole.data()), ByteView(whole).subspan(kFrameHeaderBytes), {}};
-}
-
-TEST_CASE("a frame's line says direction, stream, type, flags, length and content") {
-  const Bytes update = window_update(3, 65535);
-  CHECK(line(note_of(update, Direction::sent)) == "sent stream 3 WINDOW_UPDATE 4 bytes increment=65535");
-  const Bytes some_settings = settings({{SettingId::enable_push, 0}, {static_cast<SettingId>(0x1a2b), 7}});
-  CHECK(line(note_of(some_settings)) == "recv stream 0 SETTINGS 12 bytes ENABLE_PUSH=0 0x1a2b=7");
-  const Bytes acked = settings_ack();
-  CHECK(line(note_of(acked)) == "recv stream 0 SETTINGS ACK 0 bytes");
-  const Bytes away = goaway(5, ErrorCode::no_error, "by\x1b[31m");
-  CHECK(line(note_of(away)) == "recv stream 0 GOAWAY 15 bytes last_stream=5 code=NO_ERROR debug=\"by\\x1b[31m\"");
-  const Bytes reset = rst(9, static_cast<ErrorCode>(0x77));
-  CHECK(line(note_of(reset)) == "recv stream 9 RST_STREAM 4 bytes code=UNKNOWN_ERROR(0x00000077)");
-  const Bytes pinged = ping(0xabcdef);
-  CHECK(line(note_of(pinged)) == "recv stream 0 PING 8 bytes opaque=0000000000abcdef");
-  const Bytes unknown = wire("000001 ee 41 00000002 00");
-  CHECK(line(note_of(unknown)) == "recv stream 2 UNKNOWN(0xee) 0x41 1 byte");
-  FrameNote content = note_of(data(1, "secret", kEnd | 0x40));
-  content.payload = {};
-  CHECK(line(content) == "recv stream 1 DATA END_STREAM|0x40 6 bytes");
-}
-
-TEST_CASE("a trace never shows the value of a secret field") {
-  const Field fields[] = {{":method", "GET"},       {"authorization", "Basic aaa"}, {"Proxy-Authorization", "bbb"},
-                          {"cookie", "ccc"},        {"set-cookie", "ddd"},          {"x-key", "eee", Indexing::never},
-                          {"x-text", "caf\xc3\xa9"}};
-  CHECK(line({Direction::sent, {42, FrameType::headers, 0x05, StreamId{1}}, {}, fields}) ==
-        "sent stream 1 HEADERS END_STREAM|END_HEADERS 42 bytes\n"
-        "  :method: GET\n"
-        "  authorization: [redacted]\n"
-        "  Proxy-Authorization: [redacted]\n"
-        "  cookie: [redacted]\n"
-        "  set-cookie: [redacted]\n"
-        "  x-key: [redacted]\n"
-        "  x-text: caf\\xc3\\xa9");
-}
-
-TEST_CASE("a trace stops at the end of its room") {
-  const Bytes update = window_update(3, 65535);
-  const std::string whole = line(note_of(update));
-  for (std::size_t room = 0; room <= whole.size(); ++room) {
-    std::vector<char> text(room);
-    CHECK(format(note_of(update), text) == room);
-    CHECK(std::string(text.begin(), text.end()) == whole.substr(0, room));
   }
 }
 

@@ -1,4 +1,5 @@
 """`h2 get` against servers of others: nghttpd and Node."""
+import raw
 from harness import HERE, Foreign, Server, check, equal, free_port, need, run, test
 
 
@@ -126,3 +127,35 @@ def get_takes_pushes_of_nghttpd(place):
             equal(out.read_text(), "<html>nghttpd</html>", "the file")
             get(place, "--push", "--repeat", 20, "-o", out, url + "/")
             equal(out.read_text(), "<html>nghttpd</html>" * 20, "the file of 20 fetches")
+
+
+@test
+def get_sends_a_priority(place):
+    with node(place) as server:
+        url = server.url("http:") + "/"
+        said = get(place, "-v", "--priority", "u=1, i", url).stderr
+        check("\n  priority: u=1, i\n" in said.split("recv stream 1")[0], "no such field was sent:", said)
+        check("priority:" not in get(place, "-v", url).stderr, "a field that nobody asked for")
+        for bad in ["u=", "U=1", "u=1,", "1"]:
+            said = get(place, "--priority", bad, url, code=2).stderr
+            check(f"'{bad}' is no priority" in said, bad, "is answered by", said)
+
+
+@test
+def get_shows_frames_of_other_rfcs(place):
+    def act(peer):
+        stream, = peer.requests(1)
+        peer.send(raw.frame(0x0A, 0, 0, b"\0\x0bhttps://a.bh2=\":1\"") + raw.frame(0x0A, 0, stream, b"\0\0clear"))
+        peer.send(raw.frame(0x0C, 0, 0, b"\0\x0bhttps://c.d") + raw.frame(0xEE, 0, 0, b"?"))
+        peer.send(raw.frame(raw.SETTINGS, 0, 0, bytes.fromhex("000800000001 1a2b00000007")))
+        peer.answer(stream, b"shown")
+        peer.until(lambda f: f.type == raw.GOAWAY)
+
+    with raw.Play(act) as server:
+        done = run([place.h2, "get", "--prior-knowledge", "-v", server.url])
+    equal(done.stdout, "shown", "content")
+    for line in ['recv stream 0 ALTSVC 20 bytes origin="https://a.b" value="h2=":1""',
+                 'recv stream 1 ALTSVC 7 bytes value="clear"', 'recv stream 0 ORIGIN 13 bytes origin="https://c.d"',
+                 "recv stream 0 UNKNOWN(0xee) 1 byte",
+                 "recv stream 0 SETTINGS 12 bytes ENABLE_CONNECT_PROTOCOL=1 0x1a2b=7"]:
+        check(line + "\n" in done.stderr, line, "is missing:", done.stderr)

@@ -103,6 +103,13 @@ class Server:
     def text(self):
         return "".join(self.log)
 
+    def wait_for(self, what, seconds=10):
+        """Until `what` stands in the log."""
+        end = time.monotonic() + seconds
+        while what not in self.text():
+            check(time.monotonic() < end, f"the log has no '{what}':", self.text()[-600:])
+            time.sleep(0.02)
+
     def url(self, scheme=""):
         return next(url for url in self.urls if url.startswith(scheme))
 

@@ -26,13 +26,15 @@ def block(*fields):
 
 
 class Raw:
-    def __init__(self, address, timeout=15, receive_buffer=None):
+    def __init__(self, address, timeout=15, receive_buffer=None, tls=None):
         self.socket = socket.socket()
         self.socket.settimeout(timeout)
         if receive_buffer:
             self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
         self.socket.connect(address)
         self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        if tls:
+            self.socket = tls.wrap_socket(self.socket)
         self.send(PREFACE + frame(SETTINGS))
 
     def send(self, octets):

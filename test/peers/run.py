@@ -19,9 +19,11 @@ import errors_test  # noqa: F401  each registers its tests
 import examples_test  # noqa: F401
 import get_test  # noqa: F401
 import goaway_test  # noqa: F401
+import grease_test  # noqa: F401
 import push_test  # noqa: F401
 import serve_test  # noqa: F401
 import sockets_test  # noqa: F401
+import stall_test  # noqa: F401
 import tls_test  # noqa: F401
 import upgrade_test  # noqa: F401
 import browser_test  # noqa: F401
