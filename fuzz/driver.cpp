@@ -222,6 +222,7 @@ void Driver::step(bool may_feed) {
     case 34:
     case 35: return send_extension(call);
     case 36: return check_explained();
+    case 37: return move_connection();
     default: return poll();
   }
 }
@@ -646,6 +647,12 @@ void Driver::send_extension(std::uint8_t call) {
   sent_.extensions.push_back({head, {octets.begin(), octets.end()}});
 }
 
+// Slices, views and lent memory stay where they are.
+void Driver::move_connection() {
+  Connection elsewhere(std::move(*connection_));
+  connection_.emplace(std::move(elsewhere));
+}
+
 void Driver::set_priority() {
   const StreamId id = some_stream();
   const std::uint8_t how = input_.u8();
@@ -726,6 +733,9 @@ void Driver::check_windows() {
   std::uint64_t unconsumed = 0;
   for (const auto& [id, stream] : streams_) unconsumed += stream.connection_unconsumed;
   if (memory_.failed()) return;
+  const auto open =
+      std::ranges::count_if(streams_, [](const auto& one) { return one.second.heard && !one.second.closed; });
+  check(static_cast<std::size_t>(open) == connection_->open_streams(), "open streams are those that the caller knows");
   check(whole.unconsumed == unconsumed, "the connection counts what is unconsumed");
   for (const auto& [id, stream] : streams_) {
     const std::optional<WindowView> view = connection_->window(StreamId{id});

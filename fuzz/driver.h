@@ -80,6 +80,7 @@ class Driver {
   void check_stream_window(h2::StreamId id, const Stream& stream, const h2::WindowView& view);
   void check_progress();
   void check_explained();
+  void move_connection();
   void check_priorities();
   void check_sent();
   h2::StreamId some_stream();

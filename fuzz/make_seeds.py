@@ -86,6 +86,7 @@ CLIENT = {
     "no_content": [headers(1, NO_CONTENT), headers(3, OK + literal("content-length", "5"))],
     "push": [frame(PUSH, END_HEADERS, 1, b"\0\0\0\x02" + GET), headers(2, OK, 0), frame(DATA, END, 2, b"pushed"),
              headers(1, OK)],
+    "push_cookies": [frame(PUSH, END_HEADERS, 1, b"\0\0\0\x02" + GET + CRUMBS), headers(2, OK)],
     "limit": [settings((3, 1)), headers(1, OK), headers(3, OK)],
     "refused": [frame(RST, 0, 1, b"\0\0\0\x07"), frame(RST, 0, 3, b"\0\0\0\0")],
     "goaway": [frame(GOAWAY, 0, 0, b"\x7f\xff\xff\xff\0\0\0\0"), frame(GOAWAY, 0, 0, b"\0\0\0\1\0\0\0\0"), headers(1, OK)],
@@ -163,6 +164,7 @@ def seeds():
             ("automatic", b"\0\1\2", post + frame_call(frame(DATA, 0, 1, b"x" * 90)) * 3),
             ("cut_off", b"\0\0\0", post + feed(frame(DATA, END, 1, b"0123456789")[:12]) + bytes([20, 0, 8]) + feed(b"3456789")),
             ("eof", b"\0\0\0", post + get + bytes([25, 5]) + FLUSH),
+            ("moved", b"\0\0\0", bytes([37]) + get + response(0) + send(0, 0x90) + POLL + bytes([37]) + TAKE),
             ("lost", b"\0\0\0", get + response(0) + send(0, 0x90) + POLL + bytes([26, 4])),
             ("slivers", b"\0\0\0", tick + frame_call(settings((4, 40))) + get + response(0) + send(0, 0x90) + FLUSH +
              (frame_call(frame(WINDOW, 0, 1, b"\0\0\0\x05")) + FLUSH + tick + FLUSH) * 2),
