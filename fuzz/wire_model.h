@@ -222,6 +222,9 @@ class Sent {
   }
 
   void on_extension(const h2::FrameHeader& head, hpack::ByteView payload) {
+    const Stream& stream = streams_[head.stream.value];
+    const bool reserved = stream.promised && !stream.head;
+    check(!reserved && !stream.ended, "frames of extensions leave on streams that we may use");
     if (grease && static_cast<std::uint8_t>(head.type) % 0x1f == 0x0b) {
       grease = false;
       return;

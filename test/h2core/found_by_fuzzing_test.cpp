@@ -149,5 +149,31 @@ TEST_CASE("RFC 9113 8.7: a request is told as never sent only if no byte of it c
   }
 }
 
+TEST_CASE("RFC 9113 5.1: frames of extensions leave on no stream that is reserved, or that we have ended") {
+  Harness server(Role::server);
+  server.feed(headers(1, get(), kEnd) + headers(3, post()));
+  REQUIRE(server.call([](Connection& c) { return c.push(one, kGet); }));
+  REQUIRE(server.call([](Connection& c) { return c.send_response(three, 200, {}, EndStream::yes); }));
+  const auto altsvc = [&](StreamId stream) {
+    return error_of(server.call([&](Connection& c) { return c.send_altsvc(stream, "", "clear"); }));
+  };
+  const auto own = [&](StreamId stream) {
+    return error_of(server.call([&](Connection& c) { return c.send_frame(0xee, 0, stream, {}); }));
+  };
+  CHECK(altsvc(two) == Misuse::wrong_state);
+  CHECK(own(two) == Misuse::wrong_state);
+  CHECK(altsvc(three) == Misuse::already_ended);
+  CHECK(own(three) == Misuse::already_ended);
+  CHECK(altsvc(one) == Misuse::none);
+  CHECK(own(one) == Misuse::none);
+
+  Options options;
+  options.config.settings.enable_push = 1;
+  Harness client(Role::client, options);
+  REQUIRE(client.call([](Connection& c) { return c.send_request(kGet, EndStream::yes); }));
+  client.feed(push_promise(1, 2, get()));
+  CHECK(error_of(client.call([](Connection& c) { return c.send_frame(0xee, 0, two, {}); })) == Misuse::wrong_state);
+}
+
 }  // namespace
 }  // namespace h2::test
