@@ -31,10 +31,12 @@ bool same_places(std::span<const ByteView> a, std::span<const ByteView> b) {
 // Longer than a frame, so that CONTINUATION is needed.
 const std::string kHuge(20000, '~');
 
+const std::string kCookie("one=0123456789abcdef; two=0123456789abcdef; e=f"), kOtherCookie("a=b; c=d; e=f");
+
 const Field kSomeFields[] = {{"accept", "*/*"},
                              {"user-agent", "fuzz"},
                              {"content-type", "text/plain"},
-                             {"cookie", "a=b; c=d"},
+                             {"cookie", kCookie},
                              {"authorization", "secret", Indexing::never},
                              {"x-long", "0123456789012345678901234567890123456789012345678901234567890123456789"},
                              {"te", "trailers"},
@@ -46,7 +48,18 @@ const Field kSomeFields[] = {{"accept", "*/*"},
                              {"content-length", "100"},
                              {"host", "example.com"},
                              {"priority", "u=1"},
-                             {"etag", "\"1\""}};
+                             {"cookie", kOtherCookie}};
+
+// Of extensions, and of ours: they stand behind the configuration's own and so above them.
+constexpr Setting kFurtherSettings[] = {
+    {static_cast<SettingId>(0x99), 7}, {SettingId::initial_window_size, 300}, {SettingId::max_frame_size, 1}};
+constexpr std::uint32_t kFurtherWindow = 300, kSmallLimit = 1000;
+
+bool is_sending(Holdup what) { return what == Holdup::nothing || what == Holdup::turn; }
+std::size_t cookies(FieldsView fields) {
+  return static_cast<std::size_t>(
+      std::count_if(fields.begin(), fields.end(), [](const Field& field) { return field.name == "cookie"; }));
+}
 
 }  // namespace
 
@@ -64,6 +77,11 @@ Driver::Driver(Role role, Input input)
                         }};
   }
   if ((options_ & 16) != 0) config_.validate_outgoing = false;
+  sent_.grease = config_.grease;
+  sent_.cookies = {kCookie, kOtherCookie, kCookie + "; " + kOtherCookie};
+  sent_.crumbs = role == Role::client && config_.split_cookies;
+  most_initial_window_ = std::max(config_.settings.initial_window_size, kFurtherWindow);
+  least_streams_ = config_.settings.max_concurrent_streams;
   connection_.emplace(config_);
   if ((options_ & 32) != 0) begin_upgraded();
 }
@@ -75,6 +93,7 @@ Config Driver::config_of(Role role, Input& input, const hpack::Allocator& alloca
   config.seed = 7;
   const std::uint8_t options = input.u8();
   const std::uint8_t sizes = input.u8();
+  const std::uint8_t more = input.u8();
   if ((options & 1) != 0) config.credit = Credit::automatic;
   if ((options & 2) != 0) config.deliver_unknown_frames = true;
   if ((options & 4) != 0) config.settings.enable_connect_protocol = 1;
@@ -91,6 +110,14 @@ Config Driver::config_of(Role role, Input& input, const hpack::Allocator& alloca
   if ((sizes & 32) != 0) config.assumed_peer_streams = 1;
   if ((sizes & 64) != 0) config.settings.header_table_size = 0;
   if ((sizes & 128) != 0) config.max_continuations = 1;
+  if ((more & 1) != 0) config.grease = true;
+  if ((more & 2) != 0) config.extra_settings = kFurtherSettings;
+  if ((more & 4) != 0) config.split_cookies = false;
+  if ((more & 8) != 0) config.join_cookies = false;
+  if ((more & 16) != 0) config.default_priority = {1, true};
+  if ((more & 32) != 0) config.first_stream_id = kMaxStreamId - (role == Role::client ? 2 : 3);
+  if ((more & 64) != 0) config.window_limit = 0;
+  if ((more & 128) != 0) config.window_limit = kSmallLimit;
   return config;
 }
 
@@ -110,11 +137,12 @@ void Driver::begin_upgraded() {
   stream.heard = true;
   stream.head = stream.ended = server;
   stream.end_given = !server;
+  sent_.upgraded = id->value;
 }
 
 // One call, chosen by the input.
 void Driver::step(bool may_feed) {
-  const std::uint8_t call = input_.u8() & 0x1f;
+  const std::uint8_t call = input_.u8() % 38;
   switch (call) {
     case 0:
     case 1:
@@ -142,22 +170,13 @@ void Driver::step(bool may_feed) {
     case 17: return send_content(true);
     case 18: return send_content(false);
     case 19: return send_trailers();
-    case 20: {
-      const StreamId id = some_stream();
-      static_cast<void>(connection_->reset(id, static_cast<ErrorCode>(input_.u8())));
-      return;
-    }
+    case 20: return reset();
     case 21: {
       static_cast<void>(connection_->ping(Token{input_.u8()}));
       return;
     }
     case 22: return send_settings();
-    case 23: {
-      const StreamId id = some_stream();
-      const std::uint32_t window = input_.u32();
-      if (connection_->set_window(id, window)) shrunk_ = true;
-      return;
-    }
+    case 23: return set_window();
     case 24: {
       const std::uint8_t how = input_.u8();
       return connection_->shutdown((how & 1) != 0 ? Shutdown::immediate : Shutdown::graceful,
@@ -197,6 +216,13 @@ void Driver::step(bool may_feed) {
       check(user == nullptr || user == streams_[id.value].user, "the caller's value is kept");
       return;
     }
+    case 31:
+    case 32: return set_priority();
+    case 33:
+    case 34:
+    case 35: return send_extension(call);
+    case 36: return check_explained();
+    case 37: return move_connection();
     default: return poll();
   }
 }
@@ -222,6 +248,7 @@ void Driver::feed_frame() {
   const std::uint8_t stream = input_.u8();
   const auto payload = input_.take(input_.u8());
   std::vector<std::uint8_t> frame{0, 0, static_cast<std::uint8_t>(payload.size()), type, flags, 0, 0, 0, stream};
+  if (stream >= 0xf0) frame[5] = 0x7f, frame[6] = frame[7] = 0xff;  // the last ids that there are
   frame.insert(frame.end(), payload.begin(), payload.end());
   feed(frame);
 }
@@ -237,6 +264,7 @@ void Driver::drain() {
     const std::optional<Event> event = connection_->receive(input);
     check(input.empty() || input.data() == all.data() + (all.size() - input.size()), "input is used from its front");
     check(input.size() <= before, "input is not given back");
+    used_ += before - input.size();
     fed_.add(all.subspan(all.size() - before, before - input.size()));
     max_frame_size_ = std::max(max_frame_size_, connection_->peer_settings().max_frame_size);
     if (!event) break;
@@ -287,6 +315,8 @@ void Driver::on_event(const Event& event) {
     Stream& stream = open_head(e->stream);
     stream.head = true;
     stream.ended = e->end == EndStream::yes;
+    stream.priority = e->priority;
+    check(cookies(e->fields) <= 1 || !config_.join_cookies, "cookies arrive as one");
     for (const std::string_view text : {e->method, e->scheme, e->authority, e->path, e->protocol}) view(text);
     view(e->fields);
   } else if (const auto* i = std::get_if<InformationalReceived>(&event)) {
@@ -305,6 +335,7 @@ void Driver::on_event(const Event& event) {
     check(config_.role == Role::client && !p->stream.opened_by_client(), "promises come from servers");
     heard(p->parent, p->user);
     open_head(p->stream);
+    check(cookies(p->fields) <= 1 || !config_.join_cookies, "cookies arrive as one");
     for (const std::string_view text : {p->method, p->scheme, p->authority, p->path}) view(text);
     view(p->fields);
   } else if (const auto* d = std::get_if<DataReceived>(&event)) {
@@ -332,6 +363,8 @@ void Driver::on_event(const Event& event) {
     for (const auto& [token, loan] : loans_)
       check(loan.stream != c->stream, "lent memory comes back before StreamClosed");
     stream.closed = true;
+    stream.never_sent = c->verdict == Verdict::never_sent;
+    check(!stream.never_sent || !sent_.stream(c->stream.value).head, "what was never sent has not left");
   } else if (const auto* s = std::get_if<DataSent>(&event)) {
     heard(s->stream, s->user);
     const auto loan = loans_.find(s->token.value);
@@ -341,6 +374,8 @@ void Driver::on_event(const Event& event) {
       check(slice.data() + slice.size() <= front || slice.data() >= front + loan->second.bytes,
             "memory comes back after its last committed byte was taken");
     }
+    const bool sent = sent_.content(s->stream) >= loan->second.end;
+    check(loan->second.bytes == 0 || sent == (s->outcome == DataOutcome::sent), "what was sent is told from the rest");
     loans_.erase(loan);
   } else if (const auto* w = std::get_if<StreamWritable>(&event)) {
     Stream& stream = heard(w->stream, w->user);
@@ -354,9 +389,30 @@ void Driver::on_event(const Event& event) {
   } else if (const auto* u = std::get_if<UnknownFrameReceived>(&event)) {
     check(config_.deliver_unknown_frames, "unknown frames were asked for");
     view(std::string_view(reinterpret_cast<const char*>(u->payload.data()), u->payload.size()));
+  } else if (const auto* y = std::get_if<PriorityReceived>(&event)) {
+    Stream& stream = heard(y->stream, y->user);
+    check(config_.role == Role::server && y->priority.urgency <= 7, "clients change their mind");
+    if (!stream.own_priority) stream.priority = y->priority;
+  } else if (const auto* a = std::get_if<AltSvcReceived>(&event)) {
+    check(config_.role == Role::client && a->origin.empty() == (a->stream != kConnection), "ALTSVC names one origin");
+    check(a->stream == kConnection || (streams_[a->stream.value].heard && !streams_[a->stream.value].closed),
+          "the caller knows the stream");
+    view(a->origin);
+    view(a->value);
+  } else if (const auto* o = std::get_if<OriginReceived>(&event)) {
+    check(config_.role == Role::client, "servers have origins");
+    ByteView entries = o->entries;
+    while (next_origin(entries)) continue;
+    check(entries.empty(), "origins arrive whole");
+    view(std::string_view(reinterpret_cast<const char*>(o->entries.data()), o->entries.size()));
   } else if (const auto* f = std::get_if<ConnectionFailed>(&event)) {
     check(++failures_ == 1, "a connection fails once");
     failed_ = true;
+    if (f->violation == Violation::priority_update_limit) {
+      const auto open = std::ranges::count_if(streams_, [](const auto& one) { return !one.second.closed; });
+      const std::size_t named = fed_.prioritized_and_idle() + static_cast<std::size_t>(open);
+      check(named > least_streams_, "only idle and open streams count against the limit");
+    }
     view(f->sentence);
     view(f->section);
   } else if (std::holds_alternative<ShutdownFinished>(event)) {
@@ -408,6 +464,7 @@ void Driver::poll() {
 
   check(same_places(committed_, seen), "polling again returns the same, perhaps followed by more");
   if (bytes > before) commit(std::move(seen));
+  check_explained();
 }
 
 void Driver::take(std::size_t bytes) {
@@ -428,6 +485,8 @@ void Driver::take(std::size_t bytes) {
     if (committed_.front().empty()) committed_.erase(committed_.begin());
   }
   connection_->consume_output(bytes);
+  taken_ += bytes;
+  check_sent();
   check(sent_.data_bytes() <= 65535 + fed_.credit(), "DATA keeps to the connection's window");
   if (!in_event_) feed({});
 }
@@ -489,6 +548,8 @@ void Driver::send_head() {
   check(!stream.heard, "stream ids are new");
   stream.heard = true;
   stream.user = user;
+  const bool says = std::ranges::any_of(fields, [](const Field& field) { return field.name == "priority"; });
+  if (!says) stream.priority = config_.default_priority;
   stream.ended = config_.role == Role::server;  // a promised request is whole
   stream.end_given = config_.role == Role::client && end == EndStream::yes;
 }
@@ -505,8 +566,8 @@ void Driver::send_content(bool lent) {
   if (lent) {
     const Token token{next_token_++};
     if (!connection_->send_data(id, data, token, end)) return;
-    loans_[token.value] = {id, std::move(memory), size};
     streams_[id.value].given += size;
+    loans_[token.value] = {id, streams_[id.value].given, std::move(memory), size};
   } else {
     const auto taken = connection_->send_copy(id, data, end);
     if (!taken) return;
@@ -541,7 +602,85 @@ void Driver::send_settings() {
     const std::uint8_t id = input_.u8();
     entries[i] = {kIds[id & 7], (id & 0x80) != 0 ? input_.u32() : input_.u8()};
   }
-  static_cast<void>(connection_->send_settings({entries, count}));
+  if (!connection_->send_settings({entries, count})) return;
+  for (const Setting& entry : std::span(entries, count)) {
+    if (entry.id == SettingId::initial_window_size)
+      most_initial_window_ = std::max<std::int64_t>(most_initial_window_, entry.value);
+    if (entry.id == SettingId::max_concurrent_streams) least_streams_ = std::min(least_streams_, entry.value);
+  }
+}
+
+void Driver::send_extension(std::uint8_t call) {
+  const StreamId id = some_stream();
+  const std::uint8_t how = input_.u8();
+  Result<void> accepted = Misuse::none;
+  FrameHeader head{0, FrameType::altsvc, 0, id};
+  std::string payload;
+  const auto add = [&payload](std::string_view text) {
+    payload += static_cast<char>(text.size() >> 8);
+    payload += static_cast<char>(text.size());
+    payload += text;
+  };
+  static constexpr std::string_view kOrigins[] = {"https://example.com", "null", "https://a.example:8443", "bad", ""};
+  if (call == 33) {
+    const std::string_view origin = kOrigins[how % 5], value = (how & 0x40) != 0 ? "clear" : "h2=\":443\"; ma=60";
+    accepted = connection_->send_altsvc(id, origin, (how & 0x80) != 0 ? "a\nb" : value);
+    add(origin);
+    payload += value;
+  } else if (call == 34) {
+    const std::span<const std::string_view> origins = std::span(kOrigins).first(how % 6);
+    accepted = connection_->send_origin(origins);
+    head = {0, FrameType::origin, 0, kConnection};
+    for (const std::string_view origin : origins) add(origin);
+  } else {
+    const std::uint8_t type = how % 0x1f == 0x0b ? 0xee : how;  // those are for grease
+    payload = text(input_.take(input_.u8()));
+    accepted = connection_->send_frame(type, how, id, std::as_bytes(std::span(payload)));
+    head = {0, static_cast<FrameType>(type), how, id};
+    check(!accepted || !is_known(head.type), "callers send no frames of ours");
+  }
+  if (!accepted) return;
+  check(call == 35 || config_.role == Role::server, "servers have services and origins");
+  check(id == kConnection || call == 34 || (streams_[id.value].heard && !streams_[id.value].closed), "it has a stream");
+  head.length = static_cast<std::uint32_t>(payload.size());
+  const auto octets = std::as_bytes(std::span(payload));
+  sent_.extensions.push_back({head, {octets.begin(), octets.end()}});
+}
+
+// Slices, views and lent memory stay where they are.
+void Driver::move_connection() {
+  Connection elsewhere(std::move(*connection_));
+  connection_.emplace(std::move(elsewhere));
+}
+
+void Driver::set_priority() {
+  const StreamId id = some_stream();
+  const std::uint8_t how = input_.u8();
+  const Priority priority{static_cast<std::uint8_t>(how & 15), (how & 16) != 0};
+  if (connection_->set_priority(id, priority)) {
+    check(priority.urgency <= 7 && streams_[id.value].heard, "a priority is of a stream and in its range");
+    streams_[id.value].priority = priority;
+    streams_[id.value].own_priority = true;
+  }
+  check_priorities();
+}
+
+void Driver::set_window() {
+  const StreamId id = some_stream();
+  const std::uint32_t window = input_.u32();
+  if (!connection_->set_window(id, window)) return;
+  if (id == kConnection) shrunk_ = true;
+  else streams_[id.value].fixed_window = window;
+}
+
+void Driver::reset() {
+  const StreamId id = some_stream();
+  const auto code = static_cast<ErrorCode>(input_.u8());
+  if (!connection_->reset(id, code)) return;
+  Stream& stream = streams_[id.value];
+  check(stream.heard && !stream.closed, "only known streams are reset");
+  const bool waits = code == ErrorCode::no_error && config_.role == Role::server && stream.end_given;
+  if (!waits) stream.reset_early = true;
 }
 
 void Driver::credit(std::uint8_t kind) {
@@ -594,28 +733,46 @@ void Driver::check_windows() {
   std::uint64_t unconsumed = 0;
   for (const auto& [id, stream] : streams_) unconsumed += stream.connection_unconsumed;
   if (memory_.failed()) return;
+  const auto open =
+      std::ranges::count_if(streams_, [](const auto& one) { return one.second.heard && !one.second.closed; });
+  check(static_cast<std::size_t>(open) == connection_->open_streams(), "open streams are those that the caller knows");
   check(whole.unconsumed == unconsumed, "the connection counts what is unconsumed");
   for (const auto& [id, stream] : streams_) {
     const std::optional<WindowView> view = connection_->window(StreamId{id});
     if (view && stream.heard && id != 0) check(view->unconsumed == stream.stream_unconsumed, "a stream counts so too");
     if (view) check(view->send_window <= kMaxWindow && view->recv_window <= kMaxWindow, "no window passes 2^31-1");
   }
-  check(connection_->counters().data_bytes_received == delivered_, "what was counted was delivered");
+  const Counters& counters = connection_->counters();
+  check(counters.data_bytes_received == delivered_, "what was counted was delivered");
+  check(counters.bytes_sent == taken_ && counters.bytes_received == used_, "bytes are counted");
+  const std::int64_t most_initial = std::max<std::int64_t>(most_initial_window_, config_.window_limit);
+  check(sent_.settings() == 0 || sent_.initial_window() <= most_initial,
+        "stream windows grow by themselves within their limit");
   if (failed_ || over_ || input_ended_ || !unread_.empty() || !fed_.between_frames() || in_event_) return;
   const std::int64_t sum = whole.recv_window + static_cast<std::int64_t>(whole.unconsumed + whole.owed);
-  if (!shrunk_) check(sum == config_.connection_window, "the window is what was announced");
+  const std::int64_t most = std::max(config_.connection_window, counters.windows_grown > 0 ? config_.window_limit : 0);
+  if (!shrunk_) check(sum >= config_.connection_window && sum <= most, "the window is what was announced");
   if (connection_->has_output() || !sent_.between_frames()) return;
   const std::int64_t announced = 65535 + sent_.credit() - fed_.data_bytes();
   check(announced == whole.recv_window, "the peer knows of the window");
   for (const auto& [id, stream] : streams_) {
     const std::optional<WindowView> view = connection_->window(StreamId{id});
     if (!view || !stream.heard || stream.ended || stream.reset || stream.closed || id == 0) continue;
-    const std::int64_t peers = sent_.initial_window() + sent_.stream(id).credit - fed_.data_bytes(id);
-    check(peers <= kMaxWindow, "no window of the peer's passes 2^31-1");
-    if (settings_acknowledged_ < sent_.settings() || sent_.stream(id).reset) continue;
-    const bool waits = config_.role == Role::client && !sent_.stream(id).head;
-    check(waits || peers == view->recv_window, "the peer knows of a stream's window");
+    check_stream_window(StreamId{id}, stream, *view);
   }
+}
+
+void Driver::check_stream_window(StreamId id, const Stream& stream, const WindowView& view) {
+  const Sent::Stream& sent = sent_.stream(id.value);
+  const std::int64_t peers = sent_.initial_window() + sent.credit - fed_.data_bytes(id.value);
+  check(peers <= kMaxWindow, "no window of the peer's passes 2^31-1");
+  if (settings_acknowledged_ < sent_.settings() || sent.reset) return;
+  if (config_.role == Role::client && !sent.head && id.value != sent_.upgraded && id.opened_by_client()) return;
+  check(peers == view.recv_window, "the peer knows of a stream's window");
+  const std::int64_t sum = view.recv_window + static_cast<std::int64_t>(view.unconsumed + view.owed);
+  const std::int64_t target = stream.fixed_window.value_or(sent_.initial_window());
+  const bool shrinks = stream.fixed_window && view.owed == 0;
+  check(shrinks ? sum >= target : sum == target, "a stream's window is what was announced");
 }
 
 // If a stream has content and both its windows are open, output comes.
@@ -628,6 +785,68 @@ void Driver::check_progress() {
     check(view->queued == 0 || view->send_window <= 0 || whole.send_window <= 0, "what can be sent is sent");
     check(view->queued > 0 || !stream.end_given || stream.reset || sent_.stream(id).ended,
           "an end that can be sent is");
+  }
+}
+
+// What explain() says agrees with what can be seen.
+void Driver::check_explained() {
+  const std::optional<Explanation> whole = connection_->explain(kConnection);
+  if (!whole) return check(memory_.failed(), "the connection explains itself");
+  const bool output = connection_->has_output();
+  check(whole->sending.what != Holdup::nothing || output, "what nothing holds back can be polled");
+  const WindowView windows = connection_->window(kConnection).value_or(WindowView{});
+  int next = 0, waiting = 0;
+  for (const auto& [id, stream] : streams_) {
+    const std::optional<Explanation> both = id != 0 ? connection_->explain(StreamId{id}) : std::nullopt;
+    const std::optional<WindowView> view = connection_->window(StreamId{id});
+    if (!both || id == 0) continue;
+    check(view.has_value(), "what is explained can be seen");
+    const auto [sending, receiving] = *both;
+    check(!describe(sending.what).empty() && !name(receiving.who).empty(), "each reason has a sentence");
+    check(!sending.since || *sending.since <= now_, "what stands still stands since then");
+    next += sending.what == Holdup::nothing;
+    waiting += sending.what == Holdup::turn;
+    if (is_sending(sending.what)) {
+      check(output && view->queued > 0 && view->send_window > 0 && windows.send_window > 0,
+            "what nothing holds back can be sent");
+    } else if (sending.what == Holdup::no_content) {
+      check(view->queued == 0 && !stream.end_given, "no content is none");
+    } else if (sending.what == Holdup::stream_window) {
+      check(view->send_window <= 0 && view->queued > 0, "a used window is used");
+    } else if (sending.what == Holdup::connection_window) {
+      check(windows.send_window <= 0 && view->queued > 0, "a used window is used");
+    } else if (sending.what == Holdup::output) {
+      check(output, "output is there");
+    }
+    if (receiving.what == Holdup::stream_window) check(view->recv_window <= 0, "a used window is used");
+    if (receiving.what == Holdup::connection_window) check(windows.recv_window <= 0, "a used window is used");
+  }
+  check(next <= 1 && (waiting == 0 || next == 1), "one stream goes first");
+}
+
+void Driver::check_priorities() {
+  for (const auto& [id, stream] : streams_) {
+    const std::optional<Priority> priority = connection_->priority(StreamId{id});
+    if (!priority || !stream.heard) continue;
+    check(!stream.priority || *stream.priority == *priority, "the last word about a priority holds");
+    char value[kPriorityText];
+    const std::size_t size = write_priority(*priority, value);
+    check(read_priority({value, size}) == *priority, "a written priority reads the same");
+  }
+}
+
+// What was told as never sent never leaves; and what only a server may send, and when.
+void Driver::check_sent() {
+  if (config_.role == Role::client) {
+    for (const auto& [id, stream] : streams_)
+      check(!stream.never_sent || !sent_.stream(id).head, "what was never sent does not leave");
+    return;
+  }
+  for (const auto& [id, sent] : sent_.streams()) {
+    if (id == 0 || sent.promised || (!sent.head && !sent.reset)) continue;
+    const Stream& stream = streams_[id];
+    check(stream.heard || !sent.head || (sent.status == "431" && sent.ended), "only known streams are answered");
+    check(!sent.cut_politely || stream.reset_early, "RST_STREAM(NO_ERROR) waits for the end of the response");
   }
 }
 
@@ -650,6 +869,8 @@ void Driver::finish() {
   take_all();
   feed({});
   if (unread_.empty()) check_progress();
+  check_explained();
+  check_priorities();
 
   if ((input_.size() + streams_.size()) % 2 == 0) {
     connection_->transport_lost();

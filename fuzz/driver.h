@@ -27,12 +27,18 @@ class Driver {
     bool head = false, ended = false;  // of what we receive
     bool end_given = false;            // of what we send
     bool waits_for_room = false;
+    bool never_sent = false;   // so we were told
+    bool reset_early = false;  // by us, with NO_ERROR and no end behind which it could wait
     void* user = nullptr;
-    std::uint64_t given = 0;  // content accepted from us
+    std::optional<h2::Priority> priority;
+    bool own_priority = false;                 // chosen by us
+    std::optional<std::int64_t> fixed_window;  // by set_window
+    std::uint64_t given = 0;                   // content accepted from us
     std::uint64_t stream_unconsumed = 0, connection_unconsumed = 0;
   };
   struct Loan {
     h2::StreamId stream;
+    std::uint64_t end;  // where in the stream's content
     std::unique_ptr<std::byte[]> memory;
     std::size_t bytes;
   };
@@ -63,11 +69,20 @@ class Driver {
   void send_content(bool lent);
   void send_trailers();
   void send_settings();
+  void send_extension(std::uint8_t call);
+  void set_priority();
+  void set_window();
+  void reset();
   void credit(std::uint8_t kind);
   void pass_time(std::uint32_t ms);
   void finish();
   void check_windows();
+  void check_stream_window(h2::StreamId id, const Stream& stream, const h2::WindowView& view);
   void check_progress();
+  void check_explained();
+  void move_connection();
+  void check_priorities();
+  void check_sent();
   h2::StreamId some_stream();
   std::vector<h2::Field> some_fields(bool may_frame);
 
@@ -94,8 +109,10 @@ class Driver {
   Fed fed_;
   Sent sent_;
   std::uint32_t max_frame_size_ = 16384;
-  std::uint64_t delivered_ = 0;
+  std::uint64_t delivered_ = 0, taken_ = 0, used_ = 0;
   std::uint32_t settings_acknowledged_ = 0;
+  std::int64_t most_initial_window_ = 0;  // that we asked for
+  std::uint32_t least_streams_ = 0;       // that we allowed
   bool failed_ = false, over_ = false, input_ended_ = false, shrunk_ = false;
   int failures_ = 0, shutdowns_ = 0;
 };

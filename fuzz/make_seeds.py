@@ -1,12 +1,12 @@
 #!/usr/bin/python3
 """Writes fuzz/corpus/: small inputs, each a story that a fuzzer would take long to find. Run it after changing what the
-octets of an input mean (driver.cpp, hpack_decoder.cpp, request_validity.cpp, cuts.cpp)."""
+octets of an input mean (driver.cpp, hpack_decoder.cpp, request_validity.cpp, cuts.cpp, priority.cpp)."""
 import pathlib
 import struct
 
 CORPUS = pathlib.Path(__file__).parent / "corpus"
 PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
-DATA, HEADERS, PRIORITY, RST, SETTINGS, PUSH, PING, GOAWAY, WINDOW, CONTINUATION, PRIORITY_UPDATE = [*range(10), 16]
+DATA, HEADERS, PRIORITY, RST, SETTINGS, PUSH, PING, GOAWAY, WINDOW, CONTINUATION, ALTSVC, ORIGIN, PRIORITY_UPDATE = [*range(11), 12, 16]
 END, ACK, END_HEADERS, PADDED = 1, 1, 4, 8
 
 
@@ -32,6 +32,16 @@ WEBSOCKET = literal(":method", "CONNECT") + literal(":protocol", "websocket") + 
     ":authority", "example.com")
 OK, NO_CONTENT, EARLY = b"\x88", b"\x89", literal(":status", "103")
 TRAILER = literal("x-sum", "1")
+CRUMBS = literal("cookie", "a=b") + literal("x", "y") + literal("cookie", "c=d", 0x10)
+LARGE = literal("x-large", "l" * 120) * 2
+
+
+def origin(text):
+    return struct.pack(">H", len(text)) + text
+
+
+def reprioritize(stream, value):
+    return frame(PRIORITY_UPDATE, 0, 0, struct.pack(">I", stream) + value)
 
 
 def headers(stream, block, flags=END):
@@ -61,6 +71,12 @@ SERVER = {
     "too_many": [headers(1, POST, 0), headers(3, POST, 0), headers(5, POST, 0), frame(DATA, END, 1)],
     "malformed": [headers(1, b"\x82\x87"), headers(3, GET + literal("Upper", "x")), headers(5, GET)],
     "bad_block": [headers(1, b"\xff\xff\xff\xff\xff\x0f")],
+    "cookies": [headers(1, GET + CRUMBS), headers(3, GET + literal("cookie", "only"))],
+    "priorities": [reprioritize(3, b"u=6, i"), headers(1, GET + literal("priority", "u=1")), headers(3, GET),
+                   reprioritize(1, b"u=0"), reprioritize(3, b"u=("), reprioritize(3, b"")],
+    "priorities_refused": [reprioritize(1, b"u=1"), reprioritize(3, b"i"), headers(1, b"\x82"), headers(3, b"\x82"),
+                           reprioritize(5, b"i")],
+    "too_large": [headers(1, GET + LARGE), headers(3, POST + LARGE, 0), frame(DATA, END, 3, b"late"), headers(5, GET)],
     "http1": [b"GET / HTTP/1.1\r\n\r\n"],
 }
 CLIENT = {
@@ -70,12 +86,16 @@ CLIENT = {
     "no_content": [headers(1, NO_CONTENT), headers(3, OK + literal("content-length", "5"))],
     "push": [frame(PUSH, END_HEADERS, 1, b"\0\0\0\x02" + GET), headers(2, OK, 0), frame(DATA, END, 2, b"pushed"),
              headers(1, OK)],
+    "push_cookies": [frame(PUSH, END_HEADERS, 1, b"\0\0\0\x02" + GET + CRUMBS), headers(2, OK)],
     "limit": [settings((3, 1)), headers(1, OK), headers(3, OK)],
     "refused": [frame(RST, 0, 1, b"\0\0\0\x07"), frame(RST, 0, 3, b"\0\0\0\0")],
     "goaway": [frame(GOAWAY, 0, 0, b"\x7f\xff\xff\xff\0\0\0\0"), frame(GOAWAY, 0, 0, b"\0\0\0\1\0\0\0\0"), headers(1, OK)],
     "window": [settings((4, 10)), frame(WINDOW, 0, 1, b"\0\0\0\x14"), frame(WINDOW, 0, 0, b"\0\0\xff\xff"),
                frame(SETTINGS, ACK, 0), headers(1, OK)],
     "ping": [frame(PING, 0, 0, b"12345678"), frame(PING, ACK, 0, b"12345678")],
+    "altsvc": [frame(ALTSVC, 0, 0, origin(b"https://example.com") + b"clear"), frame(ALTSVC, 0, 1, origin(b"") + b"h2=\":1\""),
+               frame(ALTSVC, 0, 0, origin(b"") + b"ignored"), headers(1, OK)],
+    "origin": [frame(ORIGIN, 0, 0, origin(b"https://a.example") + origin(b"null")), frame(ORIGIN, 0, 0, b"\0\5torn")],
     "mismatch": [headers(1, OK + literal("content-length", "3"), 0), frame(DATA, END, 1, b"four")],
 }
 
@@ -116,13 +136,14 @@ def seeds():
     for name, feeds in SERVER.items():
         raw = b"".join(feeds)
         first = b"" if name == "http1" else PREFACE + settings()
-        yield "server_bytes", name, bytes(3) + feed(first) + feed(raw) + FLUSH
+        yield "server_bytes", name, bytes(4) + feed(first) + feed(raw) + FLUSH
         yield "cuts", "server_" + name, b"\0\5" + first + raw
+        yield "cuts", "server_small_" + name, b"\x3e\3" + first + raw
         if name == "http1":
             continue
         talk = b"".join(frame_call(one) for one in feeds)
         # Answered with lent and copied content, credited, and shut down.
-        yield "server_bytes", name + "_answered", bytes(3) + start + talk + response(0) + send(0, 0x88) + copy(
+        yield "server_bytes", name + "_answered", bytes(4) + start + talk + response(0) + send(0, 0x88) + copy(
             0, 0x4a) + FLUSH + bytes([10, 0, 0, 200]) + FLUSH + bytes([12, 100, 24, 0]) + FLUSH
     get, post = frame_call(headers(1, GET)), frame_call(headers(1, POST, 0))
     tick = bytes([12, 30])
@@ -143,6 +164,7 @@ def seeds():
             ("automatic", b"\0\1\2", post + frame_call(frame(DATA, 0, 1, b"x" * 90)) * 3),
             ("cut_off", b"\0\0\0", post + feed(frame(DATA, END, 1, b"0123456789")[:12]) + bytes([20, 0, 8]) + feed(b"3456789")),
             ("eof", b"\0\0\0", post + get + bytes([25, 5]) + FLUSH),
+            ("moved", b"\0\0\0", bytes([37]) + get + response(0) + send(0, 0x90) + POLL + bytes([37]) + TAKE),
             ("lost", b"\0\0\0", get + response(0) + send(0, 0x90) + POLL + bytes([26, 4])),
             ("slivers", b"\0\0\0", tick + frame_call(settings((4, 40))) + get + response(0) + send(0, 0x90) + FLUSH +
              (frame_call(frame(WINDOW, 0, 1, b"\0\0\0\x05")) + FLUSH + tick + FLUSH) * 2),
@@ -155,6 +177,33 @@ def seeds():
             ("flood", b"\0\x20\0", frame_call(frame(PING, 0, 0, b"12345678")) * 50),
             ("no_memory", b"\7\x0c\0\0", get + post),
     ]:
+        yield "server_bytes", "story_" + name, options + (b"" if len(options) > 4 else b"\0") + start + calls + FLUSH
+    fill = frame_call(frame(DATA, 0, 1, b"x" * 60))
+    for name, options, calls in [
+            ("greased", b"\0\0\0\3", get + response(0)),
+            ("grown", b"\0\1\x0a\x80", tick + post + (fill + FLUSH + bytes([28, 29])) * 4),
+            ("grown_by_hand", b"\0\0\x0a\x80", tick + post + (fill + bytes([10, 0, 0, 60]) + FLUSH + bytes([28, 29])) * 3 +
+             bytes([23, 0, 0, 0, 3, 0]) + FLUSH),
+            ("not_grown", b"\0\1\x0a\x40", tick + post + (fill + FLUSH + bytes([28, 29])) * 2),
+            ("explained", b"\0\0\0\0", tick + frame_call(settings((4, 40))) + get + frame_call(headers(3, GET)) + response(0) +
+             response(1) + bytes([36]) + send(0, 0x90) + send(1, 0x90) + bytes([36]) + FLUSH + bytes([36]) +
+             frame_call(frame(WINDOW, 0, 1, b"\0\0\0\x05")) + bytes([36]) + FLUSH + bytes([36]) + tick + bytes([36])),
+            ("turns", b"\0\0\0\x10", get + frame_call(headers(3, GET)) + bytes([31, 0, 0x05, 31, 1, 0x10, 31, 1, 9]) + response(0) +
+             response(1) + send(0, 0xff) + send(1, 0xff) + FLUSH + bytes([31, 0, 0]) + FLUSH +
+             frame_call(reprioritize(1, b"u=1")) + FLUSH),
+            ("extensions", b"\0\2\0\1", get + bytes([33, 0xe0, 0, 33, 0, 4, 33, 0, 0x84, 34, 0xe0, 2, 34, 0xe0, 5]) +
+             bytes([35, 0xe0, 0xbe, 3]) + b"abc" + bytes([35, 0, 0xef, 0, 35, 0, 6, 0]) + FLUSH),
+            ("polite_reset", b"\0\0\0\0", post + response(0) + send(0, 0xca) + bytes([20, 0, 0]) + FLUSH),
+            ("polite_reset_by_force", b"\0\0\0\0", frame_call(settings((4, 0))) + post + response(0) + send(0, 0xca) +
+             bytes([20, 0, 0]) + FLUSH + bytes([20, 0, 8]) + FLUSH),
+            ("cut_off_politely", b"\0\0\0\0", post + response(0) + send(0, 0x8a) + bytes([20, 0, 0]) + FLUSH),
+            ("last_ids", b"\0\0\0\x20", get + head(0x80) + b"\0" + head(0x80) + b"\0" + head(0x80) + b"\0" + FLUSH +
+             frame_call(frame(HEADERS, END | END_HEADERS, 0xff, GET))),
+            ("too_large", b"\0\0\4\0", frame_call(headers(1, GET + LARGE[:130])) + frame_call(headers(3, POST + LARGE[:130], 0)) + FLUSH),
+            ("crumbs", b"\0\0\0\x08", frame_call(headers(1, GET + CRUMBS))),
+            ("refused_and_reprioritized", b"\0\0\1\0", b"".join(frame_call(one) for one in SERVER["priorities_refused"])),
+            ("pushed_priority", b"\0\0\0\x10", get + head(0x80) + b"\0" + head(0x80, 0x4000) + b"\0" + bytes([31, 0, 2]) + FLUSH),
+    ]:
         yield "server_bytes", "story_" + name, options + start + calls + FLUSH
     for name, options, calls in [
             ("upgraded", b"\x20\0\0", frame_call(headers(1, OK))),
@@ -166,15 +215,36 @@ def seeds():
             ("no_memory", b"\7\x10\0\0", frame_call(headers(1, OK, 0))),
     ]:
         requests = head(1) + head(0x04) + head(0x08 | 1) + FLUSH
-        yield "client_bytes", "story_" + name, options + requests + frame_call(settings()) + calls + FLUSH
+        yield "client_bytes", "story_" + name, options + (b"" if len(options) > 4 else b"\0") + requests + frame_call(
+            settings()) + calls + FLUSH
+    hello = frame_call(settings())
+    for name, options, calls in [
+            ("greased", b"\0\0\0\3", hello + frame_call(headers(1, OK))),
+            ("last_ids", b"\0\0\0\x20", hello),
+            ("crumbs", b"\0\0\0\0", head(1, 0x8008) + FLUSH),
+            ("whole_cookie", b"\0\0\0\x04", head(1, 0x8008) + FLUSH),
+            ("reprioritized", b"\0\0\x20\0", bytes([31, 0, 1, 31, 1, 0x11, 31, 2, 8]) + FLUSH + hello + FLUSH),
+            ("not_listened_to", b"\0\0\x20\0", frame_call(settings((9, 0))) + bytes([31, 0, 1, 31, 1, 0x11]) + FLUSH),
+            ("window_of_a_waiting_request", b"\0\0\x20\0", bytes([23, 1, 0, 2, 0, 0]) + FLUSH + hello + FLUSH),
+            ("grown", b"\0\1\x0a\x80", tick + hello + frame_call(headers(1, OK, 0)) + (fill + FLUSH + bytes([28, 29])) * 4),
+            ("extensions", b"\0\0\0\0", bytes([35, 0xe0, 0xbe, 3]) + b"abc" + bytes([35, 0, 0xef, 0]) + FLUSH),
+    ]:
+        requests = head(1) + head(0x04) + head(0x08 | 1) + FLUSH
+        yield "client_bytes", "story_" + name, options + requests + calls + FLUSH
     for name, feeds in CLIENT.items():
         raw = settings() + b"".join(feeds)
         requests = head(1) + head(0x04) + head(0x08 | 1) + FLUSH
-        yield "client_bytes", name, bytes([0, 0x80, 0]) + requests + feed(raw) + FLUSH
+        yield "client_bytes", name, bytes([0, 0x80, 0, 0]) + requests + feed(raw) + FLUSH
         talk = b"".join(frame_call(one) for one in feeds)
-        yield "client_bytes", name + "_posted", bytes([0, 0x80, 0]) + requests + frame_call(
+        yield "client_bytes", name + "_posted", bytes([0, 0x80, 0, 0]) + requests + frame_call(
             settings()) + send(1, 0x90) + FLUSH + talk + send(1, 0x45) + FLUSH + bytes([10, 0, 0, 200]) + FLUSH
         yield "cuts", "client_" + name, b"\1\3" + raw
+        yield "cuts", "client_small_" + name, b"\x3f\3" + raw
+    probe_answer = frame(PING, ACK, 0, struct.pack(">Q", 0x9e3779b97f4a7c15))  # of the first PING with seed 0
+    upload = frame(DATA, 0, 1, b"x" * 40)
+    yield "cuts", "server_grown", b"\x0e\7" + PREFACE + settings() + headers(1, POST, 0) + upload + probe_answer + upload * 2
+    yield "cuts", "server_automatic", b"\2\7" + PREFACE + settings() + headers(1, POST, 0) + frame(DATA, 0, 1, b"x" * 9000) * 4
+    yield "cuts", "client_grown", b"\x0f\7" + settings() + headers(1, OK, 0) + upload + probe_answer + upload * 2
 
     blocks = [GET, INDEXED_GET, b"\xbe", POST, OK, b"\x3f\xe1\x1f" + GET, b"\x20" + INDEXED_GET,
               bytes.fromhex("828684418cf1e3c2e5f23a6ba0ab90f4ff"), bytes.fromhex("828684be5886a8eb10649cbf"),
@@ -196,6 +266,16 @@ def seeds():
     }.items():
         yield "request_validity", name, b"\1" + b"".join(bytes(pair) for pair in section)
     yield "request_validity", "own", b"\1" + bytes([0, 0, 1, 3, 3, 0x84]) + b"/abc" + bytes([0x83]) + b"x-y" + bytes([0x82]) + b"\xc3\xa4"
+
+    for name, value in {
+            "usual": b"u=1, i",
+            "all": b"a=(1 2.5 \"x\\\"\");p=?0, b=:YQ==:, c=*t/1, u=7;x=1,i=?0",
+            "broken": b"u=1, ",
+    }.items():
+        yield "priority", name, b"\0" + bytes([len(value)]) + value + b"u=3"
+    yield "priority", "members", b"\1\3\0" + bytes(part for i in range(24) for part in (i, i))
+    for i in range(23):
+        yield "priority", f"broken_{i}", bytes([1, 3, 0, 0, 1, 0xf0, i, 0, 13])
 
 
 def main():

@@ -112,6 +112,8 @@ Engine::Engine(const Config& config) noexcept
       pings_(config.allocator),
       ping_counter_(shown(config.seed)),
       budget_(config.work_budget) {
+  config_.first_stream_id = next_id_;
+  config_.window_limit = std::min(config_.window_limit, kMaxWindow);
   if (config.role == Role::client) {
     std::byte* out = output_.reserve(kClientPreface.size());
     if (out == nullptr) {
@@ -294,8 +296,8 @@ void Engine::receive_eof() noexcept {
 void Engine::transport_lost() noexcept {
   if (lost_) return;
   const bool cut = live_streams_ > 0 && !failed_;
-  if (cut) over(ErrorCode::internal_error);
   lost_ = eof_ = true;
+  if (cut) over(ErrorCode::internal_error);
   close_all(ErrorCode::internal_error);
   drop_output();
   publish();

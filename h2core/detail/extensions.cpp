@@ -194,7 +194,15 @@ Misuse Engine::may_send_extension(StreamId id) const noexcept {
   const std::uint32_t slot = streams_.find(id);
   if (slot == kNoSlot) return is_idle(id) ? Misuse::unknown_stream : Misuse::stream_gone;
   if (streams_[slot].waiting) return Misuse::wrong_state;
-  return is_closed(streams_[slot].state) ? Misuse::stream_gone : Misuse::none;
+  switch (streams_[slot].state) {  // RFC 9113 5.1
+    case State::open:
+    case State::half_closed_remote: return Misuse::none;
+    case State::half_closed_local: return Misuse::already_ended;
+    case State::idle:
+    case State::reserved_local:
+    case State::reserved_remote: return Misuse::wrong_state;
+    default: return Misuse::stream_gone;
+  }
 }
 
 // Room for a payload, behind its header; nothing is sent before commit_extension().

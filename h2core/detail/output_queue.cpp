@@ -38,6 +38,12 @@ std::size_t OutputQueue::poll(std::span<ByteView> slices, std::size_t max_bytes)
   return count;
 }
 
+std::uint64_t OutputQueue::handed_out() const noexcept {
+  std::uint64_t bytes = taken_;
+  for (std::size_t i = 0; i < handed_out_; ++i) bytes += segments_[i].bytes;
+  return bytes;
+}
+
 void OutputQueue::trim() noexcept {
   free_spares();
   if (queued_ > 0) return;

@@ -29,8 +29,8 @@ class OutputQueue {
 
   /// Bytes ever queued: the place in the output where the next ones will be.
   std::uint64_t position() const noexcept { return taken_ + queued_; }
-  /// Bytes ever taken by the transport.
-  std::uint64_t taken() const noexcept { return taken_; }
+  /// Bytes ever handed out: the transport may have them, whether it took them or not.
+  std::uint64_t handed_out() const noexcept;
   std::size_t queued_bytes() const noexcept { return queued_; }
   std::size_t segments() const noexcept { return segments_.size(); }
   bool empty() const noexcept { return queued_ == 0; }

@@ -475,10 +475,10 @@ void Engine::on_window_update(ByteView payload) noexcept {
 
 // ---- what all of them share
 
-// RFC 9113 5.1.1: idle is every id above the highest of its side.
+// RFC 9113 5.1.1: idle is every id above the highest of its side; and of ours, those that we begin behind.
 bool Engine::is_idle(StreamId id) const noexcept {
   if (id == kConnection) return true;  // never a stream
-  return is_ours(id) ? id.value >= next_id_ : id > last_peer_id_;
+  return is_ours(id) ? id.value >= next_id_ || id.value < config_.first_stream_id : id > last_peer_id_;
 }
 
 State Engine::state_of(StreamId id, std::uint32_t slot) const noexcept {

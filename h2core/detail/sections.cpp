@@ -107,6 +107,7 @@ void Engine::on_new_stream(Decoded decoded, Out& out) noexcept {
     return charge(Work::late_frame, kFrameCost);
   }
   pass_over_to(id);
+  const std::optional<Priority> kept = kept_priority(id);
 
   if (id.value == kMaxStreamId) shutdown(Shutdown::graceful, Duration{0}, ErrorCode::no_error);  // it was the last
   Head head;
@@ -135,7 +136,7 @@ void Engine::on_new_stream(Decoded decoded, Out& out) noexcept {
   stream.send_window = static_cast<std::int32_t>(peer_.initial_window_size);
   stream.recv_window = stream.recv_target = static_cast<std::int32_t>(effective_.initial_window_size);
   stream.recv_content_left = stream.connect_request ? -1 : head.content_length;
-  const Priority priority = kept_priority(id).value_or(head.priority);
+  const Priority priority = kept.value_or(head.priority);
   stream.urgency = priority.urgency & 7U;
   stream.incremental = priority.incremental;
   count(stream);

@@ -127,7 +127,9 @@ Result<StreamId> Engine::send_request(const Request& request, EndStream end, voi
 Result<StreamId> Engine::begin_upgraded(const Request& request, ByteView http2_settings, void* user) noexcept {
   const bool server = config_.role == Role::server;
   if (failed_ || lost_) return Misuse::connection_over;
-  if (last_peer_id_ != kConnection || next_id_ > 2 || settings_seen_ || preface_have_ > 0) return Misuse::wrong_state;
+  const std::uint32_t first_id = server ? config_.first_stream_id : 1;
+  if (last_peer_id_ != kConnection || next_id_ != first_id || settings_seen_ || preface_have_ > 0)
+    return Misuse::wrong_state;
   if (http2_settings.size() % 6 != 0 || http2_settings.size() / 6 > config_.max_settings_entries)
     return Misuse::bad_setting;
   Head head;
@@ -181,7 +183,6 @@ bool Engine::start_request(std::uint32_t slot, std::span<const Field> pseudo, st
   stream.recv_window = static_cast<std::int32_t>(effective_.initial_window_size);
   if (!stream.fixed_window) stream.recv_target = stream.recv_window;
   stream.recv_owed = stream.recv_target - stream.recv_window;
-  update_stream_window(stream);  // for a caller who chose while the request was waiting
   count(stream);
   ++counters_.streams_opened;
   if (stream.tell_priority) write_priority_update(stream);
@@ -189,7 +190,8 @@ bool Engine::start_request(std::uint32_t slot, std::span<const Field> pseudo, st
   if (last && !end && !write_trailers(stream)) return false;
   if (last) send_end(slot);
   else make_ready(slot);
-  return true;
+  update_stream_window(stream);  // for a caller who chose while the request was waiting
+  return !failed_;
 }
 
 // Strictly first in, first out, as the peer's limit allows (RFC 9113 5.1.2).
@@ -296,6 +298,7 @@ Result<StreamId> Engine::push(StreamId parent, const Request& request, void* use
   if (reserved_ + our_active_ >= initial_streams_allowed()) return Misuse::push_disabled;
   if (next_id_ > kMaxStreamId) return Misuse::stream_ids_exhausted;
   Head head;
+  head.priority = config_.default_priority;
   const bool safe = request.method == "GET" || request.method == "HEAD";
   if (config_.validate_outgoing && (!safe || check_sent_request(request, false, head) != Violation::none ||
                                     head.content_length > 0 || request.authority.empty()))
@@ -316,6 +319,8 @@ Result<StreamId> Engine::push(StreamId parent, const Request& request, void* use
   stream.known = stream.ended_by_peer = true;
   stream.user = user;
   stream.head_request = stream.no_content_send = request.method == "HEAD";
+  stream.urgency = head.priority.urgency & 7U;
+  stream.incremental = head.priority.incremental;
   ++reserved_;
   ++live_streams_;
   publish();
@@ -593,7 +598,8 @@ Verdict Engine::verdict_of(const Stream& stream, ErrorCode code) const noexcept 
   if (stream.waiting) return Verdict::never_sent;
   if (!is_ours(stream.id)) return stream.sent_final ? Verdict::processed : Verdict::maybe_processed;
   if (stream.recv_final) return Verdict::processed;
-  if (output_.taken() <= stream.head_at && !stream.upgraded) return Verdict::never_sent;
+  // While the transport lives, what is encoded leaves: the peer's table counts on it.
+  if (lost_ && output_.handed_out() <= stream.head_at && !stream.upgraded) return Verdict::never_sent;
   if (goaway_received_ && stream.id > goaway_last_received_) return Verdict::not_processed;
   return code == ErrorCode::refused_stream ? Verdict::not_processed : Verdict::maybe_processed;
 }
