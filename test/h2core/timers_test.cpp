@@ -152,6 +152,25 @@ TEST_CASE("a header block has ten seconds from its first frame to its last") {
   CHECK(server.failure() == Violation::header_block_timeout);
 }
 
+TEST_CASE("what began before the first advance_time has its time from there") {
+  Config config;
+  config.output_timeout = 5s;
+  Connection server(config);
+  const Bytes bytes = client_preface() + settings({}) + wire("000001 01 00 00000001 82");
+  ByteView input = bytes;
+  while (server.receive(input)) continue;
+  const TimePoint start{std::chrono::hours(1000)};
+  server.advance_time(start);
+  CHECK_FALSE(server.has_event());
+  CHECK(*server.deadline() == start + 5s);
+  take_output(server);
+  CHECK(*server.deadline() == start + 10s);
+  server.advance_time(start + 9999ms);
+  CHECK_FALSE(server.has_event());
+  server.advance_time(start + 10s);
+  CHECK(server.has_event());
+}
+
 TEST_CASE("output that nobody takes ends the connection when its time is over, and each byte taken begins it anew") {
   Options options;
   options.config.output_timeout = 5s;
