@@ -134,7 +134,7 @@ class H2CORE_API Connection {
   /// Everything that the stream still owes.
   void release(StreamId stream) noexcept;
   /// Resizes a receive window, which from then on does not grow by itself; shrinking works by withholding updates.
-  /// `kConnection` names the connection's.
+  /// `kConnection` names the connection's. That of a request that waits is announced behind its HEADERS.
   Result<void> set_window(StreamId stream, std::uint32_t bytes) noexcept;
 
   /// Sends SETTINGS. An INITIAL_WINDOW_SIZE among them ends the growth of stream windows. A looser value is accepted from now on, a tighter one from its ACK (RFC 9113 6.5.3).

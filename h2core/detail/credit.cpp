@@ -33,24 +33,16 @@ void Engine::release(StreamId id) noexcept {
   consume_connection(id, kMaxWindow);
 }
 
-// Announced when half of what is not held back is due, so that a reader who keeps much is still sent more; and of large
-// windows sooner, for what is not announced is of no use to a long link.
-bool Engine::is_due(std::int64_t owed, std::int64_t target, std::uint64_t unconsumed) noexcept {
-  return owed > 0 && (owed >= kEnoughOwed || owed * 2 >= target - static_cast<std::int64_t>(unconsumed));
-}
-
-void Engine::update_stream_window(Stream& stream) noexcept {
-  if (stream.ended_by_peer || is_closed(stream.state) || failed_ || eof_) return;
-  if (!is_due(stream.recv_owed, stream.recv_target, stream.unconsumed)) return;
+void Engine::announce_owed(Stream& stream) noexcept {
+  if (!may_receive(stream) || failed_ || eof_) return;
   const auto increment = static_cast<std::uint32_t>(stream.recv_owed);
   stream.recv_owed = 0;
   stream.recv_window = static_cast<std::int32_t>(stream.recv_window + static_cast<std::int64_t>(increment));
   write_window_update(stream.id, increment);
 }
 
-void Engine::credit_connection(std::size_t bytes) noexcept {
-  recv_owed_ += static_cast<std::int64_t>(bytes);
-  if (failed_ || eof_ || !is_due(recv_owed_, recv_target_, unconsumed_)) return;
+void Engine::announce_owed() noexcept {
+  if (failed_ || eof_) return;
   const auto increment = static_cast<std::uint32_t>(recv_owed_);
   recv_owed_ = 0;
   recv_window_ = static_cast<std::int32_t>(recv_window_ + static_cast<std::int64_t>(increment));
@@ -79,13 +71,9 @@ Result<void> Engine::set_window(StreamId id, std::uint32_t bytes) noexcept {
   if (slot == kNoSlot) return is_idle(id) ? Misuse::unknown_stream : Misuse::stream_gone;
   Stream& stream = streams_[slot];
   if (is_closed(stream.state)) return Misuse::stream_gone;
-  if (stream.waiting) {  // announced behind its head: nothing is sent on an idle stream
-    stream.fixed_window = true;
-    stream.recv_target = static_cast<std::int32_t>(bytes);
-    return {};
-  }
+  if (stream.ended_by_peer) return {};  // no byte will come through it any more
+  // No more than a WINDOW_UPDATE can say: below zero is a window only by as much as is not consumed.
   const std::int64_t growth = static_cast<std::int64_t>(bytes) - stream.recv_target;
-  if (stream.recv_owed + growth > kMaxWindow) return Misuse::bad_setting;  // from below zero, in one WINDOW_UPDATE
   stream.fixed_window = true;
   stream.recv_target = static_cast<std::int32_t>(bytes);
   stream.recv_owed = static_cast<std::int32_t>(stream.recv_owed + growth);

@@ -503,7 +503,10 @@ bool Engine::lifts_a_window_too_far(std::uint32_t initial_window) noexcept {
       static_cast<std::int64_t>(initial_window) - static_cast<std::int64_t>(effective_.initial_window_size);
   bool too_far = false;
   streams_.each([&](std::uint32_t slot) {
-    too_far = too_far || streams_[slot].recv_target + shift > static_cast<std::int64_t>(kMaxWindow);
+    const Stream& stream = streams_[slot];
+    if (!may_receive(stream)) return;
+    const std::int64_t largest = stream.recv_target - std::min<std::int64_t>(stream.recv_owed, 0);  // not shrunk yet
+    too_far = too_far || largest + shift > static_cast<std::int64_t>(kMaxWindow);
   });
   return too_far;
 }
@@ -529,9 +532,13 @@ void Engine::refresh_effective(bool acknowledged) noexcept {
   if (shift != 0)
     streams_.each([this, shift](std::uint32_t slot) {
       Stream& stream = streams_[slot];
+      if (!may_receive(stream)) return;
+      const bool in_two = stream.fixed_window && stream.recv_owed - shift > std::int64_t{kMaxWindow};
+      if (in_two) announce_owed(stream);  // both together are more than a WINDOW_UPDATE can say
       stream.recv_window = static_cast<std::int32_t>(stream.recv_window + shift);
       if (stream.fixed_window) stream.recv_owed = static_cast<std::int32_t>(stream.recv_owed - shift);
       else stream.recv_target = static_cast<std::int32_t>(stream.recv_target + shift);
+      update_stream_window(stream);
     });
   if (acknowledged) decoder_.require_table_size(acknowledged_.header_table_size);
   if (!acknowledged || loosest.header_table_size > acknowledged_.header_table_size)

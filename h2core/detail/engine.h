@@ -222,9 +222,24 @@ class Engine {
   std::size_t initial_streams_allowed() const noexcept;
 
   // credit.cpp
-  static bool is_due(std::int64_t owed, std::int64_t target, std::uint64_t unconsumed) noexcept;
-  void update_stream_window(Stream& stream) noexcept;
-  void credit_connection(std::size_t bytes) noexcept;
+  static bool may_receive(const Stream& stream) noexcept {
+    return !stream.waiting && !stream.ended_by_peer && !is_closed(stream.state);
+  }
+  // When as much is owed as the peer has left, so that a reader who keeps much is still sent more; and of large windows
+  // sooner, for what is not announced is of no use to a long link. Asked whenever one of the two has changed: about a
+  // window that is used up nobody may ever ask again.
+  static bool is_due(std::int64_t owed, std::int64_t window) noexcept {
+    return owed > 0 && (owed >= kEnoughOwed || owed >= window);
+  }
+  void update_stream_window(Stream& stream) noexcept {
+    if (is_due(stream.recv_owed, stream.recv_window)) announce_owed(stream);
+  }
+  void credit_connection(std::size_t bytes) noexcept {
+    recv_owed_ += static_cast<std::int64_t>(bytes);
+    if (is_due(recv_owed_, recv_window_)) announce_owed();
+  }
+  void announce_owed(Stream& stream) noexcept;
+  void announce_owed() noexcept;
   void write_window_update(StreamId id, std::uint32_t increment) noexcept;
   void resize_connection_window(std::uint32_t bytes) noexcept;
   static bool is_busy(std::int64_t window, std::int64_t target) noexcept {

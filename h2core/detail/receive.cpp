@@ -214,7 +214,8 @@ void Engine::begin_data(std::uint32_t pad_bytes) noexcept {
   Stream& stream = streams_[slot];
   const bool end = frame_.has(flags::end_stream);
   Violation violation = Violation::none;
-  if (frame_.length > static_cast<std::int64_t>(stream.recv_window)) violation = Violation::stream_window_exceeded;
+  if (frame_.length > std::max<std::int64_t>(stream.recv_window, 0))  // nothing needs no window (RFC 9113 6.9.1)
+    violation = Violation::stream_window_exceeded;
   else if (!stream.recv_final) violation = Violation::data_before_response;
   else if (content > 0 && stream.no_content_recv) violation = Violation::content_forbidden;
   else if (stream.recv_content_left >= 0 &&
@@ -233,11 +234,9 @@ void Engine::begin_data(std::uint32_t pad_bytes) noexcept {
   // What nobody is to read (RFC 9113 6.9.1), or nobody means to hold, for the whole frame, however it is cut.
   const std::uint32_t at_once = config_.credit == Credit::automatic ? frame_.length : pad_bytes;
   if (is_busy(stream.recv_window, stream.recv_target) || is_busy(recv_window_, recv_target_)) start_probe();
-  if (at_once > 0) {
-    stream.recv_owed = static_cast<std::int32_t>(stream.recv_owed + static_cast<std::int64_t>(at_once));
-    credit_connection(at_once);
-    if (!end) update_stream_window(stream);
-  }
+  stream.recv_owed = static_cast<std::int32_t>(stream.recv_owed + static_cast<std::int64_t>(at_once));
+  credit_connection(at_once);
+  if (!end) update_stream_window(stream);
 }
 
 // False when the input is used up.

@@ -190,7 +190,7 @@ bool Engine::start_request(std::uint32_t slot, std::span<const Field> pseudo, st
   if (last && !end && !write_trailers(stream)) return false;
   if (last) send_end(slot);
   else make_ready(slot);
-  update_stream_window(stream);
+  update_stream_window(stream);  // for a caller who chose while the request was waiting
   return !failed_;
 }
 

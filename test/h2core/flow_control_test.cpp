@@ -71,6 +71,18 @@ TEST_CASE("RFC 9113 6.9: an empty DATA with END_STREAM needs no window") {
   CHECK(client.last(Kind::data_sent)->outcome == DataOutcome::sent);
 }
 
+TEST_CASE("RFC 9113 6.9.1: an empty DATA with END_STREAM may come when our SETTINGS have made the window negative") {
+  Harness server(Role::server);
+  server.feed(headers(1, post()) + data(1, "hello"));
+  const Setting none{SettingId::initial_window_size, 0};
+  REQUIRE(server.call([&](Connection& c) { return c.send_settings({&none, 1}); }));
+  server.feed(settings_ack());
+  CHECK(server.connection().window(one)->recv_window == -5);
+  server.feed(data(1, "", kEnd));
+  CHECK(server.last(Kind::data)->end == EndStream::yes);
+  CHECK_FALSE(server.last(Kind::stream_reset));
+}
+
 TEST_CASE("RFC 9113 6.9: both windows bind, and the smaller one first [9113-5.2.1a] [9113-6.9.1a]") {
   Harness client = uploader(100000);
   const Bytes body(100000);
