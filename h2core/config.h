@@ -47,12 +47,25 @@ struct Config {
   std::uint32_t max_settings_entries = 64;   ///< per SETTINGS frame
   std::uint32_t max_interim_responses = 16;  ///< per request
   std::uint32_t max_queued_output = 65536;   ///< bytes of replies to a peer that does not read; then `receive` waits
-  std::uint32_t work_budget = 10000;         ///< frames that move nothing forward, at most in one burst
+
+  /// Frames that move nothing forward (`Work`) cost 1 each, a stream that is reset, by whomever, 4, and field sections
+  /// of no use 1 more for each 256 bytes. Requests, responses and content give back more than an honest peer can lose by
+  /// them, and time refills. Empty, it ends the connection with ENHANCE_YOUR_CALM. A browser that cancels a page of
+  /// 200 requests costs 400; the whole is a burst of 5,000 requests that are reset, then 500 of them a second.
+  std::uint32_t work_budget = 10000;
   std::uint32_t work_refill_per_second = 1000;
+  /// Off: the connection lives on, and WorkBudgetLow tells when it would have ended; for a trial of the numbers.
+  bool enforce_work_budget = true;
 
   /// Zero switches a timer off. The clock starts with the first `advance_time()`.
   Duration preface_timeout = std::chrono::seconds(10);
   Duration settings_timeout = std::chrono::seconds(10);
+  Duration header_timeout = std::chrono::seconds(10);  ///< from the first frame of a header block to its last
+  Duration output_timeout{0};                          ///< for output of which the transport takes nothing
+  /// The least that a peer sends of content that it owes and may send, in bytes per second over `content_interval`; then
+  /// the stream is reset. Not of tunnels. Zero: as slowly as it likes.
+  std::uint32_t min_content_rate = 0;
+  Duration content_interval = std::chrono::seconds(10);
   Duration idle_timeout{0};
   Duration keepalive_interval{0};  ///< a PING after so much silence
   Duration keepalive_timeout = std::chrono::seconds(15);

@@ -2,6 +2,7 @@
 // bytes go in by `receive()`, events come out of it; calls go in, bytes come out of `poll_output()`.
 #pragma once
 
+#include <array>
 #include <optional>
 
 #include <h2core/config.h>
@@ -43,7 +44,7 @@ struct Counters {
   std::uint64_t stream_window_stalls = 0;                      ///< content was left when a stream's window closed
   std::uint64_t connection_window_stalls = 0;                  ///< the same of the connection's
   std::uint64_t window_updates_sent = 0, windows_grown = 0;    ///< `windows_grown`: by themselves, to fit the link
-  std::uint64_t work_charged = 0;                              ///< frames that moved nothing forward
+  std::array<std::uint32_t, kWorks> work{};  ///< by `Work`: what moved nothing forward, as often as it came
 };
 
 /// Windows and sizes of a stream, or of the connection (`kConnection`), in bytes. RFC 9113 6.9.

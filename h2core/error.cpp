@@ -62,6 +62,17 @@ const ViolationRow& describe(Violation violation) noexcept {
   return kViolations[row < std::size(kViolations) ? row : 0];
 }
 
+std::string_view describe(Work work) noexcept {
+  static constexpr std::string_view kSentences[] = {
+#define H2_WORK(name, sentence) sentence,
+#include <h2core/works.inc>
+#undef H2_WORK
+  };
+  static_assert(std::size(kSentences) == kWorks);
+  const auto row = static_cast<std::size_t>(work);
+  return row < kWorks ? kSentences[row] : "unknown";
+}
+
 std::string_view describe(Misuse misuse) noexcept {
   const auto row = static_cast<std::size_t>(misuse);
   return row < std::size(kMisuses) ? kMisuses[row] : "unknown";

@@ -26,6 +26,16 @@ struct ViolationRow {
 };
 H2CORE_API const ViolationRow& describe(Violation violation) noexcept;
 
+/// One kind of work that moves nothing forward, which the budget counts (RFC 9113 10.5). See `Config::work_budget`.
+enum class Work : std::uint8_t {
+#define H2_WORK(name, sentence) name,
+#include <h2core/works.inc>
+#undef H2_WORK
+};
+inline constexpr std::size_t kWorks = static_cast<std::size_t>(Work::large_section) + 1;
+/// The sentence of its row ("too many PING frames").
+H2CORE_API std::string_view describe(Work work) noexcept;
+
 /// One rule that the caller broke. The call that returns it has sent nothing and changed nothing.
 enum class Misuse : std::uint8_t {
   none,

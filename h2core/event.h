@@ -138,9 +138,11 @@ struct UnknownFrameReceived {
 };
 /// The connection has been without streams for `Config::idle_timeout`; a graceful shutdown has begun.
 struct IdleTimedOut {};
-/// The budget for work that moves nothing forward is half used (`Config::work_budget`).
+/// The budget for work that moves nothing forward is half used, or used up (`Config::work_budget`). `cause` is what took
+/// the last of it. With `used_up` the connection ends, or would, if `Config::enforce_work_budget` were on.
 struct WorkBudgetLow {
-  Violation cause;
+  Work cause;
+  bool used_up;
 };
 /// A shutdown ran to its end: no stream is left and everything was sent. Follow `transport_wish()`.
 struct ShutdownFinished {};

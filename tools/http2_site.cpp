@@ -148,7 +148,8 @@ void Http2Site::on(const h2::StreamClosed& closed) {
 }
 
 void Http2Site::on(const h2::WorkBudgetLow& low) {
-  log_.error("much work for nothing: " + std::string(h2::describe(low.cause).sentence));
+  log_.error((low.used_up ? "work for nothing is used up: " : "much work for nothing: ") +
+             std::string(h2::describe(low.cause)));
 }
 
 void Http2Site::on(const h2::ConnectionFailed& failed) {

@@ -29,6 +29,8 @@ h2::Config server_config() {
   config.window_limit = 0;
   config.settings.enable_connect_protocol = 1;  // for WebSockets
   config.idle_timeout = std::chrono::minutes(5);
+  config.output_timeout = std::chrono::seconds(30);
+  config.min_content_rate = 16;  // a byte now and then is no upload
   // Whoever left without a word holds a descriptor no longer than this.
   config.keepalive_interval = std::chrono::seconds(60);
   return config;

@@ -179,10 +179,11 @@ void Engine::emit_connection_event(Out& out) noexcept {
     connection_events_ &= static_cast<std::uint8_t>(~kFailed);
     const ViolationRow& row = describe(failure_);
     out.emplace(ConnectionFailed{failure_, failure_code_,
-                                 failure_ == Violation::none ? "the transport was lost" : row.sentence, row.section});
+                                 failure_ == Violation::none ? "the transport was lost" : sentence_of(failure_),
+                                 row.section});
   } else if ((connection_events_ & kBudget) != 0) {
     connection_events_ &= static_cast<std::uint8_t>(~kBudget);
-    out.emplace(WorkBudgetLow{budget_cause_});
+    out.emplace(WorkBudgetLow{budget_cause_, budget_used_up_});
   } else if ((connection_events_ & kIdle) != 0) {
     connection_events_ &= static_cast<std::uint8_t>(~kIdle);
     out.emplace(IdleTimedOut{});
@@ -255,8 +256,12 @@ void Engine::fail(Violation violation) noexcept {
   if (failed_ || lost_) return;
   const ViolationRow& row = describe(violation);
   failure_ = violation;
-  write_goaway(last_touched(), row.code, row.sentence);
+  write_goaway(last_touched(), row.code, sentence_of(violation));
   over(row.code);
+}
+
+std::string_view Engine::sentence_of(Violation violation) const noexcept {
+  return violation == Violation::work_budget_empty ? describe(budget_cause_) : describe(violation).sentence;
 }
 
 void Engine::over(ErrorCode code) noexcept {
@@ -306,7 +311,7 @@ void Engine::drop_output() noexcept {
 }
 
 TransportWish Engine::transport_wish() const noexcept {
-  if (lost_) return TransportWish::close;
+  if (lost_ || failure_ == Violation::output_timeout) return TransportWish::close;  // nobody takes our GOAWAY either
   if ((!failed_ && !finished_) || !output_.empty()) return TransportWish::open;
   if (eof_ || (linger_by_ && now_ >= *linger_by_)) return TransportWish::close;
   return TransportWish::shut_down_write;
@@ -359,21 +364,32 @@ void Engine::write_goaway(StreamId last, ErrorCode code, std::string_view debug)
 
 // ---- abuse
 
-void Engine::charge(Violation cause, std::uint32_t cost) noexcept {
-  counters_.work_charged += cost;
-  budget_ -= cost;
-  if (budget_ < 0) return fail(Violation::work_budget_empty);
-  if (!budget_warned_ && budget_ * 2 < config_.work_budget) {
-    budget_warned_ = true;
+// Told once at half and, where that is not the end, once when it is used up; and again after it has recovered.
+void Engine::charge(Work cause, std::size_t cost) noexcept {
+  ++counters_.work[static_cast<std::size_t>(cause)];
+  budget_ -= static_cast<std::int64_t>(cost);
+  if (budget_ * 2 >= config_.work_budget) return;
+  if (budget_ < 0) {
+    budget_ = -1;
     budget_cause_ = cause;
-    connection_events_ |= kBudget;
+    if (config_.enforce_work_budget) return fail(Violation::work_budget_empty);
+    if (!budget_used_up_) tell_budget(cause);
+    budget_used_up_ = budget_warned_ = true;
+  } else if (!budget_warned_) {
+    budget_warned_ = true;
+    tell_budget(cause);
   }
+}
+
+void Engine::tell_budget(Work cause) noexcept {
+  budget_cause_ = cause;
+  connection_events_ |= kBudget;
 }
 
 void Engine::reward(std::uint32_t amount) noexcept {
   budget_ += amount;
   if (budget_ > config_.work_budget) budget_ = config_.work_budget;
-  if (budget_warned_ && budget_ * 4 > std::int64_t{config_.work_budget} * 3) budget_warned_ = false;
+  if (budget_warned_ && budget_ * 4 > std::int64_t{config_.work_budget} * 3) budget_warned_ = budget_used_up_ = false;
 }
 
 // ---- time
@@ -410,6 +426,11 @@ void Engine::check_timers() noexcept {
     shutdown(Shutdown::immediate, Duration{0}, ErrorCode::no_error);
     return;
   }
+  if (open_block_.open && config_.header_timeout > Duration{0} && now_ >= open_block_.began_at + config_.header_timeout)
+    return fail(Violation::header_block_timeout);
+  if (pending.output && config_.output_timeout > Duration{0} && now_ >= *time_of(output_ms_) + config_.output_timeout)
+    return fail(Violation::output_timeout);
+  if (config_.min_content_rate > 0 && now_ >= content_check_by_) check_content();
   if (sliver_by_ && now_ >= *sliver_by_) end_holds();
   if (config_.keepalive_interval > Duration{0}) check_keepalive();
   if (failed_ || live_streams_ > 0) return;
@@ -418,6 +439,26 @@ void Engine::check_timers() noexcept {
     shutdown(Shutdown::graceful, Duration{0}, ErrorCode::no_error);
   }
   if (now_ >= idle_since_ + std::chrono::seconds(1)) trim_due_ = true;
+}
+
+// At the end of an interval: whose content was due all through it has sent enough, or is reset.
+void Engine::check_content() noexcept {
+  const auto seconds = static_cast<double>(config_.content_interval.count()) / 1e9;
+  const double least = seconds * config_.min_content_rate;
+  content_check_by_ = now_ + config_.content_interval;
+  streams_.each([this, least](std::uint32_t slot) {
+    Stream& stream = streams_[slot];
+    const bool due = is_content_due(stream);
+    if (due && stream.watched && stream.interval_bytes < least)
+      return stream_error(stream.id, Violation::content_too_slow);
+    stream.watched = due;
+    stream.interval_bytes = 0;
+  });
+}
+
+bool Engine::is_content_due(const Stream& stream) const noexcept {
+  const bool open = stream.recv_final && !stream.ended_by_peer && !is_closed(stream.state) && !stream.connect_request;
+  return open && stream.recv_window > 0 && recv_window_ > 0;
 }
 
 void Engine::check_keepalive() noexcept {
@@ -442,6 +483,9 @@ std::optional<TimePoint> Engine::deadline() const noexcept {
   if (!settings_seen_ && config_.preface_timeout > Duration{0}) add(preface_by_);
   if (!settings_in_flight_.empty() && config_.settings_timeout > Duration{0})
     add(settings_in_flight_[0].sent_at + config_.settings_timeout);
+  if (open_block_.open && config_.header_timeout > Duration{0}) add(open_block_.began_at + config_.header_timeout);
+  if (pending.output && config_.output_timeout > Duration{0}) add(*time_of(output_ms_) + config_.output_timeout);
+  if (config_.min_content_rate > 0 && our_active_ + peer_active_ > 0) add(content_check_by_);
   if (drain_by_) add(*drain_by_);
   if (sliver_by_) add(*sliver_by_);
   if (config_.keepalive_interval > Duration{0}) {

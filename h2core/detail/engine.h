@@ -105,12 +105,14 @@ class Engine {
     FrameHeader first;
     StreamId promised;
     std::uint32_t continuations = 0;
+    TimePoint began_at{};
   };
   enum class Decoded : std::uint8_t { ok, too_large, failed };
 
   // What a frame costs that moves nothing forward. A reset costs a stream's set-up and tear-down, twice what the
   // request gave back, so that a burst of honest cancels passes and an endless one does not.
-  static constexpr std::uint32_t kFrameCost = 1, kResetCost = 4;
+  static constexpr std::size_t kFrameCost = 1, kResetCost = 4;
+  static std::size_t section_cost(std::size_t block_bytes) noexcept { return kFrameCost + block_bytes / 256; }
 
   static constexpr std::size_t kMaxPings = 8, kMaxSettingsInFlight = 8;  // ours to choose: replies are soon
   static constexpr std::uint32_t kListBound = 1 << 20;  // of a section when no MAX_HEADER_LIST_SIZE was announced
@@ -133,7 +135,9 @@ class Engine {
   void fail(Violation violation) noexcept;
   void over(ErrorCode code) noexcept;
   void close_all(ErrorCode code) noexcept;
-  void charge(Violation cause, std::uint32_t cost) noexcept;
+  void charge(Work cause, std::size_t cost) noexcept;
+  void tell_budget(Work cause) noexcept;
+  std::string_view sentence_of(Violation violation) const noexcept;
   void reward(std::uint32_t amount) noexcept;
   bool lifts_a_window_too_far(std::uint32_t initial_window) noexcept;
   void write_settings(std::span<const Setting> entries) noexcept;
@@ -145,6 +149,8 @@ class Engine {
   StreamId last_touched() const noexcept;
   void check_timers() noexcept;
   void check_keepalive() noexcept;
+  void check_content() noexcept;
+  bool is_content_due(const Stream& stream) const noexcept;
   void drop_output() noexcept;
   void trim() noexcept;
 
@@ -176,6 +182,7 @@ class Engine {
   std::uint32_t add_stream(StreamId id) noexcept;
   void recv_end(std::uint32_t slot) noexcept;
   void stream_error(StreamId id, Violation violation) noexcept;
+  static Work work_of(Violation violation) noexcept;
   void refuse_frame(StreamId id, Violation violation) noexcept;
   std::byte* reply(std::size_t bytes) noexcept;
   void reply_sent(std::size_t bytes, const FrameHeader& header) noexcept;
@@ -369,7 +376,7 @@ class Engine {
   // end
   Violation failure_ = Violation::none;
   ErrorCode failure_code_ = ErrorCode::no_error;
-  Violation budget_cause_ = Violation::none;
+  Work budget_cause_{};
   bool failed_ = false, eof_ = false, lost_ = false, finished_ = false;
   bool shutting_down_ = false;  // a GOAWAY of ours is out, or about to be
   bool goaway_final_ = false;   // it named the real last stream
@@ -380,13 +387,14 @@ class Engine {
   // time
   bool clock_runs_ = false;
   TimePoint now_{}, clock_start_{}, last_received_{}, idle_since_{}, preface_by_{};
-  std::uint32_t now_ms_ = 0;     // since the start of the clock
+  std::uint32_t now_ms_ = 0;  // since the start of the clock
+  TimePoint content_check_by_{};
   std::uint32_t output_ms_ = 0;  // when output was last taken, or began to wait
   std::optional<TimePoint> drain_by_, linger_by_, sliver_by_;
 
   std::int64_t budget_;
   std::int64_t refill_remainder_ns_ = 0;
-  bool budget_warned_ = false;
+  bool budget_warned_ = false, budget_used_up_ = false;
   bool trim_due_ = false;        // views of the last event may still be read: memory goes at the next receive()
   std::size_t reply_bytes_ = 0;  // of output nobody asked for but the peer
   std::byte goaway_debug_[kGoawayDebug];

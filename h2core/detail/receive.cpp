@@ -143,7 +143,7 @@ bool Engine::begin_frame(ByteView& input, Out& out) noexcept {
   }
   if (!is_wanted(frame_.type)) {  // RFC 9113 5.5: ignored
     note(Direction::received, frame_, {}, {});
-    charge(Violation::work_budget_empty, kFrameCost);
+    charge(Work::extension, kFrameCost);
     skip_left_ = frame_.length;
     stage_ = Stage::skip;
     return read_skip(input);
@@ -208,7 +208,7 @@ void Engine::begin_data(std::uint32_t pad_bytes) noexcept {
   if (next.answer != Answer::ok) {
     credit_connection(frame_.length);
     if (next.answer == Answer::violate) return stream_error(frame_.stream, next.violation);
-    return charge(Violation::frame_on_closed_stream, kFrameCost);
+    return charge(Work::late_frame, kFrameCost);
   }
 
   Stream& stream = streams_[slot];
@@ -228,9 +228,11 @@ void Engine::begin_data(std::uint32_t pad_bytes) noexcept {
   data_dropped_ = false;
   stream.recv_window -= static_cast<std::int32_t>(frame_.length);
   if (stream.recv_content_left >= 0) stream.recv_content_left -= content;
-  if (content == 0 && !end) charge(Violation::work_budget_empty, kFrameCost);
+  if (content == 0 && !end) charge(Work::empty_data, kFrameCost);
   else reward(1);
   stream.received_ms = now_ms_;
+  stream.interval_bytes += content;
+  if (stream.recv_window <= 0 || recv_window_ <= 0) stream.watched = false;  // it is we who hold it back
   // What nobody is to read (RFC 9113 6.9.1), or nobody means to hold, for the whole frame, however it is cut.
   const std::uint32_t at_once = config_.credit == Credit::automatic ? frame_.length : pad_bytes;
   if (is_busy(stream.recv_window, stream.recv_target) || is_busy(recv_window_, recv_target_)) start_probe();
@@ -291,7 +293,7 @@ void Engine::on_frame(ByteView payload, Out& out) noexcept {
   }
   note(Direction::received, frame_, payload, {});
   switch (frame_.type) {
-    case FrameType::priority: return charge(Violation::work_budget_empty, kFrameCost);  // RFC 9113 5.3.2: no more
+    case FrameType::priority: return charge(Work::priority, kFrameCost);  // RFC 9113 5.3.2: no more
     case FrameType::rst_stream: return on_rst_stream(payload);
     case FrameType::settings: return on_settings(payload, out);
     case FrameType::ping: return on_ping(payload, out);
@@ -302,7 +304,7 @@ void Engine::on_frame(ByteView payload, Out& out) noexcept {
     case FrameType::origin: on_origin(payload, out); break;
     default: break;
   }
-  charge(Violation::work_budget_empty, kFrameCost);
+  charge(frame_.type == FrameType::priority_update ? Work::priority : Work::extension, kFrameCost);
   if (failed_) out.reset();
   else if (!is_known(frame_.type))
     out.emplace(UnknownFrameReceived{static_cast<std::uint8_t>(frame_.type), frame_.flags, frame_.stream, payload});
@@ -312,7 +314,7 @@ void Engine::on_rst_stream(ByteView payload) noexcept {
   const std::uint32_t slot = streams_.find(frame_.stream);
   const Step& next = step(state_of(frame_.stream, slot), Input::recv_rst_stream);
   if (next.answer == Answer::violate) return fail(next.violation);
-  charge(Violation::work_budget_empty, kResetCost);
+  charge(Work::reset_by_peer, kResetCost);
   if (failed_ || next.answer != Answer::ok) return;
   ++counters_.streams_reset_by_peer;
   close_stream(slot, State::reset_by_peer, static_cast<ErrorCode>(read_u32(payload.data())), Violation::none, true);
@@ -322,7 +324,7 @@ void Engine::on_settings(ByteView payload, Out& out) noexcept {
   if (frame_.has(flags::ack)) return on_settings_ack(out);
   const std::size_t count = payload.size() / 6;
   if (count > config_.max_settings_entries) return fail(Violation::settings_flood);
-  charge(Violation::settings_flood, kFrameCost);
+  charge(Work::settings, kFrameCost);
   if (failed_) return;
   if (const Violation violation = apply_all(payload); violation != Violation::none) return fail(violation);
   settings_seen_ = peer_settings_known_ = true;
@@ -409,7 +411,7 @@ void Engine::on_ping(ByteView payload, Out& out) noexcept {
   const std::uint64_t opaque =
       static_cast<std::uint64_t>(read_u32(payload.data())) << 32 | read_u32(payload.data() + 4);
   if (!frame_.has(flags::ack)) {
-    charge(Violation::work_budget_empty, kFrameCost);
+    charge(Work::ping, kFrameCost);
     if (failed_) return;
     if (std::byte* ack = reply(write::kPingBytes)) {
       write::ping(ack, opaque, true);
@@ -419,7 +421,7 @@ void Engine::on_ping(ByteView payload, Out& out) noexcept {
   }
   std::size_t at = 0;
   while (at < pings_.size() && pings_[at].opaque != opaque) ++at;
-  if (at == pings_.size()) return charge(Violation::work_budget_empty, kFrameCost);  // nobody asked
+  if (at == pings_.size()) return charge(Work::ping, kFrameCost);  // nobody asked
   const PendingPing ping = pings_[at];
   for (; at > 0; --at) pings_[at] = pings_[at - 1];
   pings_.pop();
@@ -432,7 +434,7 @@ void Engine::on_goaway(ByteView payload, Out& out) noexcept {
   const StreamId last{read_u32(payload.data()) & kMaxStreamId};
   const auto code = static_cast<ErrorCode>(read_u32(payload.data() + 4));
   if (goaway_received_ && last > goaway_last_received_) return fail(Violation::goaway_raised);
-  charge(Violation::work_budget_empty, kFrameCost);
+  charge(Work::goaway, kFrameCost);
   if (failed_) return;
   goaway_received_ = true;
   goaway_last_received_ = last;
@@ -455,12 +457,12 @@ void Engine::on_window_update(ByteView payload) noexcept {
     if (increment > static_cast<std::int64_t>(kMaxWindow) - send_window_) return fail(Violation::window_overflow);
     send_window_ = static_cast<std::int32_t>(send_window_ + static_cast<std::int64_t>(increment));
     connection_held_ = false;
-    return charge(Violation::work_budget_empty, kFrameCost);
+    return charge(Work::window_update, kFrameCost);
   }
   const std::uint32_t slot = streams_.find(frame_.stream);
   const Step& next = step(state_of(frame_.stream, slot), Input::recv_window_update);
   if (next.answer == Answer::violate) return refuse_frame(frame_.stream, next.violation);
-  charge(Violation::work_budget_empty, kFrameCost);
+  charge(Work::window_update, kFrameCost);
   if (failed_ || next.answer != Answer::ok) return;
   Stream& stream = streams_[slot];
   if (increment == 0) return stream_error(stream.id, Violation::stream_increment_zero);
@@ -512,6 +514,11 @@ void Engine::refuse_frame(StreamId id, Violation violation) noexcept {
   stream_error(id, violation);
 }
 
+Work Engine::work_of(Violation violation) noexcept {
+  if (violation == Violation::stream_refused) return Work::stream_refused;
+  return violation == Violation::field_section_too_large ? Work::large_section : Work::stream_error;
+}
+
 // A stream error on an idle stream cannot be one (RFC 9113 5.1): RST_STREAM may not be sent there.
 void Engine::stream_error(StreamId id, Violation violation) noexcept {
   if (failed_) return;
@@ -523,7 +530,7 @@ void Engine::stream_error(StreamId id, Violation violation) noexcept {
     write_goaway(last_touched(), code, describe(violation).sentence);
     return over(code);
   }
-  charge(violation, kResetCost);
+  charge(work_of(violation), kResetCost);
   if (failed_ || state == State::reset_by_us) return;
   write_rst_stream(id, code);
   if (slot == kNoSlot) streams_.remember(id, State::reset_by_us);

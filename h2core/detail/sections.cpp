@@ -21,7 +21,7 @@ void Engine::on_push_promise(ByteView payload, Out& out) noexcept {
 }
 
 void Engine::open_block(ByteView content, StreamId promised, Out& out) noexcept {
-  open_block_ = {.open = false, .first = frame_, .promised = promised, .continuations = 0};
+  open_block_ = {.open = false, .first = frame_, .promised = promised, .continuations = 0, .began_at = now_};
   if (frame_.has(flags::end_headers)) return on_block(content, out);
   block_.clear();
   open_block_.open = true;
@@ -63,7 +63,7 @@ void Engine::on_block(ByteView block, Out& out) noexcept {
   }
   const Step& next = step(state, Input::recv_headers);
   if (next.answer == Answer::violate) return refuse_frame(first.stream, next.violation);
-  if (next.answer == Answer::ignore) return charge(Violation::frame_on_closed_stream, 1);
+  if (next.answer == Answer::ignore) return charge(Work::late_frame, section_cost(block.size()));
   on_section(slot, decoded, out);
 }
 
@@ -104,7 +104,7 @@ void Engine::on_new_stream(Decoded decoded, Out& out) noexcept {
   if (goaway_final_ && id > goaway_last_sent_) {  // in flight when our GOAWAY left: dropped with what follows on it
     last_peer_id_ = id;
     streams_.remember(id, State::reset_by_us);
-    return charge(Violation::frame_on_closed_stream, 1);
+    return charge(Work::late_frame, kFrameCost);
   }
   pass_over_to(id);
   const std::optional<Priority> kept = kept_priority(id);
@@ -150,7 +150,7 @@ void Engine::on_new_stream(Decoded decoded, Out& out) noexcept {
 
 // RFC 9113 10.5.1: said with a status that clients understand, and the connection lives on. The caller never hears of it.
 void Engine::answer_too_large(StreamId id, EndStream end) noexcept {
-  charge(Violation::field_section_too_large, kResetCost);
+  charge(Work::large_section, kResetCost);
   if (failed_) return;
   const Field status{":status", "431"};
   const std::size_t before = output_.queued_bytes();
@@ -258,7 +258,7 @@ void Engine::on_promise(Decoded decoded, Out& out) noexcept {
   const bool in_tunnel = next.answer == Answer::ok && streams_[parent_slot].tunnel;
   if (in_tunnel) stream_error(parent, Violation::frame_in_tunnel);  // and the promise, made in good faith, is refused
   pass_over_to(id);
-  if (goaway_final_ && id > goaway_last_sent_) return charge(Violation::frame_on_closed_stream, 1);
+  if (goaway_final_ && id > goaway_last_sent_) return charge(Work::late_frame, kFrameCost);
   Head head;
   Violation violation = Violation::none;
   if (in_tunnel || next.answer == Answer::ignore || announced_.enable_push == 0 ||

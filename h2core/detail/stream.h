@@ -132,6 +132,7 @@ struct Stream {
   bool hold_over : 1 = false;        // held long enough: the next frame may be small
   bool incremental : 1 = false;      // RFC 9218 4.2
   std::uint8_t urgency : 3 = 3;      // RFC 9218 4.1
+  bool watched : 1 = false;          // content was due all through this interval
   bool fixed_window : 1 = false;     // its caller has chosen
   bool own_priority : 1 = false;     // a server's: its caller has chosen
   bool reset_after_end : 1 = false;  // RST_STREAM(NO_ERROR) follows END_STREAM
@@ -149,6 +150,7 @@ struct Stream {
   std::uint32_t copied_bytes = 0;
   std::uint32_t ready_prev = kNoSlot, ready_next = kNoSlot;
   std::uint32_t chunk_head = kNoSlot, chunk_tail = kNoSlot;
+  std::uint32_t interval_bytes = 0;            // of content, since its rate was looked at
   std::uint32_t sent_ms = 0, received_ms = 0;  // when content last moved, from the start of the clock
   std::uint32_t chunks_out = 0;                // chunks whose memory is not back
   std::uint32_t next_event = kNoSlot;

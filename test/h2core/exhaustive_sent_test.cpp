@@ -62,7 +62,8 @@ std::string look(Connection& c) {
     all += "| ";
   }
   const Counters& n = c.counters();
-  add(n.frames_sent), add(n.streams_opened), add(n.streams_reset_by_us), add(n.data_bytes_sent), add(n.work_charged);
+  add(n.frames_sent), add(n.streams_opened), add(n.streams_reset_by_us), add(n.data_bytes_sent);
+  for (const std::uint32_t count : n.work) add(count);
   add(c.open_streams());
   return all;
 }

@@ -121,6 +121,25 @@ void add_timeouts(Table& table) {
       h.advance(15s);
     });
     table.rows.back().config = [](Config& config) { config.keepalive_interval = 30s; };
+    table.act(header_block_timeout, role, 0, [](Harness& h) {
+      h.feed(wire("000001 01 00 00000003 82"));
+      h.advance(10s);
+    });
+    table.rows.back().last = role == server ? kTarget : 0;
+    table.act(output_timeout, role, 0, [](Harness& h) {
+      h.take = false;
+      h.feed(ping(1));
+      h.advance(5s);
+      h.take = true;
+      h.run([](Connection&) {});
+    });
+    table.rows.back().config = [](Config& config) { config.output_timeout = 5s; };
+    table.act(content_too_slow, role, 1, [role](Harness& h) {
+      if (role == client) h.feed(headers(1, status("200")));
+      h.advance(10s);
+      h.advance(10s);
+    });
+    table.rows.back().config = [](Config& config) { config.min_content_rate = 1; };
   }
 }
 
@@ -329,7 +348,7 @@ void check_connection_error(const Row& row, Harness& harness) {
   REQUIRE(harness.failure() == row.broken);
   const Seen failed = *harness.last(Kind::failed);
   CHECK(failed.code == said.code);
-  CHECK(failed.sentence == said.sentence);
+  CHECK(failed.sentence == (row.broken == work_budget_empty ? describe(Work::ping) : said.sentence));
   CHECK(failed.section == said.section);
   REQUIRE(harness.history(FrameType::goaway).size() >= 1);
   const Frame& goaway = harness.history().back();

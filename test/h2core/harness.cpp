@@ -260,7 +260,10 @@ Seen own(const Event& event) {
         if constexpr (requires { e.end; }) seen.end = e.end;
         if constexpr (requires { e.code; }) seen.code = e.code;
         if constexpr (requires { e.violation; }) seen.violation = e.violation;
-        if constexpr (requires { e.cause; }) seen.violation = e.cause;
+        if constexpr (requires { e.cause; }) {
+          seen.sentence = describe(e.cause);
+          seen.used_up = e.used_up;
+        }
         if constexpr (requires { e.verdict; }) seen.verdict = e.verdict;
         if constexpr (requires { e.token; }) seen.token = e.token;
         if constexpr (requires { e.outcome; }) seen.outcome = e.outcome;

@@ -126,6 +126,7 @@ struct Seen {
   Settings settings;
   Duration round_trip{0};
   Priority priority;
+  bool used_up = false;
   std::string sentence, section;
   std::string text;
 };

@@ -153,6 +153,54 @@ TEST_CASE("the budget for idle work warns at half, then ends the connection; tim
   CHECK(server.failure() == Violation::work_budget_empty);
 }
 
+TEST_CASE("the budget names what used it up, in the event, on the wire and by counters [9113-10.5b]") {
+  const std::pair<Work, Bytes> kinds[] = {
+      {Work::ping, ping(1)},
+      {Work::settings, settings({})},
+      {Work::window_update, window_update(0, 1)},
+      {Work::priority, wire("000005 02 00 00000001 00000000 0f")},
+      {Work::goaway, goaway(0x7fffffff, ErrorCode::no_error)},
+      {Work::extension, wire("000000 ee 00 00000000")},
+      {Work::empty_data, data(1, "")},
+      {Work::late_frame, data(3, "x")},
+  };
+  for (const auto& [work, bytes] : kinds) {
+    CAPTURE(describe(work));
+    Options options;
+    options.config.work_budget = 100;
+    Harness server(Role::server, options);
+    server.feed(headers(1, post()) + headers(3, post()));
+    REQUIRE(server.call([](Connection& c) { return c.reset(StreamId{3}, ErrorCode::cancel); }));
+    server.feed(repeat(bytes, 60));
+    REQUIRE(server.last(Kind::work_low));
+    CHECK(server.last(Kind::work_low)->sentence == describe(work));
+    CHECK_FALSE(server.last(Kind::work_low)->used_up);
+    server.feed(repeat(bytes, 60));
+    REQUIRE(server.failure() == Violation::work_budget_empty);
+    CHECK(server.last(Kind::failed)->sentence == describe(work));
+    const Bytes debug = server.history().back().payload;
+    CHECK(text_of(ByteView(debug).subspan(8)) == describe(work));
+    CHECK(server.connection().counters().work[static_cast<std::size_t>(work)] >= 100);
+  }
+}
+
+TEST_CASE("a trial of the budget tells when it would have ended the connection, and goes on") {
+  Options options;
+  options.config.work_budget = 100;
+  options.config.enforce_work_budget = false;
+  Harness server(Role::server, options);
+  server.feed(repeat(ping(1), 1000));
+  const auto told = server.all(Kind::work_low);
+  REQUIRE(told.size() == 2);
+  CHECK_FALSE(told[0].used_up);
+  CHECK(told[1].used_up);
+  server.advance(1s);  // recovered
+  server.feed(repeat(ping(1), 1000));
+  CHECK(server.all(Kind::work_low).size() == 4);
+  CHECK_FALSE(server.failed());
+  CHECK(server.connection().counters().work[static_cast<std::size_t>(Work::ping)] == 2000);
+}
+
 TEST_CASE("a page of a browser that is cancelled again and again is not abuse") {
   Pair pair({}, {}, 20ms);
   Connection& client = *pair.client.connection;

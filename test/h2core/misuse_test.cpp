@@ -22,9 +22,10 @@ std::string look(Connection& c) {
     all += "| ";
   }
   const Counters& n = c.counters();
+  for (const std::uint32_t count : n.work) all += std::to_string(count) + ' ';
   for (const std::uint64_t value :
        {n.frames_received, n.frames_sent, n.streams_opened, n.streams_refused, n.streams_reset_by_us, n.data_bytes_sent,
-        n.work_charged, static_cast<std::uint64_t>(c.open_streams())}) {
+        static_cast<std::uint64_t>(c.open_streams())}) {
     all += std::to_string(value) + ' ';
   }
   all += c.deadline() ? std::to_string(c.deadline()->time_since_epoch().count()) : "no deadline";

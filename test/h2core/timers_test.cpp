@@ -133,5 +133,74 @@ TEST_CASE("timers that are zero are off") {
   CHECK_FALSE(client.failed());
 }
 
+TEST_CASE("a header block has ten seconds from its first frame to its last") {
+  Harness server(Role::server);
+  const Bytes head = block(get());
+  const std::size_t half = head.size() / 2;
+  const Bytes first(head.begin(), head.begin() + static_cast<std::ptrdiff_t>(half));
+  const Bytes rest(head.begin() + static_cast<std::ptrdiff_t>(half), head.end());
+  server.feed(frame(FrameType::headers, kEnd, 1, first));
+  CHECK(*server.connection().deadline() == server.now() + 10s);
+  server.advance(9999ms);
+  server.feed(frame(FrameType::continuation, flags::end_headers, 1, rest));
+  CHECK(server.last(Kind::request, 1));
+  CHECK_FALSE(server.connection().deadline());
+  server.feed(frame(FrameType::headers, kEnd, 3, first));
+  server.advance(5s);
+  server.feed(frame(FrameType::continuation, 0, 3, {}));  // it goes on, but does not end
+  server.advance(5s);
+  CHECK(server.failure() == Violation::header_block_timeout);
+}
+
+TEST_CASE("output that nobody takes ends the connection when its time is over, and each byte taken begins it anew") {
+  Options options;
+  options.config.output_timeout = 5s;
+  Harness server(Role::server, options);
+  server.feed(headers(1, get(), kEnd));
+  CHECK_FALSE(server.connection().deadline());
+  server.take = false;
+  const Bytes content(1000);
+  server.run([&](Connection& c) {
+    REQUIRE(c.send_response(one, 200, {}, EndStream::no));
+    REQUIRE(c.send_data(one, content, Token{1}, EndStream::yes));
+  });
+  CHECK(*server.connection().deadline() == server.now() + 5s);
+  server.advance(4s);
+  server.run([](Connection& c) {
+    std::array<ByteView, 2> slices;
+    REQUIRE(c.poll_output(slices) > 0);
+    c.consume_output(1);
+  });
+  server.advance(4s);
+  CHECK_FALSE(server.failed());
+  server.advance(1s);
+  CHECK(server.failure() == Violation::output_timeout);
+  CHECK(server.connection().transport_wish() == TransportWish::close);  // who would take the GOAWAY
+  server.lost();
+  CHECK(server.last(Kind::data_sent)->outcome == DataOutcome::dropped);
+}
+
+TEST_CASE("content that comes too slowly resets its stream and no other; what we hold back is not counted") {
+  Options options;
+  options.config.min_content_rate = 100;
+  Harness server(Role::server, options);
+  server.feed(headers(1, post()) + headers(3, post()) + headers(5, post()) + headers(7, get(), kEnd));
+  server.feed(headers(9, {{":method", "CONNECT"}, {":authority", "a:1"}}));
+  server.feed(repeat(data(5, std::string(13107, 'x')), 5));  // its window is closed: it is we who wait
+  CHECK(server.connection().deadline());
+  for (int i = 0; i < 60; ++i) {
+    server.advance(1s);
+    if (server.last(Kind::stream_reset)) break;
+    server.feed(data(1, std::string(50, 'x')) + data(3, std::string(150, 'x')));
+  }
+  CHECK(server.last(Kind::stream_reset, 1)->violation == Violation::content_too_slow);
+  for (int i = 0; i < 60; ++i) {
+    server.advance(1s);
+    server.feed(data(3, std::string(150, 'x')));
+  }
+  CHECK(server.all(Kind::stream_reset).size() == 1);
+  CHECK_FALSE(server.failed());
+}
+
 }  // namespace
 }  // namespace h2::test
