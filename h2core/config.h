@@ -49,8 +49,8 @@ struct Config {
   std::uint32_t max_queued_output = 65536;   ///< bytes of replies to a peer that does not read; then `receive` waits
 
   /// Frames that move nothing forward (`Work`) cost 1 each, a stream that is reset, by whomever, 4, and field sections
-  /// of no use 1 more for each 256 bytes. Requests, responses and content give back more than an honest peer can lose by
-  /// them, and time refills. Empty, it ends the connection with ENHANCE_YOUR_CALM. A browser that cancels a page of
+  /// of no use 1 more for each 256 bytes. Requests, responses and content give back more than an honest peer can lose
+  /// by them, and time refills. Empty, it ends the connection with ENHANCE_YOUR_CALM. A browser that cancels a page of
   /// 200 requests costs 400; the whole is a burst of 5,000 requests that are reset, then 500 of them a second.
   std::uint32_t work_budget = 10000;
   std::uint32_t work_refill_per_second = 1000;
@@ -62,16 +62,16 @@ struct Config {
   Duration settings_timeout = std::chrono::seconds(10);
   Duration header_timeout = std::chrono::seconds(10);  ///< from the first frame of a header block to its last
   Duration output_timeout{0};                          ///< for output of which the transport takes nothing
-  /// The least that a peer sends of content that it owes and may send, in bytes per second over `content_interval`; then
-  /// the stream is reset. Not of tunnels. Zero: as slowly as it likes.
+  /// The least that a peer sends of content that it owes and may send, in bytes per second over `content_interval`;
+  /// then the stream is reset. Not of tunnels. Zero: as slowly as it likes.
   std::uint32_t min_content_rate = 0;
   Duration content_interval = std::chrono::seconds(10);
   Duration idle_timeout{0};
   Duration keepalive_interval{0};  ///< a PING after so much silence
   Duration keepalive_timeout = std::chrono::seconds(15);
 
-  /// A client's cookie fields leave crumb by crumb where these have 20 octets, which the HPACK table likes, and several of them arrive as
-  /// one, which HTTP/1.1 code needs (RFC 9113 8.2.3).
+  /// A client's cookie fields leave crumb by crumb where these have 20 octets, which the HPACK table likes; and several
+  /// of them arrive as one, which HTTP/1.1 code needs (RFC 9113 8.2.3).
   bool split_cookies = true;
   bool join_cookies = true;
   /// How content without any other word takes its turns (RFC 9218 4).

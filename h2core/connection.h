@@ -138,7 +138,8 @@ class H2CORE_API Connection {
   /// `kConnection` names the connection's. That of a request that waits is announced behind its HEADERS.
   Result<void> set_window(StreamId stream, std::uint32_t bytes) noexcept;
 
-  /// Sends SETTINGS. An INITIAL_WINDOW_SIZE among them ends the growth of stream windows. A looser value is accepted from now on, a tighter one from its ACK (RFC 9113 6.5.3).
+  /// Sends SETTINGS. A looser value is accepted from now on, a tighter one from its ACK (RFC 9113 6.5.3). An
+  /// INITIAL_WINDOW_SIZE among them ends the growth of stream windows.
   Result<void> send_settings(std::span<const Setting> entries) noexcept;
   /// PingAnswered follows with the round-trip time.
   Result<void> ping(Token token) noexcept;
