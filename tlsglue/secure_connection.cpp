@@ -167,9 +167,20 @@ std::optional<Event> SecureConnection::on_peer_closed(CloseKind kind) noexcept {
   return PeerClosed{kind};
 }
 
-// TLS still works, so the peer is told in HTTP/2's own words.
+// TLS still works, so the peer is told in HTTP/2's own words. Requests that a client has queued do not leave: for them
+// it is as if there were no transport, and the words are said without the engine.
 void SecureConnection::refuse(h2::ErrorCode code, TlsFailureKind kind, TlsLayer layer, std::string_view why) noexcept {
-  http2_.shutdown(h2::Shutdown::immediate, h2::Duration{0}, code);
+  if (role_ == h2::Role::client && http2_.open_streams() > 0) {
+    std::byte words[h2::kClientPreface.size() + h2::kFrameHeaderBytes + 17];
+    std::memcpy(words, h2::kClientPreface.data(), h2::kClientPreface.size());
+    h2::write::goaway(h2::write::settings(words + h2::kClientPreface.size(), {}), h2::kConnection, code, {});
+    channel_.send_plaintext(words);
+    http2_.transport_lost();
+    close_wanted_ = true;
+    phase_ = Phase::failed;
+  } else {
+    http2_.shutdown(h2::Shutdown::immediate, h2::Duration{0}, code);
+  }
   channel_.fail(kind, layer, why);
 }
 

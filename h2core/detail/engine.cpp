@@ -515,6 +515,7 @@ void Engine::trim() noexcept {
     fields_.release();
     note_fields_.release();
     cookie_.release();
+    if (kept_priorities_.empty()) kept_priorities_.release();
   }
   copies_.trim();
   decoder_.trim();

@@ -449,7 +449,9 @@ TEST_CASE("RFC 9113 9.2.3: a server asks for a certificate in the handshake or n
   }
 }
 
-TEST_CASE("RFC 9113 9.2.2: h2 over a prohibited suite ends with GOAWAY(INADEQUATE_SECURITY), then close_notify") {
+TEST_CASE(
+    "RFC 9113 9.2.2: h2 over a prohibited suite ends with GOAWAY(INADEQUATE_SECURITY), then close_notify, and no "
+    "request") {
   constexpr const char* kProhibited = "ECDHE-ECDSA-AES128-SHA";
   TlsContext client_context = context(client_config());
   SSL_CTX_set_cipher_list(client_context.native(),
@@ -465,8 +467,9 @@ TEST_CASE("RFC 9113 9.2.2: h2 over a prohibited suite ends with GOAWAY(INADEQUAT
   REQUIRE(client.failures.size() == 1);
   CHECK(client.failures[0].kind == TlsFailureKind::inadequate_security);
   const std::string goaway_code{"\0\0\0\x0c", 4};
-  REQUIRE(server.plaintext.size() > 17);
+  CHECK(server.plaintext.size() == 24 + 9 + 17);  // the request stays here
   CHECK(server.plaintext.substr(server.plaintext.size() - 4) == goaway_code);
+  CHECK(client.verdicts == std::vector{h2::Verdict::never_sent});
   CHECK(SSL_get_shutdown(server.ssl) == SSL_RECEIVED_SHUTDOWN);
   client.eof();
   CHECK(client.connection.transport_wish() == h2::TransportWish::close);
