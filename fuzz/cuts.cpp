@@ -168,7 +168,9 @@ class Lane {
   void note(const GoawayReceived& e) { begin("goaway", e.last_stream), add(e.debug); }
   void note(const UnknownFrameReceived& e) { begin("unknown", e.stream), add(e.type), add(e.payload); }
   void note(const IdleTimedOut&) { begin("idle", kConnection); }
-  void note(const WorkBudgetLow& e) { begin("budget", kConnection), add(describe(e.cause).name); }
+  void note(const WorkBudgetLow& e) {
+    begin("budget", kConnection), add(describe(e.cause)), add(e.used_up ? "used up" : "low");
+  }
   void note(const ShutdownFinished&) { begin("finished", kConnection); }
   void note(const PriorityReceived& e) { begin("priority", e.stream), add(e.priority); }
   void note(const AltSvcReceived& e) { begin("altsvc", e.stream), add(e.origin), add(e.value); }
