@@ -112,7 +112,7 @@ Config Driver::config_of(Role role, Input& input, const hpack::Allocator& alloca
   if ((sizes & 128) != 0) config.max_continuations = 1;
   if ((more & 1) != 0) config.grease = true;
   if ((more & 2) != 0) config.extra_settings = kFurtherSettings;
-  if ((more & 4) != 0) config.split_cookies = false;
+  if ((more & 4) != 0) config.split_cookies = true;
   if ((more & 8) != 0) config.join_cookies = false;
   if ((more & 16) != 0) config.default_priority = {1, true};
   if ((more & 32) != 0) config.first_stream_id = kMaxStreamId - (role == Role::client ? 2 : 3);

@@ -70,10 +70,11 @@ struct Config {
   Duration keepalive_interval{0};  ///< a PING after so much silence
   Duration keepalive_timeout = std::chrono::seconds(15);
 
-  /// A client's cookie fields leave crumb by crumb where these have 20 octets, which the HPACK table likes; and several
-  /// of them arrive as one, which HTTP/1.1 code needs (RFC 9113 8.2.3).
-  bool split_cookies = true;
+  /// Several cookie fields arrive as one, which HTTP/1.1 code needs (RFC 9113 8.2.3).
   bool join_cookies = true;
+  /// A client's cookie leaves crumb by crumb where these have 20 octets. It pays where a part of it changes often, for
+  /// the rest stays in the HPACK table; of one that stays the same it only costs time.
+  bool split_cookies = false;
   /// How content without any other word takes its turns (RFC 9218 4).
   Priority default_priority{};
 

@@ -374,7 +374,7 @@ bool Engine::write_block(FrameType type, StreamId id, EndStream end, StreamId pr
   std::byte* const block = frame + kFrameHeaderBytes + extra;
   std::byte* at = encoder_.begin_block(block);
   for (const Field& field : pseudo) at = encoder_.field(field, at);
-  for (const Field& field : fields) at = encode_field(field, at);
+  for (const Field& field : fields) at = splits_cookies() ? encode_field(field, at) : encoder_.field(field, at);
   if (extra > 0) {
     for (int i = 0; i < 4; ++i) block[i - 4] = static_cast<std::byte>(promised.value >> (24 - 8 * i));
   }
@@ -399,7 +399,7 @@ bool Engine::write_block(FrameType type, StreamId id, EndStream end, StreamId pr
 
 // A cookie leaves crumb by crumb: those that stay the same from request to request are in the table (8.2.3).
 std::byte* Engine::encode_field(const Field& field, std::byte* at) noexcept {
-  if (field.name != "cookie" || !splits_cookies()) return encoder_.field(field, at);
+  if (field.name != "cookie") return encoder_.field(field, at);
   for (std::string_view rest = field.value;;) {
     const std::size_t end = crumb_end(rest);
     at = encoder_.field(Field{field.name, rest.substr(0, end), field.indexing}, at);

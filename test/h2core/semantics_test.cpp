@@ -98,7 +98,9 @@ TEST_CASE("RFC 9113 6.5.2: the peer's MAX_HEADER_LIST_SIZE counts every crumb wi
   // Four pseudo-fields of 32 + name + value, and ten crumbs of 32 + 6 + 21.
   const std::uint32_t exact = (32 + 7 + 3) + (32 + 7 + 5) + (32 + 10 + 11) + (32 + 5 + 1) + 10 * (32 + 6 + 21);
   for (const std::uint32_t limit : {exact, exact - 1}) {
-    Harness client(Role::client, {.peer_settings = {{SettingId::max_header_list_size, limit}}});
+    Config config;
+    config.split_cookies = true;
+    Harness client(Role::client, {.config = config, .peer_settings = {{SettingId::max_header_list_size, limit}}});
     const auto id = client.call([&](Connection& c) { return c.send_request(request, EndStream::yes); });
     CHECK(id.has_value() == (limit == exact));
     if (!id) CHECK(id.error() == Misuse::field_section_too_large);
