@@ -264,8 +264,9 @@ TEST_CASE("frames that move nothing forward: as many as the budget has, and not 
       {"ALTSVC to a server", frame(FrameType::altsvc, 0, 0, wire("0000"))},
       {"DATA after our RST_STREAM", data(3, "x")},
   };
-  for (const auto& [name, bytes] : idle) {
-    CAPTURE(name);
+  for (const auto& each : idle) {
+    const auto& bytes = each.second;
+    CAPTURE(each.first);
     Harness server = with_budget(100);
     server.feed(headers(1, post()) + headers(3, post()));
     REQUIRE(server.call([](Connection& c) { return c.reset(StreamId{3}, ErrorCode::cancel); }));

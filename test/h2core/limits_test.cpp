@@ -164,7 +164,9 @@ TEST_CASE("the budget names what used it up, in the event, on the wire and by co
       {Work::empty_data, data(1, "")},
       {Work::late_frame, data(3, "x")},
   };
-  for (const auto& [work, bytes] : kinds) {
+  for (const auto& each : kinds) {
+    const Work work = each.first;
+    const Bytes& bytes = each.second;
     CAPTURE(describe(work));
     Options options;
     options.config.work_budget = 100;
