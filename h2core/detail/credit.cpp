@@ -99,6 +99,7 @@ void Engine::start_probe() noexcept {
   if (!write_ping(PingOwner::window, Token{})) return;
   probe_.running = true;
   probe_.bytes_before = counters_.data_bytes_received;
+  probe_.unconsumed_before = unconsumed_;
 }
 
 // What arrived in a round trip, less what only stood in queues (the shortest round trip tells), is what the link holds.
@@ -116,7 +117,10 @@ void Engine::end_probe(Duration round_trip) noexcept {
   const std::uint64_t window =
       stream_windows_fixed_ ? static_cast<std::uint64_t>(recv_target_) : announced_.initial_window_size;
   const std::uint64_t wanted = std::min<std::uint64_t>(std::max(window, held) * 2, config_.window_limit);
-  if (held * 2 >= window && grow_windows(static_cast<std::uint32_t>(wanted))) {
+  const std::uint64_t consumed =
+      bytes + probe_.unconsumed_before - std::min(unconsumed_, bytes + probe_.unconsumed_before);
+  const bool is_read = consumed * 2 >= bytes;  // or it is the caller who holds the peer back
+  if (held * 2 >= window && is_read && grow_windows(static_cast<std::uint32_t>(wanted))) {
     probe_.pause = Duration{0};
     probe_.next = now_ + round_trip;
   } else {

@@ -347,7 +347,7 @@ class Engine {
   // growth of the receive windows
   struct Probe {
     bool running = false;  // a PING of ours is under way
-    std::uint64_t bytes_before = 0;
+    std::uint64_t bytes_before = 0, unconsumed_before = 0;
     Duration shortest{0};  // round trip of all
     Duration pause{0};     // longer each time that nothing changed
     TimePoint next{};

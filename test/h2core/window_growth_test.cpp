@@ -51,6 +51,13 @@ TEST_CASE("a reader that stops holds no more than the limit, however large the w
   CHECK(line.run(1000) == 0);
 }
 
+TEST_CASE("windows do not grow for a reader who keeps what comes") {
+  Line line(kGigabit, 5);
+  line.consumes = false;
+  CHECK(line.run(3000) == 65535);
+  CHECK(line.server().counters().windows_grown == 0);
+}
+
 TEST_CASE("windows that their caller has chosen do not grow") {
   Line line(kGigabit, 50);
   line.run(60);  // the request is there
