@@ -182,6 +182,7 @@ class Engine {
 
   // receive.cpp
   bool advance(ByteView& input, Out& out) noexcept;
+  bool too_many_unsettled() const noexcept;
   bool read_preface(ByteView& input) noexcept;
   bool read_header(ByteView& input, Out& out) noexcept;
   bool is_tls_record() const noexcept;

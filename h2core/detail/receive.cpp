@@ -30,13 +30,14 @@ std::optional<Event> Engine::receive(ByteView& input) noexcept {
     touched_ = true;
   }
   if (trim_due_) trim();
+  const bool unsettled = too_many_unsettled();
   while (!out) {
     if (event_waits()) {
       emit(out);
     } else if (failed_ || lost_ || eof_ || finished_) {
       input = {};  // nothing that comes now can matter (RFC 9113 5.4.1)
       break;
-    } else if (reply_bytes_ > config_.max_queued_output || !advance(input, out)) {
+    } else if (unsettled || reply_bytes_ > config_.max_queued_output || !advance(input, out)) {
       break;
     }
   }
@@ -48,6 +49,13 @@ std::optional<Event> Engine::receive(ByteView& input) noexcept {
   counters_.bytes_received += before - input.size();
   views_live_ = out.has_value();
   return out;
+}
+
+// A stream that has ended lives on until its last committed byte is taken. A peer that opens streams, resets them and
+// never reads may have as many of those as open ones; then it is not read any more.
+bool Engine::too_many_unsettled() const noexcept {
+  if (config_.role == Role::client) return false;
+  return live_streams_ > std::size_t{peer_active_} + our_active_ + reserved_ + announced_.max_concurrent_streams;
 }
 
 bool Engine::advance(ByteView& input, Out& out) noexcept {
