@@ -46,6 +46,16 @@ struct Decoder::Text {
   std::size_t room() const noexcept { return huffman ? huffman_decode_room(size) : size; }
 };
 
+Decoder::Step Decoder::oversized(const Octet* at, bool empties_table) noexcept {
+  if (empties_table) table_.clear();
+  at_ = at;
+  return Step::oversized;
+}
+
+std::size_t Decoder::exact_size(const Text& text) noexcept {
+  return text.huffman ? detail::count_huffman(text.octets, text.size) : text.size;
+}
+
 Decoder::Decoder(const Config& config) noexcept
     : static_marks_(config.static_marks != nullptr ? config.static_marks : kNoMarks),
       classify_(config.classify),
@@ -128,23 +138,25 @@ Decoder::Step Decoder::literal(const Octet* at, unsigned octet, Field& out) noex
   } else {
     least_size += kStatic[index].name.size();
   }
-  const bool too_large = insert && least_size > table_.capacity();
+  bool too_large = insert && least_size > table_.capacity();
   if (too_large) insert = false;
 
   // Everything that is not a view of the block goes to the arena: name, then value.
   char* end = nullptr;
   if (insert || name_text.huffman || value_text.huffman) {
-    if (insert && !table_.reserve_entry()) return fail(DecodeError::out_of_memory);
     std::size_t room = name_room + value_text.room() + kHuffmanSlack;
-    if (!insert && room > text_left_) {
-      const Fit found = fit(name_text, value_text, room);
-      if (found == Fit::broken) return fail(DecodeError::bad_huffman);
-      if (found == Fit::oversized) {
-        if (too_large) table_.clear();
-        at_ = at;
-        return Step::oversized;
+    if (room > (insert ? table_.capacity() : text_left_)) {  // Huffman's code may only look long, so it is counted
+      const std::size_t name_size = index == 0 ? exact_size(name_text) : name_room;
+      const std::size_t value_size = exact_size(value_text);
+      if (name_size == detail::kBadHuffman || value_size == detail::kBadHuffman) return fail(DecodeError::bad_huffman);
+      room = name_size + value_size + kHuffmanSlack;
+      if (insert && name_size + value_size + detail::kEntryOverhead > table_.capacity()) {
+        too_large = true;
+        insert = false;
       }
+      if (!insert && room > text_left_) return oversized(at, too_large);
     }
+    if (insert && !table_.reserve_entry()) return fail(DecodeError::out_of_memory);
     end = table_.room(room, text_left_);
     if (end == nullptr) return fail(DecodeError::out_of_memory);
   }
@@ -218,15 +230,6 @@ Decoder::Step Decoder::literal(const Octet* at, unsigned octet, Field& out) noex
   }
   at_ = at;
   return Step::field;
-}
-
-/// What the table does not take has to fit what is left for views: counted before there is a place for it.
-Decoder::Fit Decoder::fit(const Text& name, const Text& value, std::size_t& room) const noexcept {
-  const auto count = [](const Text& text) { return text.huffman ? detail::count_huffman(text.octets, text.size) : 0; };
-  const std::size_t name_size = count(name), value_size = count(value);
-  if (name_size == detail::kBadHuffman || value_size == detail::kBadHuffman) return Fit::broken;
-  room = name_size + value_size + kHuffmanSlack;
-  return name_size + value_size > text_left_ ? Fit::oversized : Fit::fits;
 }
 
 const Decoder::Octet* Decoder::size_update(const Octet* at, unsigned octet) noexcept {

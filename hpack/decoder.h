@@ -116,14 +116,14 @@ class H2CORE_API Decoder {
  private:
   using Octet = unsigned char;
   struct Text;
-  enum class Fit : std::uint8_t { fits, oversized, broken };
 
   Step indexed(const Octet* at, unsigned octet, Field& out) noexcept;
   Step literal(const Octet* at, unsigned octet, Field& out) noexcept;
   const Octet* size_update(const Octet* at, unsigned octet) noexcept;
   bool read_integer(const Octet*& at, std::uint32_t& value) noexcept;
   bool read_text(const Octet*& at, Text& text) noexcept;
-  Fit fit(const Text& name, const Text& value, std::size_t& room) const noexcept;
+  static std::size_t exact_size(const Text& text) noexcept;
+  Step oversized(const Octet* at, bool empties_table) noexcept;
   Step fail(DecodeError error) noexcept;
 
   const Octet* at_ = nullptr;

@@ -105,10 +105,7 @@ void Table::pack(char* to) noexcept {
   used_ = static_cast<std::size_t>(end - to);
 }
 
-bool Table::grow_ring() noexcept {
-  // An entry counts 32 octets at least, so the ring never outgrows the table by more than this doubling.
-  return replace_ring(ring_ == nullptr ? kFirstRing : 2 * (ring_mask_ + 1));
-}
+bool Table::grow_ring() noexcept { return replace_ring(ring_ == nullptr ? kFirstRing : 2 * (ring_mask_ + 1)); }
 
 bool Table::replace_ring(std::uint32_t slots) noexcept {
   auto* const memory = static_cast<Entry*>(allocate(slots * sizeof(Entry)));
@@ -124,7 +121,7 @@ bool Table::replace_ring(std::uint32_t slots) noexcept {
 }
 
 std::uint64_t Table::most_slots(std::uint32_t capacity) noexcept {
-  return std::max<std::uint64_t>(std::bit_ceil(std::uint64_t{capacity} / kEntryOverhead + 1), kFirstRing);
+  return std::max(std::bit_ceil(std::uint64_t{most_entries(capacity)}), std::uint64_t{kFirstRing});
 }
 
 std::uint64_t Table::ring_bound(std::uint32_t capacity) noexcept {
@@ -134,16 +131,16 @@ std::uint64_t Table::ring_bound(std::uint32_t capacity) noexcept {
 
 // What is about to be inserted stands beside what it will evict, so two capacities may live; and their double is taken.
 std::uint64_t Table::arena_bound(std::uint32_t capacity) noexcept {
-  const std::uint64_t bytes = std::bit_ceil(4 * (std::uint64_t{capacity} + kHuffmanSlack)) + sizeof(Retired);
-  return std::max<std::uint64_t>(bytes, kFirstArena) + bytes / 2;
+  const std::uint64_t bytes = std::max(std::bit_ceil(4 * std::uint64_t{capacity}), std::uint64_t{kFirstArena});
+  return bytes + bytes / 2 + 2 * sizeof(Retired);
 }
 
-// Text lies in arenas of which each new one has a copy of what lives, and room for what is inserted, which Huffman's code
-// may make look longer than it is. A quarter of the first may be lost to gaps.
+// Text lies in arenas of which each new one has a copy of what lives. The last of it may be inserted, and then is not
+// counted against `max_text`. A quarter of the first arena may be lost to gaps.
 std::uint64_t Table::pinned_bound(std::uint32_t capacity, std::uint64_t max_text) noexcept {
   const std::uint64_t arenas = static_cast<std::uint64_t>(std::bit_width(max_text / kPiece)) + 1;
   const std::uint64_t first = capacity + max_text + kFirstArena;
-  return first + first / 4 + (arenas + 4) * (std::uint64_t{capacity} + sizeof(Retired) + kHuffmanSlack);
+  return first + first / 4 + (arenas + 2) * (std::uint64_t{capacity} + sizeof(Retired) + kHuffmanSlack);
 }
 
 void Table::trim() noexcept {

@@ -60,7 +60,9 @@ class H2CORE_API Table {
   void commit(const char* end) noexcept { used_ = static_cast<std::size_t>(end - octets_); }
 
   /// Makes sure that the next push() finds a place in the ring. False when memory is out.
-  bool reserve_entry() noexcept { return count() < ring_slots() || grow_ring(); }
+  bool reserve_entry() noexcept {
+    return count() < ring_slots() || count() >= most_entries(capacity_) || grow_ring();  // a full table evicts first
+  }
 
   /// Evicts as RFC 7541 4.4 says and inserts. `entry.size() <= capacity()`, its octets are committed, and
   /// reserve_entry() said yes.
@@ -112,6 +114,8 @@ class H2CORE_API Table {
  private:
   struct Retired;
 
+  /// An entry counts 32 octets at least.
+  static constexpr std::uint32_t most_entries(std::uint32_t capacity) noexcept { return capacity / kEntryOverhead; }
   static std::size_t arena_octets(const Entry& entry) noexcept {
     return std::size_t{entry.value_size} + (entry.static_name == 0 ? entry.name_size : 0);
   }
