@@ -146,24 +146,6 @@ TEST_CASE("whichever allocation fails, each call is refused whole or the connect
   CHECK(died > 20);
 }
 
-// What a client is told of a request, against what came of it here and there.
-bool is_right(const Story& told, const Story* there) {
-  const bool refused = there != nullptr && there->code == ErrorCode::refused_stream;
-  if (told.code == ErrorCode::no_error && told.end == EndStream::no) return false;
-  if ((told.verdict == Verdict::processed) != (told.responses > 0)) return false;
-  const bool may_repeat = told.verdict == Verdict::never_sent || told.verdict == Verdict::not_processed;
-  return !may_repeat || there == nullptr || refused;
-}
-
-void check_verdicts(const News& asked, const News& served) {
-  for (const auto& [stream, story] : asked.streams) {
-    const auto there = served.streams.find(stream);
-    const bool right = is_right(story, there == served.streams.end() ? nullptr : &there->second);
-    if (stream.opened_by_client() && !right)
-      FAIL_CHECK("stream " << stream.value << " ended as " << name(story.verdict));
-  }
-}
-
 TEST_CASE("wherever the transport dies, every stream ends once with the right verdict, and all memory comes back") {
   constexpr std::size_t kMost = 40;
   Theatre whole({}, kMost);

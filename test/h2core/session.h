@@ -7,6 +7,7 @@
 #include <h2core/connection.h>
 #include <algorithm>
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <set>
 #include <string>
@@ -36,6 +37,25 @@ struct News {
   Violation violation = Violation::none;
   bool operator==(const News&) const = default;
 };
+
+/// What a client is told of a request, against what came of it here and there.
+inline bool is_right(const Story& told, const Story* there) {
+  const bool refused = there != nullptr && there->code == ErrorCode::refused_stream;
+  if (told.code == ErrorCode::no_error && told.end == EndStream::no) return false;
+  if ((told.verdict == Verdict::processed) != (told.responses > 0)) return false;
+  const bool may_repeat = told.verdict == Verdict::never_sent || told.verdict == Verdict::not_processed;
+  return !may_repeat || there == nullptr || refused;
+}
+
+/// The same for all requests of a session.
+inline void check_verdicts(const News& asked, const News& served) {
+  for (const auto& [stream, story] : asked.streams) {
+    const auto there = served.streams.find(stream);
+    const bool right = is_right(story, there == served.streams.end() ? nullptr : &there->second);
+    if (stream.opened_by_client() && !right)
+      FAIL_CHECK("stream " << stream.value << " ended as " << name(story.verdict));
+  }
+}
 
 /// One end's application: makes calls and keeps the book.
 class Player {
@@ -406,6 +426,8 @@ struct End {
   App& app;
   std::vector<std::byte> unread{};  // input that the link has left
   std::size_t arrived = 0, dies_at = ~std::size_t{0};
+  using LinkEvent = typename decltype(std::declval<Link&>().receive(std::declval<ByteView&>()))::value_type;
+  std::function<void(const LinkEvent&)> on_link_event{};  // sees all events first
   bool is_dead() const { return arrived == dies_at; }
 };
 
@@ -425,7 +447,7 @@ class Play {
   /// The whole session, from the first word to the last.
   void run() {
     pass(Duration{0});
-    for (int act = 0; act < ClientPlayer::kActs; ++act) {
+    for (int act = 0; act < acts; ++act) {
       client_app.act(act);
       pass(std::chrono::milliseconds(30));
       if (act == 4) pass(std::chrono::milliseconds(1500));  // without streams: buffers go back
@@ -468,6 +490,7 @@ class Play {
   Death death = Death::eof;
   bool ended_in_order = false;
   std::size_t piece = 997;
+  int acts = ClientPlayer::kActs;  // of the client, before all ends
 
  private:
   void lose() {
@@ -487,6 +510,7 @@ class Play {
     const std::vector<std::byte> fed = std::exchange(end.unread, {});
     ByteView input = fed;
     while (const auto event = end.link.receive(input)) {
+      if (end.on_link_event) end.on_link_event(*event);
       if (const auto* it = inner(*event)) end.app.on_event(*it);
     }
     end.unread.assign(input.begin(), input.end());
