@@ -192,7 +192,8 @@ struct Visits {
 // What OpenSSL makes once for the whole process must be there before anything is counted.
 void warm_up() {
   for (const TlsVersion version : kVersions) {
-    TlsContext for_client = context(only(client_config(), version)), for_server = context(only(server_config(), version));
+    TlsContext for_client = context(only(client_config(), version)),
+               for_server = context(only(server_config(), version));
     CHECK(Visits(for_client, for_server).resumed == 1);
   }
 }
