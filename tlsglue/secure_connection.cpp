@@ -144,8 +144,10 @@ std::optional<Event> SecureConnection::on_failed() noexcept {
   const TlsFailure& failure = channel_.failure();
   handshake_until_.reset();
   if (now_.has_value()) linger_until_ = *now_ + kLinger;
-  if (phase_ == Phase::h2 && failure.kind == TlsFailureKind::renegotiation && failure.alert == 0) {
-    http2_.shutdown(h2::Shutdown::immediate, h2::Duration{0}, h2::ErrorCode::protocol_error);
+  const bool flood = failure.kind == TlsFailureKind::flood;
+  if (phase_ == Phase::h2 && failure.alert == 0 && (flood || failure.kind == TlsFailureKind::renegotiation)) {
+    const h2::ErrorCode code = flood ? h2::ErrorCode::enhance_your_calm : h2::ErrorCode::protocol_error;
+    http2_.shutdown(h2::Shutdown::immediate, h2::Duration{0}, code);
   } else if (phase_ != Phase::h2 || failure.kind != TlsFailureKind::inadequate_security) {
     phase_ = Phase::failed;
     plaintext_ = {};

@@ -15,9 +15,10 @@ namespace detail {
 
 namespace {
 
-// Messages after the handshake that carry nothing for the application (KeyUpdate, tickets), in a row. Each costs us a key
-// schedule or an answer for some thirty bytes; no honest peer needs so many between two records of data.
-constexpr unsigned kMaxIdleMessages = 32;
+// Messages after the handshake (KeyUpdate, tickets) and records of any kind that bring no data, in a row. Each costs us a
+// decryption, a key schedule or an answer for some thirty bytes; no honest peer needs so many between two records of data.
+// OpenSSL bounds a few kinds by 32 of each; this is below, so that every kind ends alike.
+constexpr unsigned kMaxIdle = 24;
 // "h2,http/1.1" and what browsers add is far below; the rest of a longer offer is cut from the record only.
 constexpr std::size_t kOfferedBytes = 128;
 // Enough to tell the protocols that are met on a TLS port apart.
@@ -85,7 +86,7 @@ struct ChannelState {
   BoundedText<240> sentence;
   std::byte first[kFirstBytes] = {};
   std::size_t first_seen = 0;
-  unsigned idle_messages = 0;
+  unsigned idle_messages = 0, idle_records = 0;  // since the last data
   // Fatal ones. Short of memory, OpenSSL may send one and then ask for more input: one that was sent is a failure.
   int alert_sent = -1, alert_received = -1;
   const char* renegotiation = nullptr;  // what the peer tried
@@ -135,8 +136,9 @@ void on_message(int sent, int, int content, const void* bytes, std::size_t size,
   const auto* octets = static_cast<const unsigned char*>(bytes);
   if (content == SSL3_RT_ALERT && size == 2) {
     const bool farewell = octets[1] == SSL_AD_CLOSE_NOTIFY || octets[1] == SSL_AD_USER_CANCELLED;
-    // TLS 1.3 ignores the level (RFC 8446 6): everything but a farewell is fatal.
-    const bool fatal = octets[0] == SSL3_AL_FATAL || (SSL_version(ssl) == TLS1_3_VERSION && !farewell);
+    // TLS 1.3 ignores the level (RFC 8446 6): everything but a farewell is fatal. Before, it counts.
+    const bool tls13 = SSL_version(ssl) == TLS1_3_VERSION;
+    const bool fatal = octets[0] == SSL3_AL_FATAL ? !(tls13 && farewell && state.handshake_done) : tls13 && !farewell;
     if (fatal) (sent != 0 ? state.alert_sent : state.alert_received) = octets[1];
     return;
   }
@@ -317,12 +319,14 @@ TlsOutcome ChannelState::read() noexcept {
     count(context.counters.closed);
     return {TlsStatus::close_notify};
   }
-  if (idle_messages > kMaxIdleMessages) {
-    fail(TlsFailureKind::protocol_error, TlsLayer::policy, "too many TLS messages without data between them");
+  if (verdict != SSL_ERROR_NONE && feed.record_ended()) ++idle_records;
+  if (std::max(idle_messages, idle_records) > kMaxIdle) {
+    count(context.counters.floods);
+    fail(TlsFailureKind::flood, TlsLayer::policy, "too many TLS messages or records without data between them");
     return {};
   }
   if (verdict != SSL_ERROR_NONE) return {};
-  idle_messages = 0;
+  idle_messages = idle_records = 0;
   return {TlsStatus::plaintext, {room, bytes}};
 }
 
