@@ -352,6 +352,18 @@ TEST_CASE("a ClientHello as long as can be, and one that never ends, cost us no 
   }
 }
 
+TEST_CASE("a channel that is idle holds itself and nothing else") {
+  for (const Role role : kRoles) {
+    Victim victim(role, TlsVersion::tls13);
+    victim.feed(victim.forge.record(kDataRecord, "x"));
+    victim.end.take_output();
+    CHECK(victim.memory.live_bytes > kRecordBytes);
+    CHECK(victim.memory.live_bytes < 40000);
+    victim.end.channel.release_idle_memory();
+    CHECK(victim.memory.live_bytes < 2500);  // its context's too
+  }
+}
+
 TEST_CASE("a channel that nobody reads from, and one whose peer sends all it can, keep to our bound of memory") {
   for (const Role role : kRoles) {
     Victim victim(role, TlsVersion::tls13);

@@ -241,6 +241,73 @@ TEST_CASE("whichever allocation of OpenSSL fails, a certificate that is not trus
   }
 }
 
+/// A pair of channels, and what OpenSSL holds for them.
+struct Measured {
+  explicit Measured(TlsVersion version)
+      : for_server(context(only(server_config(), version))), for_client(context(only(client_config(), version))) {
+    OPENSSL_thread_stop();
+    before_ = heap().live_bytes;
+    heap().most_bytes = before_;
+    server.emplace(for_server);
+    client.emplace(for_client, PeerName{.server_name = "localhost"});
+  }
+  // What a thread keeps is no connection's.
+  std::uint64_t now() const {
+    OPENSSL_thread_stop();
+    return heap().live_bytes - before_;
+  }
+  std::uint64_t most() const { return heap().most_bytes - before_; }
+
+  TlsContext for_server, for_client;
+  std::optional<End> server, client;
+
+ private:
+  std::uint64_t before_ = 0;
+};
+
+// The numbers of docs/embedding.md, with some room for another version of OpenSSL.
+TEST_CASE("what OpenSSL holds for a connection is bounded, idle and at its worst") {
+  warm_up();
+  for (const TlsVersion version : kVersions) {
+    Measured pair(version);
+    exchange(*pair.client, *pair.server);
+    const std::string data(kRecordBytes, 'd');
+    pair.client->send(data);
+    pair.server->send(data);
+    exchange(*pair.client, *pair.server);
+    const std::uint64_t most = pair.most(), both = pair.now();
+    // A record of which the last octet is missing, on both sides.
+    pair.client->send(data);
+    pair.server->send(data);
+    const std::string up = pair.client->take_output(), down = pair.server->take_output();
+    pair.server->feed(bytes_of(std::string_view(up).substr(0, up.size() - 1)));
+    pair.client->feed(bytes_of(std::string_view(down).substr(0, down.size() - 1)));
+    const std::uint64_t torn = pair.now();
+    pair.client.reset();
+    const std::uint64_t server_torn = pair.now();
+    pair.server->feed(bytes_of(std::string_view(up).substr(up.size() - 1)));
+    const std::uint64_t server = pair.now();
+    const std::uint64_t client = both - server;
+    CHECK(server < 20000);
+    CHECK(client < 24000);
+    CHECK(server_torn < server + 20000);
+    CHECK(torn - server_torn < client + 20000);
+    CHECK(most < 160000);  // of two handshakes
+  }
+  Measured hello(TlsVersion::tls13);
+  std::string message("\x01\x01\xff\xb8", 4);  // 131,000 octets
+  message += std::string(130999, 'h');
+  hello.client.reset();
+  for (std::size_t at = 0; at < message.size(); at += kRecordBytes) {
+    const std::string piece = message.substr(at, kRecordBytes);
+    hello.server->feed(bytes_of(
+        std::string{22, 3, 1, static_cast<char>(piece.size() >> 8), static_cast<char>(piece.size() & 0xff)} + piece));
+  }
+  CHECK(hello.server->failure() == TlsFailureKind::none);
+  CHECK(hello.now() < 220000);
+  CHECK(hello.most() < 340000);  // while it grows
+}
+
 }  // namespace
 }  // namespace tlsglue::test
 
