@@ -308,6 +308,25 @@ TEST_CASE("what OpenSSL holds for a connection is bounded, idle and at its worst
   CHECK(hello.most() < 340000);  // while it grows
 }
 
+TEST_CASE("what OpenSSL holds for a chain of certificates that is as long as can be is bounded, and so is the chain") {
+  warm_up();
+  const auto meet = [](int certificates) {
+    std::string pem;
+    for (int i = 0; i < certificates; ++i) pem += localhost().certificate_pem.view();
+    TlsConfig config = server_config();
+    config.credentials.certificate_pem = pem;
+    TlsContext for_server = context(config), for_client = context(client_config());
+    End server{for_server};
+    const std::uint64_t before = heap().live_bytes;
+    End client{for_client, {.server_name = "localhost"}};
+    exchange(client, server);
+    CHECK(heap().live_bytes - before < 900000);
+    return client.channel.handshake_done();
+  };
+  CHECK(meet(180));
+  CHECK_FALSE(meet(240));  // over 100 KiB
+}
+
 }  // namespace
 }  // namespace tlsglue::test
 
