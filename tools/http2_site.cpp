@@ -10,13 +10,14 @@ constexpr std::size_t kStallsNamed = 8;
 
 }  // namespace
 
-Http2Site::Http2Site(h2::Connection& connection, const Site& site, ConnectionLog& log, Foresight foresight)
+Http2Site::Http2Site(h2::Connection& connection, Stalls::Explain explain, const Site& site, ConnectionLog& log,
+                     Foresight foresight)
     : connection_(connection),
       site_(site),
       log_(log),
       foresight_(foresight),
       stalls_(
-          connection, kStallsNamed, [this] { return streams(); },
+          connection, std::move(explain), kStallsNamed, [this] { return streams(); },
           [this](h2::StreamId stream, const std::string& sentence) { log_.stalled(stream, sentence); }) {}
 
 std::vector<h2::StreamId> Http2Site::streams() const {
