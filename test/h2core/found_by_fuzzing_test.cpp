@@ -175,5 +175,17 @@ TEST_CASE("RFC 9113 5.1: frames of extensions leave on no stream that is reserve
   CHECK(error_of(client.call([](Connection& c) { return c.send_frame(0xee, 0, two, {}); })) == Misuse::wrong_state);
 }
 
+TEST_CASE("RFC 9113 8.7: REFUSED_STREAM says that a request was not processed only in the server's mouth") {
+  for (const bool by_server : {false, true}) {
+    Harness client(Role::client);
+    REQUIRE(client.call([](Connection& c) { return c.send_request(kGet, EndStream::yes); }));
+    if (by_server) client.feed(rst(1, ErrorCode::refused_stream));
+    else REQUIRE(client.call([](Connection& c) { return c.reset(one, ErrorCode::refused_stream); }));
+    const std::optional<Seen> closed = client.last(Kind::stream_closed);
+    REQUIRE(closed);
+    CHECK(closed->verdict == (by_server ? Verdict::not_processed : Verdict::maybe_processed));
+  }
+}
+
 }  // namespace
 }  // namespace h2::test
