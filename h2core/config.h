@@ -59,9 +59,9 @@ struct Config {
 
   /// Zero switches a timer off. The clock starts with the first `advance_time()`.
   Duration preface_timeout = std::chrono::seconds(10);
-  Duration settings_timeout = std::chrono::seconds(10);
-  Duration header_timeout = std::chrono::seconds(10);  ///< from the first frame of a header block to its last
-  Duration output_timeout{0};                          ///< for output of which the transport takes nothing
+  Duration settings_timeout = std::chrono::seconds(10);  ///< not of SETTINGS that only let windows grow
+  Duration header_timeout = std::chrono::seconds(10);    ///< from the first frame of a header block to its last
+  Duration output_timeout{0};                            ///< for output of which the transport takes nothing
   /// The least that a peer sends of content that it owes and may send, in bytes per second over `content_interval`;
   /// then the stream is reset. Not of tunnels. Zero: as slowly as it likes.
   std::uint32_t min_content_rate = 0;

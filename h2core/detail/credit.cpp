@@ -141,7 +141,7 @@ bool Engine::grow_windows(std::uint32_t bytes) noexcept {
       settings_in_flight_.size() < kMaxSettingsInFlight && !lifts_a_window_too_far(bytes)) {
     const Setting larger{SettingId::initial_window_size, bytes};
     announced_.initial_window_size = bytes;
-    write_settings({&larger, 1});
+    write_settings({&larger, 1}, false);
     grown = true;
   }
   counters_.windows_grown += grown;

@@ -1,53 +1,9 @@
 // Life of a connection: construction, the events that wait, time, our settings, shutdown and failure.
 #include <h2core/detail/engine.h>
+#include <h2core/detail/setting_rules.h>
 
 namespace h2::detail {
 namespace {
-
-std::uint32_t looser(std::uint32_t a, std::uint32_t b) { return a > b ? a : b; }
-
-// Per setting, the value that allows the peer more (RFC 9113 6.5.3).
-Settings looser(const Settings& a, const Settings& b) {
-  return {.header_table_size = looser(a.header_table_size, b.header_table_size),
-          .enable_push = looser(a.enable_push, b.enable_push),
-          .max_concurrent_streams = looser(a.max_concurrent_streams, b.max_concurrent_streams),
-          .initial_window_size = looser(a.initial_window_size, b.initial_window_size),
-          .max_frame_size = looser(a.max_frame_size, b.max_frame_size),
-          .max_header_list_size = looser(a.max_header_list_size, b.max_header_list_size),
-          .enable_connect_protocol = looser(a.enable_connect_protocol, b.enable_connect_protocol),
-          .no_rfc7540_priorities = b.no_rfc7540_priorities};
-}
-
-bool is_possible(const Setting& setting, Role role) {
-  switch (setting.id) {
-    case SettingId::enable_push: return setting.value <= (role == Role::client ? 1U : 0U);
-    case SettingId::initial_window_size: return setting.value <= kMaxWindow;
-    case SettingId::max_frame_size: return setting.value >= 16384 && setting.value <= 0xffffff;
-    case SettingId::enable_connect_protocol:
-    case SettingId::no_rfc7540_priorities: return setting.value <= 1;
-    default: return true;
-  }
-}
-
-// Behind what was announced: RFC 8441 3 takes nothing back, and RFC 9218 2.1 wants the first SETTINGS to say it.
-bool may_follow(const Setting& setting, const Settings& announced) {
-  if (setting.id == SettingId::enable_connect_protocol) return setting.value >= announced.enable_connect_protocol;
-  if (setting.id == SettingId::no_rfc7540_priorities) return setting.value == announced.no_rfc7540_priorities;
-  return true;
-}
-
-void set(Settings& settings, const Setting& setting) {
-  switch (setting.id) {
-    case SettingId::header_table_size: settings.header_table_size = setting.value; break;
-    case SettingId::enable_push: settings.enable_push = setting.value; break;
-    case SettingId::max_concurrent_streams: settings.max_concurrent_streams = setting.value; break;
-    case SettingId::initial_window_size: settings.initial_window_size = setting.value; break;
-    case SettingId::max_frame_size: settings.max_frame_size = setting.value; break;
-    case SettingId::max_header_list_size: settings.max_header_list_size = setting.value; break;
-    case SettingId::enable_connect_protocol: settings.enable_connect_protocol = setting.value; break;
-    case SettingId::no_rfc7540_priorities: settings.no_rfc7540_priorities = setting.value; break;
-  }
-}
 
 // An id of the form 0x?a?a, which nobody will ever define, and any value.
 Setting grease_setting(std::uint64_t noise) {
@@ -63,7 +19,7 @@ std::size_t first_settings(const Config& config, Setting (&entries)[kFirstSettin
   const Settings& ours = config.settings;
   std::size_t count = 0;
   const auto add = [&](SettingId id, std::uint32_t value, std::uint32_t usual) {
-    if (value != usual && is_possible({id, value}, config.role)) entries[count++] = {id, value};
+    if (value != usual && broken_by({id, value}, config.role) == Violation::none) entries[count++] = {id, value};
   };
   add(SettingId::header_table_size, ours.header_table_size, defaults.header_table_size);
   if (config.role == Role::client) add(SettingId::enable_push, ours.enable_push, defaults.enable_push);
@@ -74,7 +30,7 @@ std::size_t first_settings(const Config& config, Setting (&entries)[kFirstSettin
   add(SettingId::enable_connect_protocol, ours.enable_connect_protocol, defaults.enable_connect_protocol);
   add(SettingId::no_rfc7540_priorities, ours.no_rfc7540_priorities, defaults.no_rfc7540_priorities);
   for (const Setting& extra : config.extra_settings.first(std::min(config.extra_settings.size(), kExtraSettings)))
-    if (is_possible(extra, config.role)) entries[count++] = extra;
+    if (broken_by(extra, config.role) == Violation::none) entries[count++] = extra;
   if (config.grease) entries[count++] = grease_setting(shown(config.seed));
   return count;
 }
@@ -127,7 +83,7 @@ Engine::Engine(const Config& config) noexcept
   Setting entries[kFirstSettings + kExtraSettings + 1];
   const std::size_t count = first_settings(config, entries);
   for (std::size_t i = 0; i < count; ++i) set(announced_, entries[i]);
-  write_settings({entries, count});
+  write_settings({entries, count}, true);
   if (config.connection_window > 65535) {
     const std::uint32_t window = config.connection_window < kMaxWindow ? config.connection_window : kMaxWindow;
     recv_target_ = window;
@@ -419,9 +375,7 @@ void Engine::check_timers() noexcept {
   if (failed_ || lost_ || finished_) return;
   if (!settings_seen_ && config_.preface_timeout > Duration{0} && now_ >= preface_by_)
     return fail(Violation::preface_timeout);
-  if (!settings_in_flight_.empty() && config_.settings_timeout > Duration{0} &&
-      now_ >= settings_in_flight_.front().sent_at + config_.settings_timeout)
-    return fail(Violation::settings_timeout);
+  if (const auto due = settings_due(); due && now_ >= *due) return fail(Violation::settings_timeout);
   if (drain_by_ && now_ >= *drain_by_) {
     drain_by_.reset();
     shutdown(Shutdown::immediate, Duration{0}, ErrorCode::no_error);
@@ -440,6 +394,16 @@ void Engine::check_timers() noexcept {
     shutdown(Shutdown::graceful, Duration{0}, ErrorCode::no_error);
   }
   if (now_ >= idle_since_ + std::chrono::seconds(1)) trim_due_ = true;
+}
+
+// Of those that grow windows nobody waits for the ACK: a link that stands still must not end an upload.
+std::optional<TimePoint> Engine::settings_due() const noexcept {
+  if (config_.settings_timeout <= Duration{0}) return std::nullopt;
+  for (std::size_t i = 0; i < settings_in_flight_.size(); ++i) {
+    const PendingSettings& sent = settings_in_flight_[i];
+    if (sent.is_awaited) return sent.sent_at + config_.settings_timeout;
+  }
+  return std::nullopt;
 }
 
 // At the end of an interval: whose content was due all through it has sent enough, or is reset.
@@ -482,8 +446,7 @@ std::optional<TimePoint> Engine::deadline() const noexcept {
     return first;
   }
   if (!settings_seen_ && config_.preface_timeout > Duration{0}) add(preface_by_);
-  if (!settings_in_flight_.empty() && config_.settings_timeout > Duration{0})
-    add(settings_in_flight_[0].sent_at + config_.settings_timeout);
+  if (const auto due = settings_due()) add(*due);
   if (open_block_.open && config_.header_timeout > Duration{0}) add(open_block_.began_at + config_.header_timeout);
   if (pending.output && config_.output_timeout > Duration{0}) add(*time_of(output_ms_) + config_.output_timeout);
   if (config_.min_content_rate > 0 && our_active_ + peer_active_ > 0) add(content_check_by_);
@@ -528,7 +491,8 @@ Result<void> Engine::send_settings(std::span<const Setting> entries) noexcept {
   if (failed_ || lost_ || finished_) return Misuse::connection_over;
   Settings next = announced_;
   for (const Setting& entry : entries) {
-    if (!is_possible(entry, config_.role) || !may_follow(entry, next)) return Misuse::bad_setting;
+    if (broken_by(entry, config_.role) != Violation::none || broken_after(entry, next, false) != Violation::none)
+      return Misuse::bad_setting;
     set(next, entry);
   }
   if (entries.size() > config_.max_settings_entries) return Misuse::bad_setting;
@@ -538,7 +502,7 @@ Result<void> Engine::send_settings(std::span<const Setting> entries) noexcept {
   for (const Setting& entry : entries)
     if (entry.id == SettingId::initial_window_size) stream_windows_fixed_ = true;
   announced_ = next;
-  write_settings(entries);
+  write_settings(entries, true);
   publish();
   return {};
 }
@@ -557,10 +521,11 @@ bool Engine::lifts_a_window_too_far(std::uint32_t initial_window) noexcept {
   return too_far;
 }
 
-void Engine::write_settings(std::span<const Setting> entries) noexcept {
+void Engine::write_settings(std::span<const Setting> entries, bool is_awaited) noexcept {
   const std::size_t bytes = kFrameHeaderBytes + entries.size() * 6;
   std::byte* out = output_.reserve(bytes);
-  if (out == nullptr || !settings_in_flight_.push({announced_, now_})) return fail(Violation::out_of_memory);
+  if (out == nullptr || !settings_in_flight_.push({announced_, now_, is_awaited}))
+    return fail(Violation::out_of_memory);
   write::settings(out, entries);
   output_.commit(bytes);
   ++counters_.frames_sent;

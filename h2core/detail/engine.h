@@ -98,6 +98,7 @@ class Engine {
   struct PendingSettings {
     Settings settings;
     TimePoint sent_at;
+    bool is_awaited;  // by the settings timeout
   };
   // A header block that continues in further frames.
   struct OpenBlock {
@@ -112,7 +113,7 @@ class Engine {
   // What a frame costs that moves nothing forward. A reset costs a stream's set-up and tear-down, twice what the
   // request gave back, so that a burst of honest cancels passes and an endless one does not.
   static constexpr std::size_t kFrameCost = 1, kResetCost = 4;
-  static std::size_t section_cost(std::size_t block_bytes) noexcept { return kFrameCost + block_bytes / 256; }
+  static constexpr std::size_t kFreeSection = 256;  // bytes; one of no use costs 1 for each so many
 
   static constexpr std::size_t kMaxPings = 8, kMaxSettingsInFlight = 8;  // ours to choose: replies are soon
   static constexpr std::uint32_t kListBound = 1 << 20;  // of a section when no MAX_HEADER_LIST_SIZE was announced
@@ -120,6 +121,7 @@ class Engine {
   static constexpr std::size_t kGoawayDebug = 256;
   static constexpr std::int64_t kEnoughOwed = 1 << 20;  // bytes; announced, however large the window
   static constexpr std::uint32_t kSliver = 512;  // bytes; smaller DATA costs more in frames than it brings in time
+  static constexpr std::uint32_t kCrumb = 64;    // bytes; an honest window is larger
   static constexpr Duration kSliverHold = std::chrono::milliseconds(20);
 
   // engine.cpp
@@ -140,7 +142,8 @@ class Engine {
   std::string_view sentence_of(Violation violation) const noexcept;
   void reward(std::uint32_t amount) noexcept;
   bool lifts_a_window_too_far(std::uint32_t initial_window) noexcept;
-  void write_settings(std::span<const Setting> entries) noexcept;
+  void write_settings(std::span<const Setting> entries, bool is_awaited) noexcept;
+  std::optional<TimePoint> settings_due() const noexcept;
   void write_goaway(StreamId last, ErrorCode code, std::string_view debug) noexcept;
   bool write_ping(PingOwner owner, Token token) noexcept;
   void refresh_effective(bool acknowledged) noexcept;
@@ -170,7 +173,9 @@ class Engine {
   void on_rst_stream(ByteView payload) noexcept;
   void on_settings(ByteView payload, Out& out) noexcept;
   void on_settings_ack(Out& out) noexcept;
+  Violation check_all(ByteView entries) const noexcept;
   Violation apply_all(ByteView entries) noexcept;
+  Violation check(const Setting& setting, const Settings& before) const noexcept;
   Violation apply(const Setting& setting) noexcept;
   Violation apply_initial_window(std::uint32_t value) noexcept;
   void on_ping(ByteView payload, Out& out) noexcept;
@@ -195,6 +200,7 @@ class Engine {
   void open_block(ByteView content, StreamId promised, Out& out) noexcept;
   bool grow_block(ByteView content) noexcept;
   void on_block(ByteView block, Out& out) noexcept;
+  void on_decoded(Decoded decoded, Out& out) noexcept;
   Decoded decode(ByteView block) noexcept;
   void on_new_stream(Decoded decoded, Out& out) noexcept;
   void answer_too_large(StreamId id, EndStream end) noexcept;

@@ -1,6 +1,7 @@
 // Input bytes become frames, and each type does its work. A frame that lies whole in the input is handled in place;
 // what its header decides (place, size, windows, content-length) is decided there, once for the whole frame.
 #include <h2core/detail/engine.h>
+#include <h2core/detail/setting_rules.h>
 
 namespace h2::detail {
 namespace {
@@ -332,54 +333,45 @@ void Engine::on_settings(ByteView payload, Out& out) noexcept {
     write::settings_ack(ack);
     reply_sent(kFrameHeaderBytes, {0, FrameType::settings, flags::ack, kConnection});
   }
+  if (failed_) return;
   out.emplace(SettingsReceived{peer_, payload});
   start_waiting();
 }
 
 // In order; the last value of a repeated identifier stays (RFC 9113 6.5.3).
 Violation Engine::apply_all(ByteView entries) noexcept {
-  for (; entries.size() >= 6; entries = entries.subspan(6)) {
-    const auto id = static_cast<SettingId>(static_cast<unsigned>(entries[0]) << 8 | static_cast<unsigned>(entries[1]));
-    const Violation violation = apply({id, read_u32(entries.data() + 2)});
-    if (violation != Violation::none) return violation;
+  while (const auto setting = read_setting(entries)) {
+    if (const Violation violation = apply(*setting); violation != Violation::none) return violation;
   }
   return Violation::none;
 }
 
-Violation Engine::apply(const Setting& setting) noexcept {
-  switch (setting.id) {
-    case SettingId::header_table_size:
-      peer_.header_table_size = setting.value;
-      encoder_.set_peer_table_size(setting.value);
-      break;
-    case SettingId::enable_push:
-      if (setting.value > (config_.role == Role::client ? 0U : 1U)) return Violation::setting_enable_push;
-      peer_.enable_push = setting.value;
-      break;
-    case SettingId::max_concurrent_streams: peer_.max_concurrent_streams = setting.value; break;
-    case SettingId::initial_window_size: return apply_initial_window(setting.value);
-    case SettingId::max_frame_size:
-      if (setting.value < 16384 || setting.value > 0xffffff) return Violation::setting_frame_size;
-      peer_.max_frame_size = setting.value;
-      break;
-    case SettingId::max_header_list_size: peer_.max_header_list_size = setting.value; break;
-    case SettingId::enable_connect_protocol:
-      if (setting.value > 1 || setting.value < peer_.enable_connect_protocol)
-        return Violation::setting_connect_protocol;
-      peer_.enable_connect_protocol = setting.value;
-      break;
-    case SettingId::no_rfc7540_priorities:
-      if (setting.value > 1 || (peer_settings_known_ && setting.value != peer_.no_rfc7540_priorities))
-        return Violation::setting_no_priorities;
-      peer_.no_rfc7540_priorities = setting.value;
-      break;
+// The same without a change; no stream has a window yet that could overflow.
+Violation Engine::check_all(ByteView entries) const noexcept {
+  Settings next = peer_;
+  while (const auto setting = read_setting(entries)) {
+    if (const Violation violation = check(*setting, next); violation != Violation::none) return violation;
+    set(next, *setting);
   }
-  return Violation::none;  // unknown ones mean nothing (RFC 9113 6.5.2)
+  return Violation::none;
+}
+
+Violation Engine::check(const Setting& setting, const Settings& before) const noexcept {
+  const Role sender = config_.role == Role::client ? Role::server : Role::client;
+  const Violation violation = broken_by(setting, sender);
+  return violation != Violation::none ? violation : broken_after(setting, before, !peer_settings_known_);
+}
+
+Violation Engine::apply(const Setting& setting) noexcept {
+  if (const Violation violation = check(setting, peer_); violation != Violation::none) return violation;
+  if (setting.id == SettingId::initial_window_size) return apply_initial_window(setting.value);
+  if (setting.id == SettingId::header_table_size) encoder_.set_peer_table_size(setting.value);
+  set(peer_, setting);
+  return Violation::none;
 }
 
 // RFC 9113 6.9.2: every stream's window moves, and may become negative.
 Violation Engine::apply_initial_window(std::uint32_t value) noexcept {
-  if (value > kMaxWindow) return Violation::setting_window_size;
   const std::int64_t shift = static_cast<std::int64_t>(value) - static_cast<std::int64_t>(peer_.initial_window_size);
   bool overflow = false;
   streams_.each([&](std::uint32_t slot) {

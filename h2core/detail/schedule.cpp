@@ -51,7 +51,8 @@ bool Engine::frame_data(std::uint32_t slot, std::size_t room) noexcept {
   std::byte* frame = output_.reserve_segments(pieces) ? output_.reserve(kFrameHeaderBytes) : nullptr;
   if (frame == nullptr) return fail(Violation::out_of_memory), false;
 
-  const bool last = bytes == stream.queued_bytes && stream.end_queued;
+  const bool all = bytes == stream.queued_bytes;
+  const bool last = all && stream.end_queued;
   const bool end = last && stream.saved == nullptr;
   const FrameHeader header{static_cast<std::uint32_t>(bytes), FrameType::data,
                            end ? flags::end_stream : std::uint8_t{0}, stream.id};
@@ -65,7 +66,9 @@ bool Engine::frame_data(std::uint32_t slot, std::size_t room) noexcept {
   stream.sent_ms = now_ms_;
   gather(stream, bytes);
   stream.hold_over = connection_hold_over_ = false;
-  reward(3);  // a peer may answer each frame with a WINDOW_UPDATE for the stream and one for the connection
+  // A peer may answer each frame with a WINDOW_UPDATE for the stream and one for the connection. Not when its window
+  // makes crumbs of the content: those are work like any other.
+  if (all || bytes >= kCrumb) reward(3);
   turns_.served(slot);
   if (!last) {
     if (stream.queued_bytes > 0 && stream.send_window <= 0) ++counters_.stream_window_stalls;
@@ -80,12 +83,14 @@ bool Engine::frame_data(std::uint32_t slot, std::size_t room) noexcept {
 }
 
 // A window of a few bytes does not make frames of a few bytes: such a stream (or all, when it is the connection's
-// window) waits until the window grows, and at most kSliverHold, for a peer may grow it only when it is used up.
+// window) waits until the window grows, and at most kSliverHold, for a peer may grow it only when it is used up. Small
+// windows are the peer's wish if its SETTINGS say so; none at all is no wish.
 bool Engine::hold_sliver(std::uint32_t slot) noexcept {
   Stream& stream = streams_[slot];
   const bool by_connection = send_window_ <= stream.send_window;
   const std::int64_t window = by_connection ? send_window_ : stream.send_window;
-  const std::int64_t floor = std::min(kSliver, peer_.initial_window_size / 2);
+  const std::int64_t floor =
+      peer_.initial_window_size == 0 ? kSliver : std::min(kSliver, peer_.initial_window_size / 2);
   if (window >= floor || static_cast<std::uint64_t>(window) >= stream.queued_bytes || !clock_runs_) return false;
   if (by_connection ? connection_hold_over_ : stream.hold_over) return false;
   if (by_connection) {

@@ -49,6 +49,11 @@ bool Engine::grow_block(ByteView content) noexcept {
 void Engine::on_block(ByteView block, Out& out) noexcept {
   const Decoded decoded = decode(block);
   if (decoded == Decoded::failed) return;
+  on_decoded(decoded, out);
+  if (!out && !failed_ && block.size() >= kFreeSection) charge(Work::useless_section, block.size() / kFreeSection);
+}
+
+void Engine::on_decoded(Decoded decoded, Out& out) noexcept {
   const FrameHeader& first = open_block_.first;
   note(Direction::received, first, {}, {fields_.data(), fields_.size()});
   if (first.type == FrameType::push_promise) return on_promise(decoded, out);
@@ -63,7 +68,7 @@ void Engine::on_block(ByteView block, Out& out) noexcept {
   }
   const Step& next = step(state, Input::recv_headers);
   if (next.answer == Answer::violate) return refuse_frame(first.stream, next.violation);
-  if (next.answer == Answer::ignore) return charge(Work::late_frame, section_cost(block.size()));
+  if (next.answer == Answer::ignore) return charge(Work::late_frame, kFrameCost);
   on_section(slot, decoded, out);
 }
 

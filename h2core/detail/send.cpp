@@ -114,7 +114,7 @@ Result<StreamId> Engine::send_request(const Request& request, EndStream end, voi
     static_cast<void>(waiting_.push(id));
     ++counters_.requests_waited;
   } else if (!start_request(slot, pseudo.span(), request.fields)) {
-    streams_.remove(slot);
+    streams_.discard(slot);
     return Misuse::out_of_memory;
   }
   next_id_ += 2;
@@ -135,12 +135,10 @@ Result<StreamId> Engine::begin_upgraded(const Request& request, ByteView http2_s
   Head head;
   head.priority = config_.default_priority;
   if (check_sent_request(request, false, head) != Violation::none) return Misuse::malformed_fields;
+  if (check_all(http2_settings) != Violation::none) return Misuse::bad_setting;
   const std::uint32_t slot = add_stream(StreamId{1});
   if (slot == kNoSlot) return Misuse::out_of_memory;
-  if (apply_all(http2_settings) != Violation::none) {
-    streams_.remove(slot);
-    return Misuse::bad_setting;
-  }
+  static_cast<void>(apply_all(http2_settings));
   Stream& stream = streams_[slot];
   stream.known = true;
   stream.user = user;
@@ -309,7 +307,7 @@ Result<StreamId> Engine::push(StreamId parent, const Request& request, void* use
   const std::uint32_t slot = add_stream(id);
   if (slot == kNoSlot) return Misuse::out_of_memory;
   if (!write_block(FrameType::push_promise, parent, EndStream::no, id, pseudo.span(), request.fields)) {
-    streams_.remove(slot);
+    streams_.discard(slot);
     return Misuse::out_of_memory;
   }
   next_id_ += 2;

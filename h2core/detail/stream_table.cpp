@@ -14,9 +14,8 @@ std::uint32_t StreamTable::add(StreamId id) noexcept {
   return slot;
 }
 
-void StreamTable::remove(std::uint32_t slot) noexcept {
+void StreamTable::discard(std::uint32_t slot) noexcept {
   const Stream& stream = slab_[slot];
-  remember(stream.id, stream.state);
   const std::size_t mask = map_.size() - 1;
   std::size_t hole = home(stream.id.value);
   while (map_[hole].id != stream.id.value) hole = (hole + 1) & mask;

@@ -25,7 +25,12 @@ class StreamTable {
 
   std::uint32_t add(StreamId id) noexcept;
   /// Removes the record and remembers how it ended.
-  void remove(std::uint32_t slot) noexcept;
+  void remove(std::uint32_t slot) noexcept {
+    remember(slab_[slot].id, slab_[slot].state);
+    discard(slot);
+  }
+  /// Removes the record of a stream that never came to be.
+  void discard(std::uint32_t slot) noexcept;
 
   Stream& operator[](std::uint32_t slot) noexcept { return slab_[slot]; }
   const Stream& operator[](std::uint32_t slot) const noexcept { return slab_[slot]; }

@@ -186,6 +186,56 @@ TEST_CASE("the budget names what used it up, in the event, on the wire and by co
   }
 }
 
+TEST_CASE("a field section of no use costs by its length, whatever makes it useless [9113-10.5b]") {
+  const std::string long_value(4000, 'x');
+  const OwnedFields fields = {{"x", long_value}};
+  Options options;
+  options.config.settings.max_concurrent_streams = 2;
+  const std::uint64_t each = headers(1, get(fields)).size() / 256;
+  REQUIRE(each >= 9);  // in Huffman's code
+  const auto useless = [](Harness& server, const Bytes& bytes) {
+    server.feed(bytes);
+    CHECK_FALSE(server.failed());
+    return server.connection().counters().work[static_cast<std::size_t>(Work::useless_section)];
+  };
+  SUBCASE("on a stream that is gone") {
+    Harness server(Role::server, options);
+    server.feed(headers(1, post()));
+    REQUIRE(server.call([](Connection& c) { return c.reset(StreamId{1}, ErrorCode::cancel); }));
+    CHECK(useless(server, headers(1, fields, kEnd)) == 1);
+  }
+  SUBCASE("refused") {
+    Harness server(Role::server, options);
+    CHECK(useless(server, headers(1, post()) + headers(3, post()) + headers(5, get(fields))) == 1);
+  }
+  SUBCASE("malformed") {
+    Harness server(Role::server, options);
+    CHECK(useless(server, headers(1, {{":method", "GET"}, {"x", long_value}}, kEnd)) == 1);
+  }
+  SUBCASE("too large") {
+    options.config.settings.max_header_list_size = 2000;
+    Harness server(Role::server, options);
+    CHECK(useless(server, headers(1, get(fields), kEnd)) == 1);
+  }
+  SUBCASE("wrong as trailers") {
+    Harness server(Role::server, options);
+    CHECK(useless(server, headers(1, post()) + headers(1, {{":path", "/"}, {"x", long_value}}, kEnd)) == 1);
+  }
+  SUBCASE("and a request that is one costs nothing") {
+    Harness server(Role::server, options);
+    CHECK(useless(server, headers(1, get(fields), kEnd)) == 0);
+  }
+  SUBCASE("and what it costs is its length") {
+    options.config.work_budget = 100;
+    Harness server(Role::server, options);
+    server.feed(headers(1, post()) + headers(3, post()));
+    for (std::uint32_t id = 5; !server.failed(); id += 2) {
+      REQUIRE(id < 5 + 2 * (100 / (4 + each) + 2));
+      server.feed(headers(id, get(fields)));
+    }
+  }
+}
+
 TEST_CASE("a trial of the budget tells when it would have ended the connection, and goes on") {
   Options options;
   options.config.work_budget = 100;
