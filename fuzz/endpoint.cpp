@@ -97,6 +97,7 @@ Config Endpoint::config_of(Role role, Input& options, const hpack::Allocator& al
   config.role = role;
   config.allocator = allocator;
   config.seed = 11;
+  config.settings_timeout = std::chrono::seconds(60);  // an end that goes leaves them unanswered
   config.observer = tracer(role == Role::client ? "client" : "server");
   config.settings.enable_push = role == Role::client ? 1 : 0;
   const std::uint8_t sizes = options.u8(), habits = options.u8();

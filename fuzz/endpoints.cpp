@@ -188,28 +188,29 @@ void Endpoints::check_completed() {
   check(client_.unread() + server_.unread() == 0, "all input is read");
 }
 
-// One end goes, and the transports close as both wish.
+// One end goes, and the transport closes as both wish.
 void Endpoints::close() {
+  const bool in_order = !client_.aborts() && !server_.aborts();
   Endpoint& first = server_.shut_down() ? server_ : client_;
   first.connection().shutdown(Shutdown::graceful);
   first.receive({});
-  bool told[] = {false, false};
-  for (int round = 0; round < 8; ++round) {
+  bool written[] = {false, false};
+  for (int round = 0; round < 10; ++round) {
     settle();
     for (const std::uint8_t which : kBoth) {
       const Side from = side(which);
-      const bool writes =
-          from.end.connection().has_output() || from.end.connection().transport_wish() == TransportWish::open;
-      if (writes || told[which]) continue;
-      told[which] = true;
-      from.other.receive_eof();
+      const TransportWish wish = from.end.connection().transport_wish();
+      if (wish == TransportWish::open || from.end.connection().has_output()) continue;
+      if (!written[which]) from.other.receive_eof();
+      else if (wish == TransportWish::close && !in_order) from.other.lose_transport();
+      written[which] = true;
     }
     pass_time(std::chrono::seconds(1));
   }
   for (Endpoint* const end : {&client_, &server_}) {
     check(end->connection().transport_wish() == TransportWish::close, "in the end the transport is closed");
     check(!end->connection().has_output(), "and nothing is left to say");
-    check(end->finished(), "a shutdown finishes at both ends");
+    check(end->finished() || !in_order, "a shutdown finishes at both ends");
   }
 }
 
