@@ -187,5 +187,27 @@ TEST_CASE("RFC 9113 8.7: REFUSED_STREAM says that a request was not processed on
   }
 }
 
+TEST_CASE("a connection that was over before its clock began lingers from then on, and not for ever") {
+  for (const bool fails : {false, true}) {
+    Config config;
+    config.role = fails ? Role::server : Role::client;
+    Connection connection(config);
+    take_output(connection);
+    if (fails) {
+      const Bytes hello = wire("'GET / HTTP/1.1'");
+      ByteView input = hello;
+      while (connection.receive(input)) continue;
+    } else {
+      connection.shutdown(Shutdown::graceful);
+    }
+    take_output(connection);
+    CHECK(connection.transport_wish() == TransportWish::shut_down_write);
+    connection.advance_time(TimePoint{1s});
+    REQUIRE(connection.deadline());
+    connection.advance_time(*connection.deadline());
+    CHECK(connection.transport_wish() == TransportWish::close);
+  }
+}
+
 }  // namespace
 }  // namespace h2::test
