@@ -39,9 +39,10 @@ void Engine::on_continuation(ByteView payload, Out& out) noexcept {
   on_block({messages_->block.data(), messages_->block.size()}, out);
 }
 
-// A block is shorter than the list that it decodes to, but for size updates; a frame of slack covers these.
+// A block is shorter than the list that it decodes to, but for size updates; a frame of slack covers these. A limit that
+// became smaller counts from its ACK on: until then an honest peer may have had the block in flight.
 bool Engine::grow_block(ByteView content) noexcept {
-  const std::size_t bound = std::min(announced_.max_header_list_size, kListBound) + std::size_t{16384};
+  const std::size_t bound = std::min(effective_.max_header_list_size, kListBound) + std::size_t{16384};
   Array<std::byte>& block = messages_->block;
   if (block.size() + content.size() > bound) return fail(Violation::header_block_too_large), false;
   if (!block.append(content.data(), content.size())) return fail(Violation::out_of_memory), false;

@@ -209,5 +209,21 @@ TEST_CASE("a connection that was over before its clock began lingers from then o
   }
 }
 
+TEST_CASE("RFC 9113 6.5.3: a block that was in flight when our limit of field sections shrank ends no connection") {
+  const auto long_request = [](std::uint32_t stream) {
+    const Bytes all = block(get({{"x-long", std::string(20000, 'x')}}));
+    return frame(FrameType::headers, kEnd, stream, Bytes(all.begin(), all.begin() + 16000)) +
+           frame(FrameType::continuation, flags::end_headers, stream, Bytes(all.begin() + 16000, all.end()));
+  };
+  Harness server(Role::server);
+  const Setting limit{SettingId::max_header_list_size, 300};
+  REQUIRE(server.call([&](Connection& c) { return c.send_settings({&limit, 1}); }));
+  server.feed(long_request(1));
+  CHECK_FALSE(server.failed());  // answered by 431
+  CHECK(find(server.history(), FrameType::headers, 1) != std::nullopt);
+  server.feed(settings_ack() + long_request(3));
+  CHECK(server.failure() == Violation::header_block_too_large);
+}
+
 }  // namespace
 }  // namespace h2::test
