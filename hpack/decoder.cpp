@@ -54,8 +54,9 @@ Decoder::Decoder(const Config& config) noexcept
 
 Decoder::~Decoder() = default;
 
-void Decoder::begin(ByteView block) noexcept {
+void Decoder::begin(ByteView block, std::size_t max_text) noexcept {
   table_.pin();
+  text_left_ = max_text;
   at_ = reinterpret_cast<const Octet*>(block.data());
   end_ = at_ + block.size();
   leading_ = true;
@@ -134,9 +135,20 @@ Decoder::Step Decoder::literal(const Octet* at, unsigned octet, Field& out) noex
   char* end = nullptr;
   if (insert || name_text.huffman || value_text.huffman) {
     if (insert && !table_.reserve_entry()) return fail(DecodeError::out_of_memory);
-    end = table_.room(name_room + value_text.room() + kHuffmanSlack);
+    std::size_t room = name_room + value_text.room() + kHuffmanSlack;
+    if (!insert && room > text_left_) {
+      const Fit found = fit(name_text, value_text, room);
+      if (found == Fit::broken) return fail(DecodeError::bad_huffman);
+      if (found == Fit::oversized) {
+        if (too_large) table_.clear();
+        at_ = at;
+        return Step::oversized;
+      }
+    }
+    end = table_.room(room, text_left_);
     if (end == nullptr) return fail(DecodeError::out_of_memory);
   }
+  const char* const begin = end;
 
   std::uint32_t name_mark = 0;
   const char* name = nullptr;
@@ -189,7 +201,11 @@ Decoder::Step Decoder::literal(const Octet* at, unsigned octet, Field& out) noex
   out.value = {value, value_size};
   out.indexing = (octet & 0xf0) == 0x10 ? Indexing::never : Indexing::automatic;
   out.mark = classify_ != nullptr ? classify_(out.name, out.value, name_mark) : 0;
-  if (end != nullptr) table_.commit(end);
+  if (end != nullptr) {
+    table_.commit(end);
+    const auto text = static_cast<std::size_t>(end - begin);
+    text_left_ -= text < text_left_ ? text : text_left_;
+  }
   if (insert) {
     if (std::uint64_t{name_size} + value_size + detail::kEntryOverhead > table_.capacity()) {
       table_.clear();
@@ -202,6 +218,15 @@ Decoder::Step Decoder::literal(const Octet* at, unsigned octet, Field& out) noex
   }
   at_ = at;
   return Step::field;
+}
+
+/// What the table does not take has to fit what is left for views: counted before there is a place for it.
+Decoder::Fit Decoder::fit(const Text& name, const Text& value, std::size_t& room) const noexcept {
+  const auto count = [](const Text& text) { return text.huffman ? detail::count_huffman(text.octets, text.size) : 0; };
+  const std::size_t name_size = count(name), value_size = count(value);
+  if (name_size == detail::kBadHuffman || value_size == detail::kBadHuffman) return Fit::broken;
+  room = name_size + value_size + kHuffmanSlack;
+  return name_size + value_size > text_left_ ? Fit::oversized : Fit::fits;
 }
 
 const Decoder::Octet* Decoder::size_update(const Octet* at, unsigned octet) noexcept {

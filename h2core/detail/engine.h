@@ -38,6 +38,7 @@ class Engine {
   Pending pending;
 
   explicit Engine(const Config& config) noexcept;
+  static std::size_t memory_bound(const Config& config) noexcept;
   Engine(const Engine&) = delete;
   Engine& operator=(const Engine&) = delete;
   ~Engine();
@@ -137,6 +138,10 @@ class Engine {
 
   static constexpr std::size_t kMaxPings = 8, kMaxSettingsInFlight = 8;  // ours to choose: replies are soon
   static constexpr std::uint32_t kListBound = 1 << 20;  // of a section when no MAX_HEADER_LIST_SIZE was announced
+  static constexpr std::size_t kBlockSlack = 16384;     // of a block over the list that it decodes to
+  static std::size_t list_limit(const Settings& ours) noexcept {
+    return std::min(ours.max_header_list_size, kListBound);
+  }
   static constexpr TimePoint kNever = TimePoint::max();
   static constexpr Duration kLinger = std::chrono::seconds(5);
   static constexpr Duration kTrimAfter = std::chrono::seconds(1);

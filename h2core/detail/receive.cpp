@@ -183,7 +183,7 @@ bool Engine::is_wanted(FrameType type) const noexcept {
 bool Engine::read_payload(ByteView& input, Out& out) noexcept {
   const std::size_t step = std::min<std::size_t>(frame_.length - stash_.size(), input.size());
   if (step == 0 && stash_.size() < frame_.length) return false;
-  if (!stash_.append(input.data(), step)) return fail(Violation::out_of_memory), true;
+  if (!stash_.append(input.data(), step, frame_.length)) return fail(Violation::out_of_memory), true;
   input = input.subspan(step);
   if (stash_.size() < frame_.length) return false;
   stage_ = Stage::header;
@@ -562,7 +562,7 @@ std::byte* Engine::reply(std::size_t bytes) noexcept {
 
 void Engine::reply_sent(std::size_t bytes, const FrameHeader& header) noexcept {
   if (config_.observer.on_frame != nullptr) {
-    const std::byte* frame = output_.reserve(bytes);
+    const std::byte* frame = output_.reserved();
     note(Direction::sent, header, {frame + kFrameHeaderBytes, bytes - kFrameHeaderBytes}, {});
   }
   output_.commit(bytes);
