@@ -54,6 +54,7 @@ Driver::Driver(Role role, Input input)
       options_(input_.u8()),
       memory_((options_ & 7) == 7 ? input_.u8() : ~std::uint32_t{0}),
       config_(config_of(role, input_, memory_.allocator())),
+      caller_memory_(config_),
       fed_(role),
       sent_(role) {
   if ((options_ & 8) != 0) {
@@ -119,6 +120,7 @@ void Driver::begin_upgraded() {
   const Request request{"GET", "http", "example.com", "/", {}, {}};
   const auto id = connection_->begin_upgraded(request, server ? ByteView(kSettings) : ByteView());
   if (!id) return;
+  caller_memory_.request(request);
   Stream& stream = streams_[id->value];
   stream.heard = true;
   stream.head = stream.ended = server;
@@ -293,6 +295,7 @@ void Driver::on_event(const Event& event) {
     Stream& stream = streams_[id.value];
     check(!stream.heard, "a stream begins once");
     stream.heard = true;
+    caller_memory_.stream_heard();
     return stream;
   };
   if (const auto* e = std::get_if<RequestReceived>(&event)) {
@@ -466,15 +469,18 @@ void Driver::send_head() {
     if ((how & 0x0c) == 0x0c) {
       const auto sent = connection_->send_informational(id, static_cast<std::uint16_t>(100 + (how >> 4 & 3)), fields);
       check(!sent || (stream != nullptr && stream->heard), "only known streams are answered");
+      caller_memory_.section(fields);
       return;
     }
     static constexpr std::uint16_t kStatus[] = {200, 204, 304, 404, 199, 999, 1000, 206};
     const auto sent = connection_->send_response(id, kStatus[how >> 4 & 7], fields, end);
     check(!sent || (stream != nullptr && stream->heard && !stream->closed), "only known streams are answered");
     if (sent && end == EndStream::yes) stream->end_given = true;
+    caller_memory_.section(fields);
     return;
   }
   if (streams_.size() >= kMaxStreams) return;
+  caller_memory_.request(request);
   void* const user = reinterpret_cast<void*>(next_user_++);
   const auto id = config_.role == Role::server ? connection_->push(some_stream(), request, user)
                                                : connection_->send_request(request, end, user);
@@ -503,9 +509,11 @@ void Driver::send_content(bool lent) {
     if (!connection_->send_data(id, data, token, end)) return;
     streams_[id.value].given += size;
     loans_[token.value] = {id, streams_[id.value].given, std::move(memory), size};
+    caller_memory_.lent();
   } else {
     const auto taken = connection_->send_copy(id, data, end);
     if (!taken) return;
+    caller_memory_.copied();
     check(*taken <= size && *taken <= config_.copy_bound, "send_copy takes what its bound allows");
     streams_[id.value].given += *taken;
     streams_[id.value].waits_for_room = *taken < size;
@@ -519,6 +527,7 @@ void Driver::send_content(bool lent) {
 void Driver::send_trailers() {
   const StreamId id = some_stream();
   const std::vector<Field> fields = some_fields(true);
+  caller_memory_.section(fields);
   if (!connection_->send_trailers(id, fields)) return;
   Stream& stream = streams_[id.value];
   check(stream.heard && !stream.end_given, "trailers are accepted between head and end");
@@ -538,6 +547,7 @@ void Driver::send_settings() {
     entries[i] = {kIds[id & 7], (id & 0x80) != 0 ? input_.u32() : input_.u8()};
   }
   if (!connection_->send_settings({entries, count})) return;
+  caller_memory_.settings({entries, count});
   for (const Setting& entry : std::span(entries, count)) {
     if (entry.id == SettingId::initial_window_size)
       most_initial_window_ = std::max<std::int64_t>(most_initial_window_, entry.value);
@@ -575,6 +585,7 @@ void Driver::send_extension(std::uint8_t call) {
     check(!accepted || !is_known(head.type), "callers send no frames of ours");
   }
   if (!accepted) return;
+  caller_memory_.frame(payload.size());
   check(call == 35 || config_.role == Role::server, "servers have services and origins");
   check(id == kConnection || call == 34 || (streams_[id.value].heard && !streams_[id.value].closed), "it has a stream");
   head.length = static_cast<std::uint32_t>(payload.size());
@@ -664,6 +675,7 @@ void Driver::pass_time(std::uint32_t ms) {
 
 // RFC 9113 6.9: announced = window + delivered and unconsumed + owed.
 void Driver::check_windows() {
+  caller_memory_.check_bound(memory_);
   const WindowView whole = connection_->window(kConnection).value_or(WindowView{});
   std::uint64_t unconsumed = 0;
   for (const auto& [id, stream] : streams_) unconsumed += stream.connection_unconsumed;

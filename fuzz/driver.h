@@ -9,6 +9,7 @@
 
 #include <h2core/connection.h>
 
+#include "caller_memory.h"
 #include "committed.h"
 #include "input.h"
 #include "wire_model.h"
@@ -89,6 +90,7 @@ class Driver {
   std::uint8_t options_;
   Memory memory_;
   h2::Config config_;
+  CallerMemory caller_memory_;
   std::optional<h2::Connection> connection_;
   h2::TimePoint now_{};
   bool clock_runs_ = false;

@@ -85,7 +85,10 @@ std::byte content_at(Role sender, std::uint32_t stream, std::uint64_t at) {
 }
 
 Endpoint::Endpoint(Role role, Input& options)
-    : role_(role), config_(config_of(role, options, memory_.allocator())), connection_(config_) {}
+    : role_(role),
+      config_(config_of(role, options, memory_.allocator())),
+      caller_memory_(config_),
+      connection_(config_) {}
 
 Endpoint::~Endpoint() {
   connection_.abandon([this](Token token) { check(loans_.erase(token.value) == 1, "each token is returned once"); });
@@ -160,6 +163,7 @@ void Endpoint::drain() {
   unread_.assign(input.begin(), input.end());
   check(unread_.empty() || connection_.has_output(), "input is left only while replies wait");
   if (unread_.empty()) check(!connection_.has_event(), "has_event says whether an event waits");
+  caller_memory_.check_bound(memory_);
 }
 
 // ---- events
@@ -182,6 +186,7 @@ void Endpoint::on_event(const Event& event) {
   if (const auto* e = std::get_if<RequestReceived>(&event)) {
     const Message& given = twin(e->stream).given;
     check(streams_.emplace(e->stream.value, Stream{}).second, "a stream begins once");
+    caller_memory_.stream_heard();
     Stream& stream = streams_[e->stream.value];
     stream.head_request = e->method == "HEAD";
     stream.got.begun = true;
@@ -214,6 +219,7 @@ void Endpoint::on_event(const Event& event) {
   } else if (const auto* p = std::get_if<PushReceived>(&event)) {
     open_stream(p->parent);
     check(streams_.emplace(p->stream.value, Stream{}).second, "a stream begins once");
+    caller_memory_.request({});
     Section got = section_of(p->fields);
     got.insert(got.begin(), {"method", std::string(p->method)});
     check_same(twin(p->stream).promise, got);
@@ -376,6 +382,7 @@ void Endpoint::open(Input& input) {
                         {}};
   const EndStream end = (how & 4) != 0 ? EndStream::yes : EndStream::no;
   if (streams_.size() >= 2 * kMostStreams) return;
+  caller_memory_.request(request);
   Section head = section_of(fields);
   head.insert(head.begin(), {"method", std::string(method)});
   if (role_ == Role::server) {
@@ -401,6 +408,7 @@ void Endpoint::respond(Input& input, std::uint32_t id) {
   if (role_ != Role::server) return;
   const std::uint8_t how = input.u8();
   const std::vector<Field> fields = some_fields(input.u16());
+  caller_memory_.section(fields);
   if ((how & 0x30) == 0x30) {
     if (interims_sent_[id] == kMostInterims || !connection_.send_informational(StreamId{id}, 103, fields)) return;
     ++interims_sent_[id];
@@ -430,6 +438,7 @@ void Endpoint::lend(std::uint32_t id, std::size_t bytes, EndStream end) {
   if (!connection_.send_data(StreamId{id}, {memory.get(), bytes}, token, end)) return;
   check(given.begun && !given.ended, "content is accepted between head and end");
   loans_[next_token_++] = {id, std::move(memory), bytes};
+  caller_memory_.lent();
   given.content += bytes;
   given.ended = end == EndStream::yes;
 }
@@ -442,6 +451,7 @@ void Endpoint::copy(std::uint32_t id, std::size_t bytes, EndStream end) {
   for (std::size_t i = 0; i < bytes; ++i) data[i] = content_at(role_, id, given.content + i);
   const auto taken = connection_.send_copy(StreamId{id}, data, end);
   if (!taken) return;
+  caller_memory_.copied();
   check(given.begun && !given.ended && *taken <= config_.copy_bound, "content is accepted between head and end");
   given.content += *taken;
   given.ended = end == EndStream::yes && *taken == bytes;
@@ -449,6 +459,7 @@ void Endpoint::copy(std::uint32_t id, std::size_t bytes, EndStream end) {
 
 void Endpoint::send_trailers(Input& input, std::uint32_t id) {
   const std::vector<Field> fields = some_fields(input.u16() & 0x62);
+  caller_memory_.section(fields);
   if (!connection_.send_trailers(StreamId{id}, fields)) return;
   streams_[id].given.trailers = section_of(fields);
   streams_[id].given.ended = true;
@@ -496,6 +507,7 @@ void Endpoint::send_settings(Input& input) {
   const Setting entries[] = {kChoices[how & 7], kChoices[how >> 3 & 7]};
   const std::span<const Setting> chosen(entries, (how & 0x40) != 0 ? 2U : 1U);
   if (!connection_.send_settings(chosen)) return;
+  caller_memory_.settings(chosen);
   limit_shrank_ = limit_shrank_ || std::ranges::any_of(chosen, [](const Setting& entry) {
                     return entry.id == SettingId::max_header_list_size;
                   });
@@ -528,7 +540,10 @@ void Endpoint::open_windows() {
   const Setting entries[] = {{SettingId::initial_window_size, 65535},
                              {SettingId::max_concurrent_streams, 100},
                              {SettingId::max_header_list_size, 65536}};
-  if (!windows_opened_) windows_opened_ = connection_.send_settings(entries).has_value();
+  if (!windows_opened_) {
+    windows_opened_ = connection_.send_settings(entries).has_value();
+    caller_memory_.settings(entries);
+  }
   const auto widen = [this](StreamId id) {
     const std::optional<WindowView> view = connection_.window(id);
     if (view && view->recv_window < 1000) static_cast<void>(connection_.set_window(id, 1 << 20));

@@ -11,6 +11,7 @@
 
 #include <h2core/connection.h>
 
+#include "caller_memory.h"
 #include "committed.h"
 #include "input.h"
 
@@ -65,7 +66,6 @@ class Endpoint {
   bool all_consumed() const { return unread_.empty(); }
 
   std::map<std::uint32_t, Stream>& streams() { return streams_; }
-  const Memory& memory() const { return memory_; }
   bool aborts() const { return aborts_; }        ///< streams were cut by a shutdown or with the transport
   bool shut_down() const { return shut_down_; }  ///< by us
   bool finished() const { return shutdown_finished_; }
@@ -106,6 +106,7 @@ class Endpoint {
   Memory memory_;
   h2::Role role_;
   h2::Config config_;
+  CallerMemory caller_memory_;
   h2::Connection connection_;
   Endpoint* peer_ = nullptr;
   Committed committed_;
