@@ -63,29 +63,77 @@ std::size_t final_head(const Message& message) {
   return i;
 }
 
+bool is_token(std::string_view text) {
+  return !text.empty() && text.find_first_not_of(
+                              "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
+                              "!#$%&'*+-.^_`|~") == std::string_view::npos;
+}
+/// A name and perhaps a port; others exist, but these are what both sides must agree on.
+bool is_plain_authority(std::string_view text) {
+  const std::size_t colon = text.find(':');
+  const std::string_view host = text.substr(0, colon);
+  const std::string_view port = colon == std::string_view::npos ? "" : text.substr(colon + 1);
+  return is_token(host) && host.find_first_of("#%^`|") == std::string_view::npos && port.size() <= 4 &&
+         port.find_first_not_of("0123456789") == std::string_view::npos;
+}
+
+const Section& request_of(const Message& message) { return message.parts.front().section; }
+bool asks_for_tunnel(const Message& message) {
+  return message.to == Role::server && value_of(request_of(message), ":method") == "CONNECT";
+}
+/// Of a response to CONNECT: it may begin a tunnel.
+bool answers_by_tunnel(const Message& message) {
+  const std::size_t head = final_head(message);
+  return message.to == Role::client && message.asked == "CONNECT" && head < message.parts.size() &&
+         value_of(message.parts[head].section, ":status").starts_with('2');
+}
+
 struct Difference {
   const char* reason;
   bool (*applies)(const Message& message);
 };
 
+// Where the other is laxer than RFC 9113, unless the reason says otherwise.
 constexpr Difference kDifferences[] = {
     {"a tunnel carries nothing but DATA (RFC 9113 8.5)",
      [](const Message& message) {
-       if (message.to == Role::server) return value_of(message.parts[0].section, ":method") == "CONNECT";
-       const std::size_t head = final_head(message);
-       return message.asked == "CONNECT" && head + 1 < message.parts.size() && message.parts.back().is_section &&
-              value_of(message.parts[head].section, ":status").starts_with('2');
+       const bool tunnel = asks_for_tunnel(message) || answers_by_tunnel(message);
+       return tunnel && message.parts.size() > 1 && message.parts.back().is_section;
+     }},
+    {"any 2xx begins a tunnel, also 204, whatever length it says; here nghttp2 is stricter (RFC 9110 9.3.6)",
+     [](const Message& message) { return answers_by_tunnel(message); }},
+    {"CONNECT names host and port (RFC 9110 9.3.6)",
+     [](const Message& message) {
+       const std::string_view authority = value_of(request_of(message), ":authority");
+       return asks_for_tunnel(message) && authority.find_first_of("0123456789", authority.find(':')) == authority.npos;
+     }},
+    {"an authority is host and port and has no userinfo; nghttp2 looks at its octets only (RFC 9113 8.3.1)",
+     [](const Message& message) {
+       const Line* const authority = find(request_of(message), ":authority");
+       return authority != nullptr && !is_plain_authority(authority->value);
+     }},
+    {"host says what :authority says, by the same rules (RFC 9113 8.3.1)",
+     [](const Message& message) {
+       const Line *const authority = find(request_of(message), ":authority"), *const host =
+                                                                                  find(request_of(message), "host");
+       if (host == nullptr) return false;
+       return authority == nullptr ? !is_plain_authority(host->value) : host->value != authority->value;
      }},
     {"host is not repeated, in trailers neither (RFC 9110 7.2)",
      [](const Message& message) {
-       const Section& last = message.parts.back().section;
-       return std::ranges::count(last, "host", &Line::name) > 1;
+       return std::ranges::any_of(
+           message.parts, [](const Part& part) { return std::ranges::count(part.section, "host", &Line::name) > 1; });
      }},
-    {"any 2xx begins a tunnel, also 204 (RFC 9110 9.3.6)",
+    {"a path begins with a slash, whatever the scheme, and * is for OPTIONS (RFC 9113 8.3.1)",
      [](const Message& message) {
-       const std::size_t head = final_head(message);
-       return message.to == Role::client && message.asked == "CONNECT" && head < message.parts.size() &&
-              value_of(message.parts[head].section, ":status") == "204";
+       const Section& request = request_of(message);
+       const std::string_view path = value_of(request, ":path");
+       return !path.empty() && !path.starts_with('/') && (path != "*" || value_of(request, ":method") != "OPTIONS");
+     }},
+    {"an upgrade token is a name and a version (RFC 8441 4)",
+     [](const Message& message) {
+       const Line* const protocol = find(request_of(message), ":protocol");
+       return protocol != nullptr && !is_token(protocol->value);
      }},
 };
 
