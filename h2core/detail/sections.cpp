@@ -128,7 +128,9 @@ void Engine::on_new_stream(Decoded decoded, Out& out) noexcept {
     return answer_too_large(id, first.has(flags::end_stream) ? EndStream::yes : EndStream::no);
   else violation = check_request(section(), effective_.enable_connect_protocol != 0, head);
   const bool end = first.has(flags::end_stream);
-  if (violation == Violation::none && end && head.content_length > 0) violation = Violation::content_length_mismatch;
+  const bool counts = head.method != "CONNECT";  // which has no content, but a tunnel (RFC 9110 9.3.6)
+  if (violation == Violation::none && end && counts && head.content_length > 0)
+    violation = Violation::content_length_mismatch;
   if (violation != Violation::none) {
     if (violation == Violation::stream_refused) ++counters_.streams_refused;
     return stream_error(id, violation);

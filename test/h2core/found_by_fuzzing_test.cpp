@@ -225,5 +225,16 @@ TEST_CASE("RFC 9113 6.5.3: a block that was in flight when our limit of field se
   CHECK(server.failure() == Violation::header_block_too_large);
 }
 
+TEST_CASE("RFC 9110 9.3.6: a content-length of CONNECT says nothing, whether the tunnel ends at once or later") {
+  const OwnedFields connect{{":method", "CONNECT"}, {":authority", "example.com:443"}, {"content-length", "40"}};
+  Harness server(Role::server);
+  server.feed(headers(1, connect, kEnd) + headers(3, connect) + data(3, "", kEnd));
+  for (const std::uint32_t stream : {1U, 3U}) {
+    CAPTURE(stream);
+    CHECK(server.connection().window(StreamId{stream}));
+    CHECK(find(server.history(), FrameType::rst_stream, stream) == std::nullopt);
+  }
+}
+
 }  // namespace
 }  // namespace h2::test
