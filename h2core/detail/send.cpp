@@ -206,7 +206,10 @@ void Engine::start_waiting() noexcept {
       std::size_t pseudo = 0;
       while (pseudo < head->count && head->fields()[pseudo].name.starts_with(':')) ++pseudo;
       const std::span<const Field> all(head->fields(), head->count);
-      const bool started = start_request(slot, all.first(pseudo), all.subspan(pseudo));
+      // The peer's limit may have shrunk meanwhile, and over it the whole connection might end.
+      const bool fits = section_fits(all.first(pseudo), all.subspan(pseudo)) == Misuse::none;
+      if (!fits) close_stream(slot, State::reset_by_us, ErrorCode::refused_stream, Violation::none, true);
+      const bool started = !fits || start_request(slot, all.first(pseudo), all.subspan(pseudo));
       messages_->copies.give_back(head, head->allocation_bytes);
       if (!started) return fail(Violation::out_of_memory);
     }

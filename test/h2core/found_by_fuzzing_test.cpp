@@ -236,5 +236,24 @@ TEST_CASE("RFC 9110 9.3.6: a content-length of CONNECT says nothing, whether the
   }
 }
 
+TEST_CASE("RFC 9113 10.5.1: a request that waited is not sent when it has become too large for the peer meanwhile") {
+  Options options;
+  options.peer_settings = {{SettingId::max_concurrent_streams, 1}};
+  Harness client(Role::client, options);
+  const Field field{"x-long", "0123456789012345678901234567890123456789"};
+  Request large = kGet;
+  large.fields = {&field, 1};
+  for (const Request& request : {kGet, large, kGet})
+    REQUIRE(client.call([&](Connection& c) { return c.send_request(request, EndStream::yes); }));
+  client.feed(settings({{SettingId::max_header_list_size, 200}}) + headers(1, status("200"), kEnd));
+  const std::vector<Seen> closed = of_kind(client.events(), Kind::stream_closed);
+  REQUIRE(closed.size() == 2);
+  const Seen& waited = closed[0].stream == three ? closed[0] : closed[1];
+  CHECK(waited.stream == three);
+  CHECK(waited.verdict == Verdict::never_sent);
+  CHECK(find(client.history(), FrameType::headers, 3) == std::nullopt);
+  CHECK(find(client.history(), FrameType::headers, 5) != std::nullopt);
+}
+
 }  // namespace
 }  // namespace h2::test
