@@ -124,6 +124,11 @@ constexpr Difference kDifferences[] = {
        return std::ranges::any_of(
            message.parts, [](const Part& part) { return std::ranges::count(part.section, "host", &Line::name) > 1; });
      }},
+    {"te is of requests (RFC 9113 8.2.2)",
+     [](const Message& message) {
+       return message.to == Role::client &&
+              std::ranges::any_of(message.parts, [](const Part& part) { return find(part.section, "te") != nullptr; });
+     }},
     {"a path begins with a slash, whatever the scheme, and * is for OPTIONS (RFC 9113 8.3.1)",
      [](const Message& message) {
        const Section& request = request_of(message);
