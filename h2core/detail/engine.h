@@ -265,7 +265,7 @@ class Engine {
   void remove_if_settled(std::uint32_t slot) noexcept;
   void count(Stream& stream) noexcept;
   void uncount(Stream& stream) noexcept;
-  Verdict verdict_of(const Stream& stream, ErrorCode code) const noexcept;
+  Verdict verdict_of(const Stream& stream, ErrorCode peers_word) const noexcept;
   std::size_t initial_streams_allowed() const noexcept;
 
   // credit.cpp
