@@ -17,6 +17,7 @@ void Sender::pump(h2::Connection& connection, h2::StreamId stream) {
     // Refused only when the stream is over already; its StreamClosed follows.
     lent_ = connection.send_data(stream, piece->bytes, h2::Token{piece->bytes.size()}, end).has_value();
     if (!lent_) ended_ = true;
+    if (lent_) given_bytes_ += piece->bytes.size();
   }
   if (ended_) return;
   ended_ = piece->last;
