@@ -273,7 +273,7 @@ bool Http1::read_body() {
 bool Http1::write_body() {
   Exchange& x = *exchange_;
   if (output().size() >= kMaxWaitingOutput) return false;
-  const std::optional<Content::Piece> piece = x.answer.content->next();
+  const std::optional<Content::Piece> piece = x.answer.content->next(Content::kBlockBytes);
   if (!piece) return false;
   if (piece->broken) {
     log_.error("cannot read what " + printable(x.path) + " names");
