@@ -10,7 +10,7 @@ import threading
 import time
 
 TESTS = []
-SANITIZER = re.compile(r"^.*(?:ERROR: \w+Sanitizer|runtime error:).*$", re.MULTILINE)
+SANITIZER = re.compile(r"^.*(?:(?:ERROR|WARNING): \w+Sanitizer|runtime error:).*$", re.MULTILINE)
 HERE = pathlib.Path(__file__).resolve().parent
 
 # No settings of the machine reach the programs: no proxy, no ~/.curlrc, no language.

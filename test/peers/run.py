@@ -25,6 +25,7 @@ import push_test  # noqa: F401
 import serve_test  # noqa: F401
 import sockets_test  # noqa: F401
 import stall_test  # noqa: F401
+import threads_test  # noqa: F401
 import tls_test  # noqa: F401
 import upgrade_test  # noqa: F401
 import browser_test  # noqa: F401
