@@ -381,3 +381,15 @@ def attack_http1_clients_that_never_read(place):
             time.sleep(0.2)
         for peer in peers:
             peer.close()
+
+
+@test
+def attack_tls_handshakes_that_stop(place):
+    with place.serve("--https", 0, "--handshake-seconds", 1, "--log", "none") as server:
+        peers = [connect(server.address(), greeting=begin) for begin in (b"", b"\x16\x03\x01") for _ in range(50)]
+        for peer in peers:
+            peer.settimeout(10)
+            while peer.recv(100):  # an alert may come; a time-out fails the test
+                pass
+            peer.close()
+        ask(place, server, "https:")
