@@ -304,7 +304,7 @@ void Http1::end_response() {
   x.response_ended = true;
   if (!x.chunked) return;
   output_ += "0\r\n";
-  for (const auto& [name, value] : x.answer.content->trailers()) output_ += name + ": " + value + "\r\n";
+  for (const auto& [name, value] : x.answer.content->trailers()) write_field(name, value);
   output_ += "\r\n";
 }
 
@@ -333,8 +333,12 @@ void Http1::refuse(unsigned status, std::string_view words) {
 void Http1::write_head(unsigned status, const std::vector<NameValue>& fields) {
   output_ += "HTTP/1.1 " + std::to_string(status) + ' ' +
              std::string(view(http::obsolete_reason(http::int_to_status(status)))) + "\r\n";
-  for (const auto& [name, value] : fields) output_ += name + ": " + value + "\r\n";
+  for (const auto& [name, value] : fields) write_field(name, value);
   output_ += "\r\n";
+}
+
+void Http1::write_field(std::string_view name, std::string_view value) {
+  output_.append(name).append(": ").append(value).append("\r\n");
 }
 
 }  // namespace tools

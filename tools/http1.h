@@ -61,6 +61,7 @@ class Http1 {
   bool answer_upgrade(std::span<const h2::Field> fields);
   void refuse(unsigned status, std::string_view words);
   void write_head(unsigned status, const std::vector<NameValue>& fields);
+  void write_field(std::string_view name, std::string_view value);
   void write_piece(h2::ByteView bytes);
   void end_response();
   void finish_exchange();

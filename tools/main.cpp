@@ -115,10 +115,7 @@ CLI::App* add_get(CLI::App& app, tools::GetOptions& options) {
   return get;
 }
 
-}  // namespace
-
-int main(int argc, char** argv) {
-  std::signal(SIGPIPE, SIG_IGN);
+int run(int argc, char** argv) {
   CLI::App app("HTTP/2 server and client of h2core", "h2");
   app.require_subcommand(1);
   tools::ServeOptions serve_options;
@@ -130,10 +127,17 @@ int main(int argc, char** argv) {
   } catch (const CLI::ParseError& error) {
     return app.exit(error) == 0 ? 0 : static_cast<int>(tools::Exit::usage);
   }
+  if (serve->parsed()) return tools::serve(serve_options);
+  get_options.has_data = get->count("--data") != 0;
+  return tools::get(get_options);
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  std::signal(SIGPIPE, SIG_IGN);
   try {
-    if (serve->parsed()) return tools::serve(serve_options);
-    get_options.has_data = get->count("--data") != 0;
-    return tools::get(get_options);
+    return run(argc, argv);
   } catch (const tools::Failure& failure) {
     std::fprintf(stderr, "h2: %s\n", failure.what());
     return static_cast<int>(failure.exit());

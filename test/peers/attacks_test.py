@@ -323,7 +323,7 @@ def attack_2000_connections_that_never_read(place):
 @test
 def attack_idle_connections_over_tls(place):
     with place.serve("--https", 0, *UNWATCHED) as server:
-        count = 5000 if place.attack_seconds >= 10 else 200  # a handshake costs a millisecond or two at either end
+        count = 5000 if place.attack_seconds >= 10 else 500  # a handshake costs a millisecond or two at either end
         with Crowd(place, server, count, lambda: over_tls(server.address(), GREETING)) as crowd:
             crowd.settle("idle over TLS", 128, "https:")
 
