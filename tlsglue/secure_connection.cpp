@@ -79,7 +79,7 @@ std::optional<Event> SecureConnection::next_inner_event() noexcept {
     // Requests that waited for the handshake are encoded, but no byte of them has left: safe to send anywhere.
     auto* const closed = std::get_if<h2::StreamClosed>(&*event);
     if (closed != nullptr && !http2_polled_ && role_ == h2::Role::client) closed->verdict = h2::Verdict::never_sent;
-    if (phase_ <= Phase::h2 || concerns_a_stream(*event)) return Event{*std::move(event)};
+    if (phase_ <= Phase::h2 || concerns_a_stream(*event)) return Event{*event};
   }
   return std::nullopt;
 }
