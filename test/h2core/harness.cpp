@@ -559,6 +559,7 @@ Allocator TestMemory::allocator() {
     if (memory != nullptr) {
       std::memset(memory, 0xaa, bytes);
       self.live_bytes += bytes;
+      self.peak_bytes = std::max(self.peak_bytes, self.live_bytes);
     }
     return memory;
   };
