@@ -89,7 +89,6 @@ class H2CORE_API Encoder {
   void release_slots() noexcept;
 
   detail::Table table_;
-  Allocator allocator_;
   Slot* slots_ = nullptr;      ///< buckets for whole fields, then as many for names
   std::uint32_t buckets_ = 0;  ///< a power of two
   std::uint32_t cap_;

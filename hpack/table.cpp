@@ -143,15 +143,15 @@ void Table::release_retired() noexcept {
   }
 }
 
-void* Table::allocate(std::size_t bytes) noexcept {
-  void* const memory = allocator_.allocate(allocator_.context, bytes);
-  if (memory != nullptr) heap_bytes_ += bytes;
-  return memory;
+std::size_t Table::heap_bytes() const noexcept {
+  std::size_t bytes = ring_slots() * sizeof(Entry);
+  if (octets_ != nullptr) bytes += sizeof(Retired) + arena_bytes_;
+  for (const Retired* arena = retired_; arena != nullptr; arena = arena->next) bytes += arena->bytes;
+  return bytes;
 }
 
-void Table::release(void* memory, std::size_t bytes) noexcept {
-  heap_bytes_ -= bytes;
-  allocator_.release(allocator_.context, memory, bytes);
-}
+void* Table::allocate(std::size_t bytes) noexcept { return allocator_.allocate(allocator_.context, bytes); }
+
+void Table::release(void* memory, std::size_t bytes) noexcept { allocator_.release(allocator_.context, memory, bytes); }
 
 }  // namespace hpack::detail

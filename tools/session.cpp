@@ -152,7 +152,8 @@ void Session::on(const h2::GoawayReceived& goaway) {
   if (goaway.code == h2::ErrorCode::no_error || ending_) return;
   std::string line = "the server ended the connection: " + std::string(h2::name(goaway.code));
   if (!goaway.debug.empty()) line += ", ";
-  for (const std::byte octet : goaway.debug) {
+  constexpr std::size_t kShown = 256;
+  for (const std::byte octet : goaway.debug.first(std::min(goaway.debug.size(), kShown))) {
     const char c = static_cast<char>(octet);
     line += c >= 0x20 && c < 0x7f ? c : '?';
   }

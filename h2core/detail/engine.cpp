@@ -43,29 +43,32 @@ std::uint32_t first_id(const Config& config) {
 
 }  // namespace
 
+Engine::Messages::Messages(const Config& config) noexcept
+    : decoder(hpack::Decoder::Config{.table_size = kUsualTable,
+                                     .classify = &classify,
+                                     .static_marks = kStaticMarks,
+                                     .allocator = config.allocator}),
+      encoder(hpack::Encoder::Config{.table_cap = config.encoder_table_cap,
+                                     .seed = static_cast<std::uint32_t>(config.seed >> 32),
+                                     .allocator = config.allocator}),
+      block(config.allocator),
+      fields(config.allocator),
+      cookie(config.allocator),
+      copies(config.allocator),
+      waiting(config.allocator),
+      kept_priorities(config.allocator) {}
+
 Engine::Engine(const Config& config) noexcept
     : config_(config),
-      decoder_(hpack::Decoder::Config{
-          .table_size = 4096, .classify = &classify, .static_marks = kStaticMarks, .allocator = config.allocator}),
-      encoder_(hpack::Encoder::Config{.table_cap = config.encoder_table_cap,
-                                      .seed = static_cast<std::uint32_t>(config.seed >> 32),
-                                      .allocator = config.allocator}),
-      output_(config.allocator),
-      streams_(config.allocator, config.seed),
-      turns_(streams_),
-      chunks_(config.allocator),
-      copies_(config.allocator),
+      output_(config_.allocator),
+      streams_(config_.allocator, config.seed),
+      turns_(streams_, config_.allocator),
+      chunks_(config_.allocator),
       stage_(config.role == Role::server ? Stage::preface : Stage::header),
-      stash_(config.allocator),
-      block_(config.allocator),
-      fields_(config.allocator),
-      note_fields_(config.allocator),
-      cookie_(config.allocator),
-      settings_in_flight_(config.allocator),
-      kept_priorities_(config.allocator),
+      stash_(config_.allocator),
+      settings_in_flight_(config_.allocator),
       next_id_(first_id(config)),
-      waiting_(config.allocator),
-      pings_(config.allocator),
+      pings_(config_.allocator),
       ping_counter_(shown(config.seed)),
       budget_(config.work_budget) {
   config_.first_stream_id = next_id_;
@@ -101,6 +104,16 @@ Engine::~Engine() {
     drop_chunks(stream);
   });
   drop_output();
+  if (messages_ == nullptr) return;
+  messages_->~Messages();
+  config_.allocator.release(config_.allocator.context, messages_, sizeof(Messages));
+}
+
+// False when memory failed.
+bool Engine::make_messages() noexcept {
+  void* memory = config_.allocator.allocate(config_.allocator.context, sizeof(Messages));
+  if (memory != nullptr) messages_ = ::new (memory) Messages(config_);
+  return messages_ != nullptr;
 }
 
 // After every call: what waits, and whether the end has come.
@@ -229,7 +242,7 @@ void Engine::over(ErrorCode code) noexcept {
 }
 
 void Engine::close_all(ErrorCode code) noexcept {
-  waiting_.clear();
+  if (messages_ != nullptr) messages_->waiting.clear();
   streams_.each([this, code](std::uint32_t slot) {
     if (!is_closed(streams_[slot].state)) close_stream(slot, State::reset_by_us, code, Violation::none, false);
   });
@@ -239,7 +252,7 @@ void Engine::receive_eof() noexcept {
   if (eof_ || lost_) return;
   eof_ = true;
   if (!failed_) {
-    waiting_.clear();
+    if (messages_ != nullptr) messages_->waiting.clear();
     streams_.each([this](std::uint32_t slot) {  // a message that was cut can never be whole
       const Stream& stream = streams_[slot];
       if (is_closed(stream.state) || stream.ended_by_peer) return;
@@ -269,7 +282,7 @@ void Engine::drop_output() noexcept {
 TransportWish Engine::transport_wish() const noexcept {
   if (lost_ || failure_ == Violation::output_timeout) return TransportWish::close;  // nobody takes our GOAWAY either
   if ((!failed_ && !finished_) || !output_.empty()) return TransportWish::open;
-  if (eof_ || (linger_by_ && now_ >= *linger_by_)) return TransportWish::close;
+  if (eof_ || now_ >= linger_by_) return TransportWish::close;
   return TransportWish::shut_down_write;
 }
 
@@ -277,7 +290,7 @@ void Engine::shutdown(Shutdown how, Duration drain, ErrorCode code) noexcept {
   if (failed_ || lost_ || finished_) return;
   if (drain > Duration{0} && clock_runs_) {
     const TimePoint by = now_ + drain;
-    if (!drain_by_ || by < *drain_by_) drain_by_ = by;
+    drain_by_ = std::min(drain_by_, by);
   }
   if (how == Shutdown::immediate) {
     if (!goaway_final_ || code != ErrorCode::no_error) finish_goaway(code);
@@ -376,8 +389,8 @@ void Engine::check_timers() noexcept {
   if (!settings_seen_ && config_.preface_timeout > Duration{0} && now_ >= preface_by_)
     return fail(Violation::preface_timeout);
   if (const auto due = settings_due(); due && now_ >= *due) return fail(Violation::settings_timeout);
-  if (drain_by_ && now_ >= *drain_by_) {
-    drain_by_.reset();
+  if (now_ >= drain_by_) {
+    drain_by_ = kNever;
     shutdown(Shutdown::immediate, Duration{0}, ErrorCode::no_error);
     return;
   }
@@ -386,14 +399,17 @@ void Engine::check_timers() noexcept {
   if (pending.output && config_.output_timeout > Duration{0} && now_ >= *time_of(output_ms_) + config_.output_timeout)
     return fail(Violation::output_timeout);
   if (config_.min_content_rate > 0 && now_ >= content_check_by_) check_content();
-  if (sliver_by_ && now_ >= *sliver_by_) end_holds();
+  if (now_ >= sliver_by_) end_holds();
   if (config_.keepalive_interval > Duration{0}) check_keepalive();
   if (failed_ || live_streams_ > 0) return;
   if (config_.idle_timeout > Duration{0} && !shutting_down_ && now_ >= idle_since_ + config_.idle_timeout) {
     connection_events_ |= kIdle;
     shutdown(Shutdown::graceful, Duration{0}, ErrorCode::no_error);
   }
-  if (now_ >= idle_since_ + std::chrono::seconds(1)) trim_due_ = true;
+  if ((touched_ || worked_) && now_ >= idle_since_ + kTrimAfter) {
+    if (views_live_) trim_due_ = true;
+    else trim();
+  }
 }
 
 // Of those that grow windows nobody waits for the ACK: a link that stands still must not end an upload.
@@ -437,21 +453,19 @@ void Engine::check_keepalive() noexcept {
 
 std::optional<TimePoint> Engine::deadline() const noexcept {
   if (!clock_runs_ || lost_) return std::nullopt;
-  std::optional<TimePoint> first;
-  const auto add = [&first](TimePoint when) {
-    if (!first || when < *first) first = when;
-  };
+  TimePoint first = kNever;
+  const auto add = [&first](TimePoint when) { first = std::min(first, when); };
   if (failed_ || finished_) {
-    if (linger_by_ && now_ < *linger_by_) add(*linger_by_);
-    return first;
+    if (now_ < linger_by_) add(linger_by_);
+    return first == kNever ? std::nullopt : std::optional(first);
   }
   if (!settings_seen_ && config_.preface_timeout > Duration{0}) add(preface_by_);
   if (const auto due = settings_due()) add(*due);
   if (open_block_.open && config_.header_timeout > Duration{0}) add(open_block_.began_at + config_.header_timeout);
   if (pending.output && config_.output_timeout > Duration{0}) add(*time_of(output_ms_) + config_.output_timeout);
   if (config_.min_content_rate > 0 && our_active_ + peer_active_ > 0) add(content_check_by_);
-  if (drain_by_) add(*drain_by_);
-  if (sliver_by_) add(*sliver_by_);
+  add(drain_by_);
+  add(sliver_by_);
   if (config_.keepalive_interval > Duration{0}) {
     bool asked = false;
     for (std::size_t i = 0; i < pings_.size(); ++i)
@@ -463,26 +477,33 @@ std::optional<TimePoint> Engine::deadline() const noexcept {
   }
   if (config_.idle_timeout > Duration{0} && live_streams_ == 0 && !shutting_down_)
     add(idle_since_ + config_.idle_timeout);
-  return first;
+  if (worked_ && live_streams_ == 0 && !trim_due_ && output_.empty()) add(idle_since_ + kTrimAfter);
+  return first == kNever ? std::nullopt : std::optional(first);
 }
 
 void Engine::trim() noexcept {
   trim_due_ = false;
   if (live_streams_ > 0 || !output_.empty()) return;
+  touched_ = worked_ = false;
   output_.trim();
   streams_.trim();
+  turns_.trim();
   if (chunks_.used() == 0) chunks_.release();
-  if (stage_ == Stage::header && !open_block_.open) {
-    stash_.release();
-    block_.release();
-    fields_.release();
-    note_fields_.release();
-    cookie_.release();
-    if (kept_priorities_.empty()) kept_priorities_.release();
-  }
-  copies_.trim();
-  decoder_.trim();
-  encoder_.trim();
+  if (pings_.empty()) pings_.release();
+  if (stage_ == Stage::header) stash_.release();
+  if (messages_ != nullptr) messages_->trim(open_block_.open);
+}
+
+void Engine::Messages::trim(bool block_open) noexcept {
+  copies.trim();
+  if (waiting.empty()) waiting.release();
+  if (kept_priorities.empty()) kept_priorities.release();
+  if (block_open) return;
+  block.release();
+  fields.release();
+  cookie.release();
+  decoder.trim();
+  encoder.trim();
 }
 
 // ---- our settings and pings
@@ -551,10 +572,12 @@ void Engine::refresh_effective(bool acknowledged) noexcept {
       else stream.recv_target = static_cast<std::int32_t>(stream.recv_target + shift);
       update_stream_window(stream);
     });
-  if (acknowledged) decoder_.require_table_size(acknowledged_.header_table_size);
-  if (!acknowledged || loosest.header_table_size > acknowledged_.header_table_size)
-    decoder_.allow_table_size(loosest.header_table_size);
   effective_ = loosest;
+  if (messages_ == nullptr && announced_.header_table_size == kUsualTable) return;
+  if (!prepare_messages()) return fail(Violation::out_of_memory);
+  if (acknowledged) messages_->decoder.require_table_size(acknowledged_.header_table_size);
+  if (!acknowledged || loosest.header_table_size > acknowledged_.header_table_size)
+    messages_->decoder.allow_table_size(loosest.header_table_size);
 }
 
 Result<void> Engine::ping(Token token) noexcept {

@@ -102,13 +102,33 @@ class Engine {
   };
   // A header block that continues in further frames.
   struct OpenBlock {
-    bool open = false;
     FrameHeader first;
     StreamId promised;
     std::uint32_t continuations = 0;
+    bool open = false;
     TimePoint began_at{};
   };
   enum class Decoded : std::uint8_t { ok, too_large, failed };
+  // Of a stream that is still idle (RFC 9218 7).
+  struct KeptPriority {
+    StreamId stream;
+    Priority priority;
+  };
+  static constexpr std::size_t kKeptPriorities = 128;  // ours to choose: over the default of streams
+  // What messages need, made with the first header block: many connections wait long for theirs.
+  struct Messages {
+    explicit Messages(const Config& config) noexcept;
+    hpack::Decoder decoder;
+    hpack::Encoder encoder;
+    Array<std::byte> block;  // over several frames; at most the list limit and a frame
+    Array<Field> fields;
+    Array<char> cookie;  // crumbs joined
+    BufferPool copies;
+    Ring<StreamId> waiting;  // requests over the peer's limit
+    Array<KeptPriority> kept_priorities;
+    void trim(bool block_open) noexcept;
+  };
+  static constexpr std::uint32_t kUsualTable = 4096;  // RFC 9113 6.5.2
 
   // What a frame costs that moves nothing forward. A reset costs a stream's set-up and tear-down, twice what the
   // request gave back, so that a burst of honest cancels passes and an endless one does not.
@@ -117,8 +137,9 @@ class Engine {
 
   static constexpr std::size_t kMaxPings = 8, kMaxSettingsInFlight = 8;  // ours to choose: replies are soon
   static constexpr std::uint32_t kListBound = 1 << 20;  // of a section when no MAX_HEADER_LIST_SIZE was announced
+  static constexpr TimePoint kNever = TimePoint::max();
   static constexpr Duration kLinger = std::chrono::seconds(5);
-  static constexpr std::size_t kGoawayDebug = 256;
+  static constexpr Duration kTrimAfter = std::chrono::seconds(1);
   static constexpr std::int64_t kEnoughOwed = 1 << 20;  // bytes; announced, however large the window
   static constexpr std::uint32_t kSliver = 512;  // bytes; smaller DATA costs more in frames than it brings in time
   static constexpr std::uint32_t kCrumb = 64;    // bytes; an honest window is larger
@@ -156,6 +177,8 @@ class Engine {
   bool is_content_due(const Stream& stream) const noexcept;
   void drop_output() noexcept;
   void trim() noexcept;
+  bool prepare_messages() noexcept { return messages_ != nullptr || make_messages(); }
+  bool make_messages() noexcept;
 
   // receive.cpp
   bool advance(ByteView& input, Out& out) noexcept;
@@ -202,6 +225,7 @@ class Engine {
   void on_block(ByteView block, Out& out) noexcept;
   void on_decoded(Decoded decoded, Out& out) noexcept;
   Decoded decode(ByteView block) noexcept;
+  std::span<const Field> section() const noexcept { return {messages_->fields.data(), messages_->fields.size()}; }
   void on_new_stream(Decoded decoded, Out& out) noexcept;
   void answer_too_large(StreamId id, EndStream end) noexcept;
   bool join_cookies(Head& head) noexcept;
@@ -300,13 +324,10 @@ class Engine {
   }
 
   Config config_;
-  hpack::Decoder decoder_;
-  hpack::Encoder encoder_;
   OutputQueue output_;
   StreamTable streams_;
   Turns turns_;
   Slab<Chunk> chunks_;
-  BufferPool copies_;
 
   // input
   Stage stage_ = Stage::header;
@@ -320,11 +341,8 @@ class Engine {
   bool data_dropped_ = false;
   std::size_t preface_have_ = 0;
   Array<std::byte> stash_;  // one frame's payload that straddles calls; at most MAX_FRAME_SIZE
-  Array<std::byte> block_;  // a header block over several frames; at most the list limit and a frame
   OpenBlock open_block_;
-  Array<Field> fields_;
-  Array<Field> note_fields_;  // for the observer alone
-  Array<char> cookie_;        // crumbs joined
+  Messages* messages_ = nullptr;
 
   // settings
   Settings peer_;
@@ -334,13 +352,6 @@ class Engine {
   Settings effective_{};     // ours, the loosest of acknowledged and pending: what the peer may rely on
   Ring<PendingSettings> settings_in_flight_;
 
-  // priorities of streams that are still idle (RFC 9218 7)
-  struct KeptPriority {
-    StreamId stream;
-    Priority priority;
-  };
-  static constexpr std::size_t kKeptPriorities = 128;  // ours to choose: over the default of streams
-  Array<KeptPriority> kept_priorities_;
   FrameHeader extension_;  // of ours, begun and not committed
 
   // windows of the connection
@@ -365,8 +376,7 @@ class Engine {
   std::uint32_t next_id_;
   StreamId last_peer_id_;
   std::uint32_t our_active_ = 0, peer_active_ = 0, reserved_ = 0;
-  std::size_t live_streams_ = 0;  // StreamClosed not delivered yet
-  Ring<StreamId> waiting_;
+  std::size_t live_streams_ = 0;                                 // StreamClosed not delivered yet
   bool connection_held_ = false, connection_hold_over_ = false;  // as a stream's `held` and `hold_over`
 
   // events that wait: stream slots and, with the top bit set, chunks
@@ -396,14 +406,15 @@ class Engine {
   std::uint32_t now_ms_ = 0;  // since the start of the clock
   TimePoint content_check_by_{};
   std::uint32_t output_ms_ = 0;  // when output was last taken, or began to wait
-  std::optional<TimePoint> drain_by_, linger_by_, sliver_by_;
+  TimePoint drain_by_ = kNever, linger_by_ = kNever, sliver_by_ = kNever;
 
   std::int64_t budget_;
   std::int64_t refill_remainder_ns_ = 0;
   bool budget_warned_ = false, budget_used_up_ = false;
-  bool trim_due_ = false;        // views of the last event may still be read: memory goes at the next receive()
-  std::size_t reply_bytes_ = 0;  // of output nobody asked for but the peer
-  std::byte goaway_debug_[kGoawayDebug];
+  bool views_live_ = false;                // of the last event
+  bool trim_due_ = false;                  // but views were live: memory goes at the next receive()
+  bool touched_ = false, worked_ = false;  // since the last trim: bytes came, a stream was there
+  std::size_t reply_bytes_ = 0;            // of output nobody asked for but the peer
   Counters counters_;
 };
 

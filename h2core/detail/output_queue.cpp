@@ -14,7 +14,7 @@ std::byte* OutputQueue::reserve(std::size_t bytes) noexcept {
 void OutputQueue::commit(std::size_t bytes) noexcept {
   if (bytes == 0) return;
   std::byte* const start = last_->data() + last_->written;
-  last_->written += bytes;
+  last_->written += static_cast<std::uint32_t>(bytes);
   queued_ += bytes;
   if (segments_.size() > handed_out_) {
     Segment& tail = segments_.back();
@@ -61,10 +61,10 @@ bool OutputQueue::add_block(std::size_t bytes) noexcept {
   } else {
     const std::size_t usual = first_ == nullptr ? kFirstBlock : kBlock;
     const std::size_t capacity = bytes > usual ? bytes : usual;
-    void* memory = allocator_.allocate(allocator_.context, sizeof(Block) + capacity);
+    void* memory = allocator_->allocate(allocator_->context, sizeof(Block) + capacity);
     if (memory == nullptr) return false;
     block = static_cast<Block*>(memory);
-    block->capacity = capacity;
+    block->capacity = static_cast<std::uint32_t>(capacity);
   }
   block->next = nullptr;
   block->written = block->taken = 0;
@@ -84,7 +84,7 @@ void OutputQueue::owned_taken(std::size_t bytes) noexcept {
     first_ = first_->next;
     retire(empty);
   }
-  first_->taken += bytes;
+  first_->taken += static_cast<std::uint32_t>(bytes);
   if (first_->taken < first_->written) return;
   if (first_ == last_) {
     first_->written = first_->taken = 0;

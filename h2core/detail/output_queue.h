@@ -10,7 +10,7 @@ class OutputQueue {
  public:
   static constexpr std::uint32_t kOwned = 0xffffffff;
 
-  explicit OutputQueue(const Allocator& allocator) noexcept : allocator_(allocator), segments_(allocator) {}
+  explicit OutputQueue(const Allocator& allocator) noexcept : segments_(allocator), allocator_(&allocator) {}
   OutputQueue(const OutputQueue&) = delete;
   OutputQueue& operator=(const OutputQueue&) = delete;
   ~OutputQueue() { release(); }
@@ -76,10 +76,10 @@ class OutputQueue {
   // A block is written front to back and taken front to back; blocks are in the order of their bytes.
   struct Block {
     Block* next;
-    std::size_t capacity, written, taken;
+    std::uint32_t capacity, written, taken;
     std::byte* data() noexcept { return reinterpret_cast<std::byte*>(this + 1); }
   };
-  static constexpr std::size_t kFirstBlock = 512 - sizeof(Block);  // a handshake and a few replies
+  static constexpr std::size_t kFirstBlock = 128 - sizeof(Block);  // a handshake; then a GOAWAY when memory has ended
   static constexpr std::size_t kBlock = 8192 - sizeof(Block);
 
   static constexpr std::size_t kSpares = 10;  // what a peer's unread replies may fill by default, and an edge
@@ -89,16 +89,16 @@ class OutputQueue {
   void free_spares() noexcept;
   void owned_taken(std::size_t bytes) noexcept;
   void free_block(Block* block) noexcept {
-    allocator_.release(allocator_.context, block, sizeof(Block) + block->capacity);
+    allocator_->release(allocator_->context, block, sizeof(Block) + block->capacity);
   }
   void release() noexcept;
 
-  Allocator allocator_;
   Ring<Segment> segments_;
+  const Allocator* allocator_;
   Block* first_ = nullptr;
   Block* last_ = nullptr;
   Block* spare_ = nullptr;  // emptied blocks, so that a steady flow allocates nothing
-  std::size_t spares_ = 0;
+  std::uint32_t spares_ = 0;
   std::size_t queued_ = 0;
   std::uint64_t taken_ = 0;
   std::size_t handed_out_ = 0;  // segments at the front that a caller has seen: they may not grow

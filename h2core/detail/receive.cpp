@@ -25,7 +25,10 @@ Violation wrong_protocol(ByteView first) {
 std::optional<Event> Engine::receive(ByteView& input) noexcept {
   Out out;
   const std::size_t before = input.size();
-  if (before > 0) last_received_ = now_;
+  if (before > 0) {
+    last_received_ = now_;
+    touched_ = true;
+  }
   if (trim_due_) trim();
   while (!out) {
     if (event_waits()) {
@@ -43,6 +46,7 @@ std::optional<Event> Engine::receive(ByteView& input) noexcept {
     publish();
   }
   counters_.bytes_received += before - input.size();
+  views_live_ = out.has_value();
   return out;
 }
 
@@ -365,7 +369,10 @@ Violation Engine::check(const Setting& setting, const Settings& before) const no
 Violation Engine::apply(const Setting& setting) noexcept {
   if (const Violation violation = check(setting, peer_); violation != Violation::none) return violation;
   if (setting.id == SettingId::initial_window_size) return apply_initial_window(setting.value);
-  if (setting.id == SettingId::header_table_size) encoder_.set_peer_table_size(setting.value);
+  if (setting.id == SettingId::header_table_size && (messages_ != nullptr || setting.value != kUsualTable)) {
+    if (!prepare_messages()) return Violation::out_of_memory;
+    messages_->encoder.set_peer_table_size(setting.value);
+  }
   set(peer_, setting);
   return Violation::none;
 }
@@ -395,6 +402,7 @@ void Engine::on_settings_ack(Out& out) noexcept {
   if (settings_in_flight_.empty()) return fail(Violation::settings_ack_unexpected);
   acknowledged_ = settings_in_flight_.front().settings;
   settings_in_flight_.pop();
+  if (settings_in_flight_.empty()) settings_in_flight_.release();
   refresh_effective(true);
   out.emplace(SettingsAcknowledged{acknowledged_});
 }
@@ -430,16 +438,14 @@ void Engine::on_goaway(ByteView payload, Out& out) noexcept {
   if (failed_) return;
   goaway_received_ = true;
   goaway_last_received_ = last;
-  const std::size_t kept = std::min(payload.size() - 8, kGoawayDebug);
-  std::memcpy(goaway_debug_, payload.data() + 8, kept);
-  waiting_.clear();
+  if (messages_ != nullptr) messages_->waiting.clear();
   streams_.each([this, last](std::uint32_t slot) {
     const Stream& stream = streams_[slot];
     if (is_closed(stream.state) || !is_ours(stream.id)) return;
     if (stream.waiting || stream.id > last)
       close_stream(slot, State::reset_by_peer, ErrorCode::refused_stream, Violation::none, true);
   });
-  out.emplace(GoawayReceived{last, code, {goaway_debug_, kept}});
+  out.emplace(GoawayReceived{last, code, payload.subspan(8)});
 }
 
 void Engine::on_window_update(ByteView payload) noexcept {
@@ -483,8 +489,10 @@ State Engine::state_of(StreamId id, std::uint32_t slot) const noexcept {
 
 // A record that has moved just now; kNoSlot when memory failed.
 std::uint32_t Engine::add_stream(StreamId id) noexcept {
-  const std::uint32_t slot = streams_.add(id);
-  if (slot != kNoSlot) streams_[slot].sent_ms = streams_[slot].received_ms = now_ms_;
+  const std::uint32_t slot = turns_.prepare() ? streams_.add(id) : kNoSlot;
+  if (slot == kNoSlot) return slot;
+  streams_[slot].sent_ms = streams_[slot].received_ms = now_ms_;
+  worked_ = true;
   return slot;
 }
 

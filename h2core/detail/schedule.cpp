@@ -99,12 +99,12 @@ bool Engine::hold_sliver(std::uint32_t slot) noexcept {
     stream.held = true;
     unready(slot);
   }
-  if (!sliver_by_) sliver_by_ = now_ + kSliverHold;
+  if (sliver_by_ == kNever) sliver_by_ = now_ + kSliverHold;
   return true;
 }
 
 void Engine::end_holds() noexcept {
-  sliver_by_.reset();
+  sliver_by_ = kNever;
   if (connection_held_) connection_hold_over_ = true;
   connection_held_ = false;
   streams_.each([this](std::uint32_t slot) {
@@ -161,7 +161,7 @@ void Engine::chunk_done(std::uint32_t index) noexcept {
   if (!chunk.copied) return append_event(kChunkRef | index);
   const std::uint32_t slot = chunk.stream;
   Stream& stream = streams_[slot];
-  if (chunk.bytes > 0) copies_.give_back(const_cast<std::byte*>(chunk.data), chunk.bytes);
+  if (chunk.bytes > 0) messages_->copies.give_back(const_cast<std::byte*>(chunk.data), chunk.bytes);
   stream.copied_bytes -= static_cast<std::uint32_t>(chunk.bytes);
   --stream.chunks_out;
   chunks_.give_back(index);

@@ -21,9 +21,10 @@ void Engine::on_push_promise(ByteView payload, Out& out) noexcept {
 }
 
 void Engine::open_block(ByteView content, StreamId promised, Out& out) noexcept {
-  open_block_ = {.open = false, .first = frame_, .promised = promised, .continuations = 0, .began_at = now_};
+  open_block_ = {.first = frame_, .promised = promised, .continuations = 0, .open = false, .began_at = now_};
+  if (!prepare_messages()) return fail(Violation::out_of_memory);
   if (frame_.has(flags::end_headers)) return on_block(content, out);
-  block_.clear();
+  messages_->block.clear();
   open_block_.open = true;
   static_cast<void>(grow_block(content));
 }
@@ -35,14 +36,15 @@ void Engine::on_continuation(ByteView payload, Out& out) noexcept {
   if (!grow_block(payload)) return;
   if (!frame_.has(flags::end_headers)) return;
   open_block_.open = false;
-  on_block({block_.data(), block_.size()}, out);
+  on_block({messages_->block.data(), messages_->block.size()}, out);
 }
 
 // A block is shorter than the list that it decodes to, but for size updates; a frame of slack covers these.
 bool Engine::grow_block(ByteView content) noexcept {
   const std::size_t bound = std::min(announced_.max_header_list_size, kListBound) + std::size_t{16384};
-  if (block_.size() + content.size() > bound) return fail(Violation::header_block_too_large), false;
-  if (!block_.append(content.data(), content.size())) return fail(Violation::out_of_memory), false;
+  Array<std::byte>& block = messages_->block;
+  if (block.size() + content.size() > bound) return fail(Violation::header_block_too_large), false;
+  if (!block.append(content.data(), content.size())) return fail(Violation::out_of_memory), false;
   return true;
 }
 
@@ -55,7 +57,7 @@ void Engine::on_block(ByteView block, Out& out) noexcept {
 
 void Engine::on_decoded(Decoded decoded, Out& out) noexcept {
   const FrameHeader& first = open_block_.first;
-  note(Direction::received, first, {}, {fields_.data(), fields_.size()});
+  note(Direction::received, first, {}, section());
   if (first.type == FrameType::push_promise) return on_promise(decoded, out);
 
   const std::uint32_t slot = streams_.find(first.stream);
@@ -78,25 +80,27 @@ Engine::Decoded Engine::decode(ByteView block) noexcept {
   const std::size_t limit = std::min(announced_.max_header_list_size, kListBound);
   std::size_t bytes = 0, count = 0;
   bool over_limit = false;
-  fields_.clear();
-  decoder_.begin(block);
+  hpack::Decoder& decoder = messages_->decoder;
+  Array<Field>& fields = messages_->fields;
+  fields.clear();
+  decoder.begin(block);
   Field field;
   hpack::Decoder::Step step;
-  while ((step = decoder_.next(field)) == hpack::Decoder::Step::field) {
+  while ((step = decoder.next(field)) == hpack::Decoder::Step::field) {
     if (over_limit) continue;
     bytes += field.name.size() + field.value.size() + 32;
     if (bytes > limit || ++count > config_.max_fields) {
       over_limit = true;
-      fields_.clear();
-      decoder_.drop_views();
-    } else if (!fields_.push(field)) {
+      fields.clear();
+      decoder.drop_views();
+    } else if (!fields.push(field)) {
       fail(Violation::out_of_memory);
       return Decoded::failed;
     }
   }
   if (step == hpack::Decoder::Step::error) {
-    fail(decoder_.error() == hpack::DecodeError::out_of_memory ? Violation::out_of_memory
-                                                               : Violation::header_block_invalid);
+    fail(decoder.error() == hpack::DecodeError::out_of_memory ? Violation::out_of_memory
+                                                              : Violation::header_block_invalid);
     return Decoded::failed;
   }
   return over_limit ? Decoded::too_large : Decoded::ok;
@@ -121,7 +125,7 @@ void Engine::on_new_stream(Decoded decoded, Out& out) noexcept {
   if (peer_active_ >= announced_.max_concurrent_streams) violation = Violation::stream_refused;
   else if (decoded == Decoded::too_large)
     return answer_too_large(id, first.has(flags::end_stream) ? EndStream::yes : EndStream::no);
-  else violation = check_request({fields_.data(), fields_.size()}, effective_.enable_connect_protocol != 0, head);
+  else violation = check_request(section(), effective_.enable_connect_protocol != 0, head);
   const bool end = first.has(flags::end_stream);
   if (violation == Violation::none && end && head.content_length > 0) violation = Violation::content_length_mismatch;
   if (violation != Violation::none) {
@@ -169,10 +173,11 @@ void Engine::answer_too_large(StreamId id, EndStream end) noexcept {
 
 // RFC 9113 8.2.3: who hands a request on may know cookies as one field only. False when memory failed.
 bool Engine::join_cookies(Head& head) noexcept {
-  Field* const fields = fields_.data() + (fields_.size() - head.regular.size());
+  Field* const fields = messages_->fields.data() + (messages_->fields.size() - head.regular.size());
+  Array<char>& joined = messages_->cookie;
   std::size_t kept = 0;
   Field* cookie = nullptr;
-  cookie_.clear();
+  joined.clear();
   for (std::size_t i = 0; i < head.regular.size(); ++i) {
     const Field field = fields[i];
     if (field.name != "cookie") {
@@ -183,12 +188,12 @@ bool Engine::join_cookies(Head& head) noexcept {
       cookie = &fields[kept++];
       *cookie = field;
     } else {
-      if (!cookie_.append("; ", 2)) return false;
+      if (!joined.append("; ", 2)) return false;
       if (field.indexing == Indexing::never) cookie->indexing = Indexing::never;
     }
-    if (!cookie_.append(field.value.data(), field.value.size())) return false;
+    if (!joined.append(field.value.data(), field.value.size())) return false;
   }
-  cookie->value = {cookie_.data(), cookie_.size()};
+  cookie->value = {joined.data(), joined.size()};
   head.regular = head.regular.first(kept);
   return true;
 }
@@ -216,7 +221,7 @@ void Engine::on_section(std::uint32_t slot, Decoded decoded, Out& out) noexcept 
 void Engine::on_response(std::uint32_t slot, EndStream end, Out& out) noexcept {
   Stream& stream = streams_[slot];
   Head head;
-  const Violation violation = check_response({fields_.data(), fields_.size()}, head);
+  const Violation violation = check_response(section(), head);
   if (violation != Violation::none) return stream_error(stream.id, violation);
   if (stream.state == State::reserved_remote) {  // by an interim response, too (RFC 9113 5.1)
     stream.state = step(stream.state, Input::recv_headers).next;
@@ -246,10 +251,10 @@ void Engine::on_response(std::uint32_t slot, EndStream end, Out& out) noexcept {
 
 void Engine::on_trailers(std::uint32_t slot, Out& out) noexcept {
   Stream& stream = streams_[slot];
-  Violation violation = check_trailers({fields_.data(), fields_.size()});
+  Violation violation = check_trailers(section());
   if (violation == Violation::none && stream.recv_content_left > 0) violation = Violation::content_length_mismatch;
   if (violation != Violation::none) return stream_error(stream.id, violation);
-  out.emplace(TrailersReceived{stream.id, stream.user, {fields_.data(), fields_.size()}});
+  out.emplace(TrailersReceived{stream.id, stream.user, section()});
   recv_end(slot);
 }
 
@@ -270,7 +275,7 @@ void Engine::on_promise(Decoded decoded, Out& out) noexcept {
       reserved_ + peer_active_ >= announced_.max_concurrent_streams)
     violation = Violation::stream_refused;
   else if (decoded == Decoded::too_large) violation = Violation::field_section_too_large;
-  else violation = check_request({fields_.data(), fields_.size()}, false, head);
+  else violation = check_request(section(), false, head);
   if (violation == Violation::none &&
       ((head.method != "GET" && head.method != "HEAD") || head.content_length > 0 || head.authority.empty()))
     violation = Violation::push_request_invalid;

@@ -40,7 +40,7 @@ class H2CORE_API Table {
   std::uint32_t size() const noexcept { return size_; }
   std::uint32_t capacity() const noexcept { return capacity_; }
   std::uint32_t count() const noexcept { return newest_ - oldest_; }
-  std::size_t heap_bytes() const noexcept { return heap_bytes_; }
+  std::size_t heap_bytes() const noexcept;
 
   /// The i-th newest, i < count(): HPACK's index less 62.
   const Entry& newest(std::uint32_t i) const noexcept { return ring_[(newest_ - 1 - i) & ring_mask_]; }
@@ -98,6 +98,10 @@ class H2CORE_API Table {
   /// Gives back what the live entries do not need. Moves them.
   void trim() noexcept;
 
+  /// Memory from where the table has its own, not counted in heap_bytes().
+  void* allocate(std::size_t bytes) noexcept;
+  void release(void* memory, std::size_t bytes) noexcept;
+
  private:
   struct Retired;
 
@@ -119,16 +123,13 @@ class H2CORE_API Table {
   void release_arena() noexcept;
   void release_ring() noexcept;
   void release_retired() noexcept;
-  void* allocate(std::size_t bytes) noexcept;
-  void release(void* memory, std::size_t bytes) noexcept;
 
   Allocator allocator_;
   Entry* ring_ = nullptr;
   char* octets_ = nullptr;  ///< the arena
   std::size_t arena_bytes_ = 0;
   std::size_t used_ = 0;
-  std::size_t live_ = 0;  ///< octets of the arena that belong to entries
-  std::size_t heap_bytes_ = 0;
+  std::size_t live_ = 0;        ///< octets of the arena that belong to entries
   Retired* retired_ = nullptr;  ///< outgrown arenas that views may still show
   std::uint32_t ring_mask_ = 0;
   std::uint32_t oldest_ = 0;
