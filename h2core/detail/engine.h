@@ -134,6 +134,7 @@ class Engine {
   // request gave back, so that a burst of honest cancels passes and an endless one does not.
   static constexpr std::size_t kFrameCost = 1, kResetCost = 4;
   static constexpr std::size_t kFreeSection = 256;  // bytes; one of no use costs 1 for each so many
+  static constexpr std::size_t kFreeMoves = 64;  // windows of streams; SETTINGS cost 1 more for each so many
 
   static constexpr std::size_t kMaxPings = 8, kMaxSettingsInFlight = 8;  // ours to choose: replies are soon
   static constexpr std::uint32_t kListBound = 1 << 20;  // of a section when no MAX_HEADER_LIST_SIZE was announced

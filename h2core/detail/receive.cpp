@@ -20,6 +20,13 @@ Violation wrong_protocol(ByteView first) {
   return Violation::bad_preface;
 }
 
+// How often these entries move the windows of all streams.
+std::size_t window_moves(ByteView entries) {
+  std::size_t count = 0;
+  while (const auto setting = read_setting(entries)) count += setting->id == SettingId::initial_window_size;
+  return count;
+}
+
 }  // namespace
 
 std::optional<Event> Engine::receive(ByteView& input) noexcept {
@@ -329,7 +336,7 @@ void Engine::on_settings(ByteView payload, Out& out) noexcept {
   if (frame_.has(flags::ack)) return on_settings_ack(out);
   const std::size_t count = payload.size() / 6;
   if (count > config_.max_settings_entries) return fail(Violation::settings_flood);
-  charge(Work::settings, kFrameCost);
+  charge(Work::settings, kFrameCost + window_moves(payload) * streams_.size() / kFreeMoves);
   if (failed_) return;
   if (const Violation violation = apply_all(payload); violation != Violation::none) return fail(violation);
   settings_seen_ = peer_settings_known_ = true;
