@@ -195,6 +195,7 @@ class Engine {
   void drop_data() noexcept;
   void on_frame(ByteView payload, Out& out) noexcept;
   void on_rst_stream(ByteView payload) noexcept;
+  void charge_reset(State state) noexcept;
   void on_settings(ByteView payload, Out& out) noexcept;
   void on_settings_ack(Out& out) noexcept;
   Violation check_all(ByteView entries) const noexcept;

@@ -326,10 +326,19 @@ void Engine::on_rst_stream(ByteView payload) noexcept {
   const std::uint32_t slot = streams_.find(frame_.stream);
   const Step& next = step(state_of(frame_.stream, slot), Input::recv_rst_stream);
   if (next.answer == Answer::violate) return fail(next.violation);
-  charge(Work::reset_by_peer, kResetCost);
-  if (failed_ || next.answer != Answer::ok) return;
+  if (next.answer != Answer::ok) return charge(Work::late_frame, kFrameCost);
+  charge_reset(streams_[slot].state);
+  if (failed_) return;
   ++counters_.streams_reset_by_peer;
   close_stream(slot, State::reset_by_peer, static_cast<ErrorCode>(read_u32(payload.data())), Violation::none, true);
+}
+
+// Who resets a request throws our work for it away, unless it is answered already: then the rest of an upload is not
+// sent (RFC 9113 8.1), and it is a frame like others. How many of our own streams can be reset is up to us.
+void Engine::charge_reset(State state) noexcept {
+  if (is_ours(frame_.stream)) return;
+  const bool answered = config_.role == Role::server && state == State::half_closed_local;
+  charge(Work::reset_by_peer, answered ? kFrameCost : kResetCost);
 }
 
 void Engine::on_settings(ByteView payload, Out& out) noexcept {
