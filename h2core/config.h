@@ -46,7 +46,8 @@ struct Config {
   std::uint32_t max_continuations = 32;      ///< per block, empty ones count
   std::uint32_t max_settings_entries = 64;   ///< per SETTINGS frame
   std::uint32_t max_interim_responses = 16;  ///< per request
-  std::uint32_t max_queued_output = 65536;   ///< bytes of replies to a peer that does not read; then `receive` waits
+  /// Bytes of replies, and of a server's heads, to a peer that does not read; then `receive` waits.
+  std::uint32_t max_queued_output = 65536;
 
   /// Frames that move nothing forward (`Work`) cost 1 each, a stream that is reset, by whomever, 4, and field sections
   /// of no use 1 more for each 256 bytes. Requests, responses and content give back more than an honest peer can lose

@@ -162,10 +162,8 @@ void Engine::answer_too_large(StreamId id, EndStream end) noexcept {
   charge(Work::large_section, kResetCost);
   if (failed_) return;
   const Field status{":status", "431"};
-  const std::size_t before = output_.queued_bytes();
   if (!write_block(FrameType::headers, id, EndStream::yes, kConnection, {&status, 1}, {}))
     return fail(Violation::out_of_memory);
-  reply_bytes_ += output_.queued_bytes() - before;
   ++counters_.streams_refused;
   streams_.remember(id, end == EndStream::yes ? State::ended : State::reset_by_us);
   if (end == EndStream::no) write_rst_stream(id, ErrorCode::no_error);  // the rest of the request is of no use (8.1)
