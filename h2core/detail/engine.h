@@ -134,6 +134,9 @@ class Engine {
   // request gave back, so that a burst of honest cancels passes and an endless one does not.
   static constexpr std::size_t kFrameCost = 1, kResetCost = 4;
   static constexpr std::size_t kFreeSection = 256;  // bytes; one of no use costs 1 for each so many
+  static constexpr std::uint32_t kFullPiece = 256;  // bytes; less content in a frame gives nothing back
+  static constexpr std::size_t kLeastCredit =
+      2048;                                      // bytes; each window is opened by twice as many, by who reads little
   static constexpr std::size_t kFreeMoves = 64;  // windows of streams; SETTINGS cost 1 more for each so many
 
   static constexpr std::size_t kMaxPings = 8, kMaxSettingsInFlight = 8;  // ours to choose: replies are soon
@@ -163,6 +166,8 @@ class Engine {
   void tell_budget(Work cause) noexcept;
   std::string_view sentence_of(Violation violation) const noexcept;
   void reward(std::uint32_t amount) noexcept;
+  void expect_answers(std::size_t count) noexcept;
+  void charge_answer(Work cause) noexcept;
   bool lifts_a_window_too_far(std::uint32_t initial_window) noexcept;
   void write_settings(std::span<const Setting> entries, bool is_awaited) noexcept;
   std::optional<TimePoint> settings_due() const noexcept;
@@ -412,6 +417,7 @@ class Engine {
 
   std::int64_t budget_;
   std::int64_t refill_remainder_ns_ = 0;
+  std::size_t answers_due_ = 0;
   bool budget_warned_ = false, budget_used_up_ = false;
   bool views_live_ = false;                // of the last event
   bool trim_due_ = false;                  // but views were live: memory goes at the next receive()

@@ -241,7 +241,7 @@ void Engine::begin_data(std::uint32_t pad_bytes) noexcept {
   stream.recv_window -= static_cast<std::int32_t>(frame_.length);
   if (stream.recv_content_left >= 0) stream.recv_content_left -= content;
   if (content == 0 && !end) charge(Work::empty_data, kFrameCost);
-  else reward(1);
+  else if (content >= kFullPiece) reward(1);
   stream.received_ms = now_ms_;
   stream.interval_bytes += content;
   if (stream.recv_window <= 0 || recv_window_ <= 0) stream.watched = false;  // it is we who hold it back
@@ -427,7 +427,7 @@ void Engine::on_ping(ByteView payload, Out& out) noexcept {
   const std::uint64_t opaque =
       static_cast<std::uint64_t>(read_u32(payload.data())) << 32 | read_u32(payload.data() + 4);
   if (!frame_.has(flags::ack)) {
-    charge(Work::ping, kFrameCost);
+    charge_answer(Work::ping);
     if (failed_) return;
     if (std::byte* ack = reply(write::kPingBytes)) {
       write::ping(ack, opaque, true);
@@ -471,12 +471,12 @@ void Engine::on_window_update(ByteView payload) noexcept {
     if (increment > static_cast<std::int64_t>(kMaxWindow) - send_window_) return fail(Violation::window_overflow);
     send_window_ = static_cast<std::int32_t>(send_window_ + static_cast<std::int64_t>(increment));
     connection_held_ = false;
-    return charge(Work::window_update, kFrameCost);
+    return charge_answer(Work::window_update);
   }
   const std::uint32_t slot = streams_.find(frame_.stream);
   const Step& next = step(state_of(frame_.stream, slot), Input::recv_window_update);
   if (next.answer == Answer::violate) return refuse_frame(frame_.stream, next.violation);
-  charge(Work::window_update, kFrameCost);
+  charge_answer(Work::window_update);
   if (failed_ || next.answer != Answer::ok) return;
   Stream& stream = streams_[slot];
   if (increment == 0) return stream_error(stream.id, Violation::stream_increment_zero);

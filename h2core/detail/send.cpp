@@ -392,6 +392,7 @@ bool Engine::write_block(FrameType type, StreamId id, EndStream end, StreamId pr
     bytes = split_block(frame, header.length, header);
   }
   output_.commit(bytes);
+  expect_answers(1);
   // A head alone ends its stream, so the limit of streams does not bound answers that nobody reads.
   if (config_.role == Role::server) reply_bytes_ += bytes;
   if (config_.observer.on_frame != nullptr) {

@@ -55,7 +55,7 @@ TEST_CASE("VU#605641: a flood of frames that move nothing costs what it brings, 
     CHECK(server.warning->cause == flood.cause);
     CHECK(server.bytes_in_at_warning * 2 <= server.bytes_in + 2 * flood.frames.size() + 100);
     CHECK(server.bytes_out - out <= server.bytes_in - in + 100);  // and the GOAWAY
-    CHECK(server.allocations() <= calls + 1);  // for the GOAWAY
+    CHECK(server.allocations() <= calls + 1);                     // for the GOAWAY
     CHECK(server.peak_bytes() <= kMostMemory);
   }
 }
