@@ -197,6 +197,7 @@ class Engine {
   bool read_data(ByteView& input, Out& out) noexcept;
   bool read_skip(ByteView& input) noexcept;
   void begin_data(std::uint32_t pad_bytes) noexcept;
+  void charge_late_content(std::uint32_t content) noexcept;
   void drop_data() noexcept;
   void on_frame(ByteView payload, Out& out) noexcept;
   void on_rst_stream(ByteView payload) noexcept;
@@ -366,6 +367,7 @@ class Engine {
   std::int32_t recv_window_ = 65535;
   std::int64_t recv_owed_ = 0;
   std::int64_t recv_target_ = 65535;
+  std::int64_t late_content_ = 0;  // of streams that we reset: at most so much is on its way
   std::uint64_t unconsumed_ = 0;
 
   // growth of the receive windows

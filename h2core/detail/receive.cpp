@@ -220,7 +220,7 @@ void Engine::begin_data(std::uint32_t pad_bytes) noexcept {
   if (next.answer != Answer::ok) {
     credit_connection(frame_.length);
     if (next.answer == Answer::violate) return stream_error(frame_.stream, next.violation);
-    return charge(Work::late_frame, kFrameCost);
+    return charge_late_content(content);
   }
 
   Stream& stream = streams_[slot];
@@ -251,6 +251,12 @@ void Engine::begin_data(std::uint32_t pad_bytes) noexcept {
   stream.recv_owed = static_cast<std::int32_t>(stream.recv_owed + static_cast<std::int64_t>(at_once));
   credit_connection(at_once);
   if (!end) update_stream_window(stream);
+}
+
+// As much as the windows of streams that we reset allowed may have been on its way, honestly.
+void Engine::charge_late_content(std::uint32_t content) noexcept {
+  if (content < kFullPiece || content > late_content_) return charge(Work::late_frame, kFrameCost);
+  late_content_ -= content;
 }
 
 // False when the input is used up.

@@ -587,6 +587,8 @@ void Engine::close_stream(std::uint32_t slot, State how, ErrorCode code, Violati
   Stream& stream = streams_[slot];
   if (is_closed(stream.state)) return;
   stream.verdict = verdict_of(stream, code);
+  if (how == State::reset_by_us && may_receive(stream) && stream.recv_window > 0)
+    late_content_ = std::min<std::int64_t>(late_content_ + stream.recv_window, recv_window_);
   if (stream.state == State::reserved_local || stream.state == State::reserved_remote) --reserved_;
   stream.state = how;
   stream.code = code;
