@@ -622,7 +622,9 @@ void Engine::finish_if_done(std::uint32_t slot) noexcept {
 // The record goes when its last event is out and no received byte is owed any more.
 void Engine::remove_if_settled(std::uint32_t slot) noexcept {
   const Stream& stream = streams_[slot];
-  if (stream.released && stream.connection_unconsumed == 0) streams_.remove(slot);
+  if (!stream.released || stream.connection_unconsumed > 0) return;
+  streams_.remove(slot);
+  --unsettled_;
 }
 
 void Engine::count(Stream& stream) noexcept {
