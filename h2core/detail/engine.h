@@ -136,9 +136,9 @@ class Engine {
   static constexpr std::size_t kFreeSection = 256;  // bytes; one of no use costs 1 for each so many
   static constexpr std::uint32_t kFullPiece = 256;  // bytes; less content in a frame gives nothing back
   static constexpr std::size_t kLeastCredit =
-      2048;                                      // bytes; each window is opened by twice as many, by who reads little
+      2048;  // bytes; each window is opened by twice as many, by who reads little
   static constexpr std::uint32_t kLeastUnsettled = 100;  // streams that are gone and not consumed; never fewer
-  static constexpr std::size_t kFreeMoves = 64;  // windows of streams; SETTINGS cost 1 more for each so many
+  static constexpr std::size_t kFreeMoves = 64;          // windows of streams; SETTINGS cost 1 more for each so many
 
   static constexpr std::size_t kMaxPings = 8, kMaxSettingsInFlight = 8;  // ours to choose: replies are soon
   static constexpr std::uint32_t kListBound = 1 << 20;  // of a section when no MAX_HEADER_LIST_SIZE was announced
@@ -386,8 +386,8 @@ class Engine {
   std::uint32_t next_id_;
   StreamId last_peer_id_;
   std::uint32_t our_active_ = 0, peer_active_ = 0, reserved_ = 0;
-  std::uint32_t unsettled_ = 0;  // StreamClosed was delivered, and content is not consumed
-  std::size_t live_streams_ = 0;                                 // StreamClosed not delivered yet
+  std::uint32_t unsettled_ = 0;   // StreamClosed was delivered, and content is not consumed
+  std::size_t live_streams_ = 0;  // StreamClosed not delivered yet
   bool connection_held_ = false, connection_hold_over_ = false;  // as a stream's `held` and `hold_over`
 
   // events that wait: stream slots and, with the top bit set, chunks

@@ -92,8 +92,8 @@ void answer_at_once(Connection& server, const Event& event);
 /// HEADERS whose block is given as it stands on the wire.
 Bytes raw_headers(std::uint32_t stream, const Bytes& block, std::uint8_t flags = 0);
 /// GET or POST, https, /: an octet each, fields of the static table.
-inline Bytes shortest_get() { return wire("82 87 84"); }
-inline Bytes shortest_post() { return wire("83 87 84"); }
+inline Bytes shortest_get() { return {std::byte{0x82}, std::byte{0x87}, std::byte{0x84}}; }
+inline Bytes shortest_post() { return {std::byte{0x83}, std::byte{0x87}, std::byte{0x84}}; }
 inline std::uint32_t nth_stream(std::uint32_t n) { return 2 * n + 1; }
 
 }  // namespace h2::test

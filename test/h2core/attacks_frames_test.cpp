@@ -96,7 +96,7 @@ TEST_CASE("CVE-2020-11080: a SETTINGS frame has 64 entries at most, and changes 
   CHECK(lived <= kBudget / 100);  // 6,400 windows moved by each
   CHECK(server.goaway_debug == "too many SETTINGS frames");
   CHECK(server.bytes_out * 20 <= server.bytes_in);
-  CHECK(server.allocations() == calls);
+  CHECK(server.allocations() <= calls + 1);  // for the GOAWAY
 
   Victim other;
   other.feed(frame(FrameType::settings, 0, 0, repeat(two, 32) + wire("0004 00000001")));
