@@ -46,6 +46,16 @@ struct Decoder::Text {
   std::size_t room() const noexcept { return huffman ? huffman_decode_room(size) : size; }
 };
 
+Decoder::Step Decoder::oversized(const Octet* at, bool empties_table) noexcept {
+  if (empties_table) table_.clear();
+  at_ = at;
+  return Step::oversized;
+}
+
+std::size_t Decoder::exact_size(const Text& text) noexcept {
+  return text.huffman ? detail::count_huffman(text.octets, text.size) : text.size;
+}
+
 Decoder::Decoder(const Config& config) noexcept
     : static_marks_(config.static_marks != nullptr ? config.static_marks : kNoMarks),
       classify_(config.classify),
@@ -54,8 +64,9 @@ Decoder::Decoder(const Config& config) noexcept
 
 Decoder::~Decoder() = default;
 
-void Decoder::begin(ByteView block) noexcept {
+void Decoder::begin(ByteView block, std::size_t max_text) noexcept {
   table_.pin();
+  text_left_ = max_text;
   at_ = reinterpret_cast<const Octet*>(block.data());
   end_ = at_ + block.size();
   leading_ = true;
@@ -127,16 +138,29 @@ Decoder::Step Decoder::literal(const Octet* at, unsigned octet, Field& out) noex
   } else {
     least_size += kStatic[index].name.size();
   }
-  const bool too_large = insert && least_size > table_.capacity();
+  bool too_large = insert && least_size > table_.capacity();
   if (too_large) insert = false;
 
   // Everything that is not a view of the block goes to the arena: name, then value.
   char* end = nullptr;
   if (insert || name_text.huffman || value_text.huffman) {
+    std::size_t room = name_room + value_text.room() + kHuffmanSlack;
+    if (room > (insert ? table_.capacity() : text_left_)) {  // Huffman's code may only look long, so it is counted
+      const std::size_t name_size = index == 0 ? exact_size(name_text) : name_room;
+      const std::size_t value_size = exact_size(value_text);
+      if (name_size == detail::kBadHuffman || value_size == detail::kBadHuffman) return fail(DecodeError::bad_huffman);
+      room = name_size + value_size + kHuffmanSlack;
+      if (insert && name_size + value_size + detail::kEntryOverhead > table_.capacity()) {
+        too_large = true;
+        insert = false;
+      }
+      if (!insert && room > text_left_) return oversized(at, too_large);
+    }
     if (insert && !table_.reserve_entry()) return fail(DecodeError::out_of_memory);
-    end = table_.room(name_room + value_text.room() + kHuffmanSlack);
+    end = table_.room(room, text_left_);
     if (end == nullptr) return fail(DecodeError::out_of_memory);
   }
+  const char* const begin = end;
 
   std::uint32_t name_mark = 0;
   const char* name = nullptr;
@@ -189,7 +213,11 @@ Decoder::Step Decoder::literal(const Octet* at, unsigned octet, Field& out) noex
   out.value = {value, value_size};
   out.indexing = (octet & 0xf0) == 0x10 ? Indexing::never : Indexing::automatic;
   out.mark = classify_ != nullptr ? classify_(out.name, out.value, name_mark) : 0;
-  if (end != nullptr) table_.commit(end);
+  if (end != nullptr) {
+    table_.commit(end);
+    const auto text = static_cast<std::size_t>(end - begin);
+    text_left_ -= text < text_left_ ? text : text_left_;
+  }
   if (insert) {
     if (std::uint64_t{name_size} + value_size + detail::kEntryOverhead > table_.capacity()) {
       table_.clear();

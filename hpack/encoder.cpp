@@ -326,6 +326,11 @@ bool Encoder::replace_slots(std::uint32_t buckets) noexcept {
   return true;
 }
 
+std::uint64_t Encoder::memory_bound(std::uint32_t table_cap) noexcept {
+  const std::uint64_t slots = detail::Table::most_slots(table_cap) * (kFieldWays + kNameWays) * sizeof(Slot);
+  return detail::Table::ring_bound(table_cap) + detail::Table::arena_bound(table_cap) + slots + slots / 2;
+}
+
 std::size_t Encoder::slots_bytes() const noexcept {
   return std::size_t{buckets_} * (kFieldWays + kNameWays) * sizeof(Slot);
 }

@@ -58,6 +58,9 @@ class H2CORE_API Encoder {
   /// Gives memory back as far as live entries permit.
   void trim() noexcept;
 
+  /// What an encoder holds at most.
+  static std::uint64_t memory_bound(std::uint32_t table_cap) noexcept;
+
   std::uint32_t table_size() const noexcept { return table_.size(); }  ///< as RFC 7541 4.1 counts
   std::uint32_t table_capacity() const noexcept {
     return table_.capacity();

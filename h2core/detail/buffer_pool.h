@@ -49,12 +49,13 @@ class BufferPool {
     classes_.release();
   }
 
+  static constexpr std::size_t bound() noexcept { return sizeof(Classes); }  // and the copies
+
+ private:
   // Ours to choose: at most 100 KiB are kept, and only while the connection is busy.
   static constexpr std::size_t kClasses = 4;
   static constexpr std::size_t kSizes[kClasses] = {256, 1024, 4096, 16384};
   static constexpr std::uint32_t kKept[kClasses] = {16, 8, 6, 4};
-
- private:
   struct Free {
     Free* next;
   };

@@ -182,7 +182,7 @@ void Engine::emit_stream_event(std::uint32_t slot, Out& out) noexcept {
   if (out && std::holds_alternative<StreamClosed>(*out)) {
     stream.released = true;
     if (--live_streams_ == 0) idle_since_ = now_;
-    ++unsettled_;
+    ++lingering_;
     remove_if_settled(slot);
   }
 }

@@ -38,6 +38,7 @@ class Engine {
   Pending pending;
 
   explicit Engine(const Config& config) noexcept;
+  static std::size_t memory_bound(const Config& config) noexcept;
   Engine(const Engine&) = delete;
   Engine& operator=(const Engine&) = delete;
   ~Engine();
@@ -137,11 +138,15 @@ class Engine {
   static constexpr std::uint32_t kFullPiece = 256;  // bytes; less content in a frame gives nothing back
   static constexpr std::size_t kLeastCredit =
       2048;  // bytes; each window is opened by twice as many, by who reads little
-  static constexpr std::uint32_t kLeastUnsettled = 100;  // streams that are gone and not consumed; never fewer
+  static constexpr std::uint32_t kLeastLingering = 100;  // streams that are gone and not consumed; never fewer
   static constexpr std::size_t kFreeMoves = 64;          // windows of streams; SETTINGS cost 1 more for each so many
 
   static constexpr std::size_t kMaxPings = 8, kMaxSettingsInFlight = 8;  // ours to choose: replies are soon
   static constexpr std::uint32_t kListBound = 1 << 20;  // of a section when no MAX_HEADER_LIST_SIZE was announced
+  static constexpr std::size_t kBlockSlack = 16384;     // of a block over the list that it decodes to
+  static std::size_t list_limit(const Settings& ours) noexcept {
+    return std::min(ours.max_header_list_size, kListBound);
+  }
   static constexpr TimePoint kNever = TimePoint::max();
   static constexpr Duration kLinger = std::chrono::seconds(5);
   static constexpr Duration kTrimAfter = std::chrono::seconds(1);
@@ -189,6 +194,7 @@ class Engine {
 
   // receive.cpp
   bool advance(ByteView& input, Out& out) noexcept;
+  bool too_many_unsettled() const noexcept;
   bool read_preface(ByteView& input) noexcept;
   bool read_header(ByteView& input, Out& out) noexcept;
   bool is_tls_record() const noexcept;
@@ -386,7 +392,7 @@ class Engine {
   std::uint32_t next_id_;
   StreamId last_peer_id_;
   std::uint32_t our_active_ = 0, peer_active_ = 0, reserved_ = 0;
-  std::uint32_t unsettled_ = 0;   // StreamClosed was delivered, and content is not consumed
+  std::uint32_t lingering_ = 0;   // StreamClosed was delivered, and content is not consumed
   std::size_t live_streams_ = 0;  // StreamClosed not delivered yet
   bool connection_held_ = false, connection_hold_over_ = false;  // as a stream's `held` and `hold_over`
 

@@ -216,7 +216,7 @@ std::byte* Engine::begin_extension(FrameType type, std::uint8_t flags, StreamId 
 
 void Engine::commit_extension() noexcept {
   const std::size_t bytes = kFrameHeaderBytes + extension_.length;
-  note(Direction::sent, extension_, {output_.reserve(bytes) + kFrameHeaderBytes, extension_.length}, {});
+  note(Direction::sent, extension_, {output_.reserved() + kFrameHeaderBytes, extension_.length}, {});
   output_.commit(bytes);
   ++counters_.frames_sent;
 }

@@ -3,6 +3,7 @@
 // for an idle connection consists of empty ones.
 #pragma once
 
+#include <algorithm>
 #include <cstring>
 #include <new>
 #include <type_traits>
@@ -17,17 +18,20 @@ class Array {
   static_assert(std::is_trivially_copyable_v<T> && std::is_trivially_destructible_v<T>);
 
  public:
+  static constexpr std::size_t kMost = 0xffffffff;
+
   explicit Array(const Allocator& allocator) noexcept : allocator_(&allocator) {}
   Array(const Array&) = delete;
   Array& operator=(const Array&) = delete;
   ~Array() { release(); }
 
-  bool reserve(std::size_t count) noexcept {
+  /// `most` is known never to be passed: who needs more than half of it gets all of it.
+  bool reserve(std::size_t count, std::size_t most = kMost) noexcept {
     if (count <= capacity_) return true;
     if (count > kMost) return false;
     std::size_t capacity = capacity_ == 0 ? kFirst : std::size_t{capacity_} * 2;
     if (capacity < count) capacity = count;
-    if (capacity > kMost) capacity = kMost;
+    if (capacity > most / 2) capacity = count > most ? count : most;
     void* memory = allocator_->allocate(allocator_->context, capacity * sizeof(T));
     if (memory == nullptr) return false;
     T* data = static_cast<T*>(memory);
@@ -42,8 +46,8 @@ class Array {
     data_[size_++] = value;
     return true;
   }
-  bool append(const T* values, std::size_t count) noexcept {
-    if (!reserve(size_ + count)) return false;
+  bool append(const T* values, std::size_t count, std::size_t most = kMost) noexcept {
+    if (!reserve(size_ + count, most)) return false;
     if (count > 0) std::memcpy(data_ + size_, values, count * sizeof(T));
     size_ += static_cast<std::uint32_t>(count);
     return true;
@@ -66,13 +70,13 @@ class Array {
   T* data() noexcept { return data_; }
   const T* data() const noexcept { return data_; }
   std::size_t size() const noexcept { return size_; }
+  std::size_t capacity() const noexcept { return capacity_; }
   bool empty() const noexcept { return size_ == 0; }
   T& operator[](std::size_t i) noexcept { return data_[i]; }
   const T& operator[](std::size_t i) const noexcept { return data_[i]; }
 
  private:
   static constexpr std::size_t kFirst = sizeof(T) >= 64 ? 1 : 64 / sizeof(T);
-  static constexpr std::size_t kMost = 0xffffffff;
 
   void free_memory() noexcept {
     if (data_ != nullptr) allocator_->release(allocator_->context, data_, capacity_ * sizeof(T));
@@ -203,6 +207,11 @@ class Slab {
   const T& operator[](std::uint32_t slot) const noexcept { return pages_[slot / kPerPage][slot % kPerPage].record; }
   std::uint32_t used() const noexcept { return used_; }
 
+  /// What so many records take at most.
+  static constexpr std::uint64_t bound(std::uint64_t records) noexcept {
+    const std::uint64_t pages = (records + kPerPage - 1) / kPerPage;
+    return pages * kPerPage * sizeof(Cell) + std::max<std::uint64_t>(pages * 2, 8) * 3 / 2 * sizeof(Cell*);
+  }
   /// Gives all pages back; only when no record is in use.
   void release() noexcept {
     const Allocator& allocator = pages_.allocator();

@@ -17,7 +17,9 @@ class OutputQueue {
 
   /// Room for `bytes` in one piece, and for one segment that describes them; null when memory failed.
   std::byte* reserve(std::size_t bytes) noexcept;
-  /// The first `bytes` of the room are part of the output now.
+  /// That room again; until commit() or the next reserve().
+  std::byte* reserved() noexcept { return drafting_ ? draft_->data() : last_->data() + last_->written; }
+  /// The first `bytes` of the room are part of the output now, perhaps in another place.
   void commit(std::size_t bytes) noexcept;
   /// Room for `count` more lent segments beside one of ours.
   bool reserve_segments(std::size_t count) noexcept { return segments_.reserve(segments_.size() + count + 1); }
@@ -67,7 +69,14 @@ class OutputQueue {
   /// Gives memory back that an idle connection does not need.
   void trim() noexcept;
 
+  /// What is held at most for so many bytes of ours: two blocks that follow each other hold one block's bytes at least.
+  static constexpr std::uint64_t bound(std::uint64_t queued) noexcept {
+    return (queued / kBlock + 1) * 2 * (sizeof(Block) + kBlock) + sizeof(Block) + kBlock +
+           3 * kSlices * sizeof(Segment);
+  }
+
  private:
+  static constexpr std::size_t kSlices = 64;  // for as many at a time DATA is framed, if callers do not ask for more
   struct Segment {
     const std::byte* data;
     std::size_t bytes;
@@ -82,9 +91,15 @@ class OutputQueue {
   static constexpr std::size_t kFirstBlock = 128 - sizeof(Block);  // a handshake; then a GOAWAY when memory has ended
   static constexpr std::size_t kBlock = 8192 - sizeof(Block);
 
+  static constexpr std::size_t kSure = 1024;  // what is reserved up to here is not drafted: a block's end may be lost
+
   static constexpr std::size_t kSpares = 10;  // what a peer's unread replies may fill by default, and an edge
 
+  Block* new_block(std::size_t capacity) noexcept;
   bool add_block(std::size_t bytes) noexcept;
+  void link(Block* block) noexcept;
+  void settle_draft(std::size_t bytes) noexcept;
+  void free_draft() noexcept;
   void retire(Block* block) noexcept;
   void free_spares() noexcept;
   void owned_taken(std::size_t bytes) noexcept;
@@ -97,6 +112,8 @@ class OutputQueue {
   const Allocator* allocator_;
   Block* first_ = nullptr;
   Block* last_ = nullptr;
+  Block* draft_ = nullptr;  // where something is written first that may become much less than was reserved
+  bool drafting_ = false;   // by the last reserve()
   Block* spare_ = nullptr;  // emptied blocks, so that a steady flow allocates nothing
   std::uint32_t spares_ = 0;
   std::size_t queued_ = 0;

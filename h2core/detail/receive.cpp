@@ -37,13 +37,14 @@ std::optional<Event> Engine::receive(ByteView& input) noexcept {
     touched_ = true;
   }
   if (trim_due_) trim();
+  const bool unsettled = too_many_unsettled();
   while (!out) {
     if (event_waits()) {
       emit(out);
     } else if (failed_ || lost_ || eof_ || finished_) {
       input = {};  // nothing that comes now can matter (RFC 9113 5.4.1)
       break;
-    } else if (reply_bytes_ > config_.max_queued_output || !advance(input, out)) {
+    } else if (unsettled || reply_bytes_ > config_.max_queued_output || !advance(input, out)) {
       break;
     }
   }
@@ -55,6 +56,13 @@ std::optional<Event> Engine::receive(ByteView& input) noexcept {
   counters_.bytes_received += before - input.size();
   views_live_ = out.has_value();
   return out;
+}
+
+// A stream that has ended lives on until its last committed byte is taken. A peer that opens streams, resets them and
+// never reads may have as many of those as open ones; then it is not read any more.
+bool Engine::too_many_unsettled() const noexcept {
+  if (config_.role == Role::client) return false;
+  return live_streams_ > std::size_t{peer_active_} + our_active_ + reserved_ + announced_.max_concurrent_streams;
 }
 
 bool Engine::advance(ByteView& input, Out& out) noexcept {
@@ -182,7 +190,7 @@ bool Engine::is_wanted(FrameType type) const noexcept {
 bool Engine::read_payload(ByteView& input, Out& out) noexcept {
   const std::size_t step = std::min<std::size_t>(frame_.length - stash_.size(), input.size());
   if (step == 0 && stash_.size() < frame_.length) return false;
-  if (!stash_.append(input.data(), step)) return fail(Violation::out_of_memory), true;
+  if (!stash_.append(input.data(), step, frame_.length)) return fail(Violation::out_of_memory), true;
   input = input.subspan(step);
   if (stash_.size() < frame_.length) return false;
   stage_ = Stage::header;
@@ -576,7 +584,7 @@ std::byte* Engine::reply(std::size_t bytes) noexcept {
 
 void Engine::reply_sent(std::size_t bytes, const FrameHeader& header) noexcept {
   if (config_.observer.on_frame != nullptr) {
-    const std::byte* frame = output_.reserve(bytes);
+    const std::byte* frame = output_.reserved();
     note(Direction::sent, header, {frame + kFrameHeaderBytes, bytes - kFrameHeaderBytes}, {});
   }
   output_.commit(bytes);

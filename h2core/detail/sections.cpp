@@ -41,10 +41,10 @@ void Engine::on_continuation(ByteView payload, Out& out) noexcept {
 
 // A block is shorter than the list that it decodes to, but for size updates; a frame of slack covers these.
 bool Engine::grow_block(ByteView content) noexcept {
-  const std::size_t bound = std::min(announced_.max_header_list_size, kListBound) + std::size_t{16384};
+  const std::size_t bound = list_limit(announced_) + kBlockSlack;
   Array<std::byte>& block = messages_->block;
   if (block.size() + content.size() > bound) return fail(Violation::header_block_too_large), false;
-  if (!block.append(content.data(), content.size())) return fail(Violation::out_of_memory), false;
+  if (!block.append(content.data(), content.size(), bound)) return fail(Violation::out_of_memory), false;
   return true;
 }
 
@@ -77,23 +77,23 @@ void Engine::on_decoded(Decoded decoded, Out& out) noexcept {
 // The limit holds while decoding, 32 bytes a field (RFC 9113 6.5.2); past it nothing is kept. It is advice to the peer
 // and a bound of ours, so it does not wait for an ACK; nor does the stream limit, for a refusal is safe to retry.
 Engine::Decoded Engine::decode(ByteView block) noexcept {
-  const std::size_t limit = std::min(announced_.max_header_list_size, kListBound);
+  const std::size_t limit = list_limit(announced_);
   std::size_t bytes = 0, count = 0;
   bool over_limit = false;
   hpack::Decoder& decoder = messages_->decoder;
   Array<Field>& fields = messages_->fields;
   fields.clear();
-  decoder.begin(block);
+  decoder.begin(block, limit);
   Field field;
   hpack::Decoder::Step step;
-  while ((step = decoder.next(field)) == hpack::Decoder::Step::field) {
+  while ((step = decoder.next(field)) == hpack::Decoder::Step::field || step == hpack::Decoder::Step::oversized) {
     if (over_limit) continue;
     bytes += field.name.size() + field.value.size() + 32;
-    if (bytes > limit || ++count > config_.max_fields) {
+    if (step == hpack::Decoder::Step::oversized || bytes > limit || ++count > config_.max_fields) {
       over_limit = true;
       fields.clear();
       decoder.drop_views();
-    } else if (!fields.push(field)) {
+    } else if (!fields.reserve(count, config_.max_fields) || !fields.push(field)) {
       fail(Violation::out_of_memory);
       return Decoded::failed;
     }
@@ -124,7 +124,7 @@ void Engine::on_new_stream(Decoded decoded, Out& out) noexcept {
   Violation violation = Violation::none;
   // A caller who is behind with consuming holds records of streams that are gone; it will not hold more of them.
   if (peer_active_ >= announced_.max_concurrent_streams ||
-      unsettled_ >= std::max(announced_.max_concurrent_streams, kLeastUnsettled))
+      lingering_ >= std::max(announced_.max_concurrent_streams, kLeastLingering))
     violation = Violation::stream_refused;
   else if (decoded == Decoded::too_large)
     return answer_too_large(id, first.has(flags::end_stream) ? EndStream::yes : EndStream::no);
@@ -176,9 +176,13 @@ void Engine::answer_too_large(StreamId id, EndStream end) noexcept {
 bool Engine::join_cookies(Head& head) noexcept {
   Field* const fields = messages_->fields.data() + (messages_->fields.size() - head.regular.size());
   Array<char>& joined = messages_->cookie;
-  std::size_t kept = 0;
+  std::size_t kept = 0, bytes = 0;
   Field* cookie = nullptr;
+  for (const Field& field : head.regular)
+    if (field.name == "cookie") bytes += field.value.size() + 2;
+  if (bytes > joined.capacity()) joined.release();  // not beside the larger one
   joined.clear();
+  if (!joined.reserve(bytes)) return false;
   for (std::size_t i = 0; i < head.regular.size(); ++i) {
     const Field field = fields[i];
     if (field.name != "cookie") {

@@ -392,9 +392,10 @@ bool Engine::write_block(FrameType type, StreamId id, EndStream end, StreamId pr
     bytes = split_block(frame, header.length, header);
   }
   output_.commit(bytes);
-  expect_answers(1);
-  // A head alone ends its stream, so the limit of streams does not bound answers that nobody reads.
-  if (config_.role == Role::server) reply_bytes_ += bytes;
+  if (config_.role == Role::server) {
+    reply_bytes_ += bytes;  // who asks and asks and never reads is bounded by it
+    expect_answers(1);
+  }
   if (config_.observer.on_frame != nullptr) {
     Array<Field> all(config_.allocator);
     if (all.append(pseudo.data(), pseudo.size()) && all.append(fields.data(), fields.size()))
@@ -624,7 +625,7 @@ void Engine::remove_if_settled(std::uint32_t slot) noexcept {
   const Stream& stream = streams_[slot];
   if (!stream.released || stream.connection_unconsumed > 0) return;
   streams_.remove(slot);
-  --unsettled_;
+  --lingering_;
 }
 
 void Engine::count(Stream& stream) noexcept {

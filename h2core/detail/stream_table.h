@@ -1,6 +1,9 @@
 // All streams that have a record, by id; and what is still remembered of those that have none.
 #pragma once
 
+#include <algorithm>
+#include <bit>
+
 #include <h2core/detail/memory.h>
 #include <h2core/detail/stream.h>
 
@@ -52,6 +55,12 @@ class StreamTable {
   State how_closed(StreamId id) const noexcept;
 
   void trim() noexcept;
+
+  /// What so many records take at most: their pages and places, also while these grow.
+  static constexpr std::uint64_t bound(std::uint64_t records) noexcept {
+    return Slab<Stream>::bound(records) +
+           std::bit_ceil(2 * std::max<std::uint64_t>(records, 8)) * 3 / 2 * sizeof(Place) + sizeof(Past);
+  }
 
  private:
   struct Place {

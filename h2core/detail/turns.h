@@ -20,6 +20,7 @@ class Turns {
   void trim() noexcept {
     if (empty()) lists_.release();
   }
+  static constexpr std::size_t bound() noexcept { return sizeof(Lists); }
   bool empty() const noexcept { return filled_ == 0; }
   void add(std::uint32_t slot) noexcept;
   void remove(std::uint32_t slot) noexcept;

@@ -52,15 +52,17 @@ class H2CORE_API Table {
   std::uint32_t ring_slots() const noexcept { return ring_ == nullptr ? 0 : ring_mask_ + 1; }
 
   /// Room for `octets` at the end of the arena, or null when memory is out. What is written there stays only
-  /// after commit(). `octets` is at least 1.
-  char* room(std::size_t octets) noexcept {
+  /// after commit(). `octets` is at least 1. While pinned, at most `more` are asked for from here on, or just these.
+  char* room(std::size_t octets, std::size_t more = SIZE_MAX) noexcept {
     if (octets <= arena_bytes_ - used_) return octets_ + used_;
-    return make_room(octets);
+    return make_room(octets, more);
   }
   void commit(const char* end) noexcept { used_ = static_cast<std::size_t>(end - octets_); }
 
   /// Makes sure that the next push() finds a place in the ring. False when memory is out.
-  bool reserve_entry() noexcept { return count() < ring_slots() || grow_ring(); }
+  bool reserve_entry() noexcept {
+    return count() < ring_slots() || count() >= most_entries(capacity_) || grow_ring();  // a full table evicts first
+  }
 
   /// Evicts as RFC 7541 4.4 says and inserts. `entry.size() <= capacity()`, its octets are committed, and
   /// reserve_entry() said yes.
@@ -95,6 +97,13 @@ class H2CORE_API Table {
     if (retired_ != nullptr) release_retired();
   }
 
+  /// Bounds in bytes for a table that never exceeds `capacity`: of the ring, of the arena, and of all arenas while a block
+  /// is pinned whose further text is bounded. Old and new exist together while one grows.
+  static std::uint64_t most_slots(std::uint32_t capacity) noexcept;
+  static std::uint64_t ring_bound(std::uint32_t capacity) noexcept;
+  static std::uint64_t arena_bound(std::uint32_t capacity) noexcept;
+  static std::uint64_t pinned_bound(std::uint32_t capacity, std::uint64_t max_text) noexcept;
+
   /// Gives back what the live entries do not need. Moves them.
   void trim() noexcept;
 
@@ -105,6 +114,8 @@ class H2CORE_API Table {
  private:
   struct Retired;
 
+  /// An entry counts 32 octets at least.
+  static constexpr std::uint32_t most_entries(std::uint32_t capacity) noexcept { return capacity / kEntryOverhead; }
   static std::size_t arena_octets(const Entry& entry) noexcept {
     return std::size_t{entry.value_size} + (entry.static_name == 0 ? entry.name_size : 0);
   }
@@ -115,7 +126,8 @@ class H2CORE_API Table {
     ++oldest_;
   }
   void reclaim() noexcept;
-  char* make_room(std::size_t octets) noexcept;
+  char* make_room(std::size_t octets, std::size_t more) noexcept;
+  char* make_pinned_room(std::size_t octets, std::size_t more) noexcept;
   bool replace_arena(std::size_t bytes) noexcept;
   void pack(char* to) noexcept;
   bool grow_ring() noexcept;
@@ -129,6 +141,8 @@ class H2CORE_API Table {
   char* octets_ = nullptr;  ///< the arena
   std::size_t arena_bytes_ = 0;
   std::size_t used_ = 0;
+  std::size_t outgrown_ = 0;    ///< text of this block in arenas before this one
+  std::size_t most_text_ = 0;   ///< of all blocks that outgrew one
   std::size_t live_ = 0;        ///< octets of the arena that belong to entries
   Retired* retired_ = nullptr;  ///< outgrown arenas that views may still show
   std::uint32_t ring_mask_ = 0;

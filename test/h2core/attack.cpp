@@ -3,7 +3,7 @@
 namespace h2::test {
 namespace {
 
-Config server_config(Role role, Config config, Allocator allocator) {
+Config config_of(Role role, Config config, Allocator allocator) {
   config.role = role;
   config.allocator = allocator;
   return config;
@@ -34,7 +34,7 @@ void Bystander::ask() {
 }
 
 Victim::Victim(Role role, Config config, std::initializer_list<Setting> peer_settings)
-    : connection_(std::make_unique<Connection>(server_config(role, config, memory_.allocator()))) {
+    : config_(config_of(role, config, memory_.allocator())), connection_(std::make_unique<Connection>(config_)) {
   connection_->advance_time(now_);
   feed((role == Role::server ? client_preface() : Bytes{}) + settings(peer_settings) + settings_ack());
   REQUIRE_FALSE(is_over());

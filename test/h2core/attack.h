@@ -6,9 +6,6 @@
 
 namespace h2::test {
 
-/// What a connection at its defaults may hold at most.
-inline constexpr std::uint64_t kMostMemory = 512 * 1024;
-
 #if defined(__has_feature)
 #if __has_feature(address_sanitizer)
 #define H2_TEST_INSTRUMENTED
@@ -64,6 +61,8 @@ class Victim {
   std::uint64_t allocations() const { return memory_.calls - calls_before_; }
   /// The most that the connection has ever held at once, its own record included.
   std::uint64_t peak_bytes() const { return memory_.peak_bytes; }
+  /// The most that it may hold: what its configuration allows a peer, and a little for what the application lends.
+  std::uint64_t most_bytes() const { return config_.memory_bound() + 100 * 100; }
   std::uint64_t live_bytes() const { return memory_.live_bytes; }
 
   // How it ended, and how it was announced.
@@ -81,6 +80,7 @@ class Victim {
   void note(const Event& event);
 
   TestMemory memory_;
+  Config config_;
   std::uint64_t calls_before_ = 0;
   std::unique_ptr<Connection> connection_;
   TimePoint now_{1h};

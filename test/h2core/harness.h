@@ -291,8 +291,7 @@ std::vector<Seen> of_kind(const std::vector<Seen>& events, Kind kind);
 /// that is released.
 struct TestMemory {
   std::uint64_t calls = 0;
-  std::uint64_t live_bytes = 0;
-  std::uint64_t peak_bytes = 0;
+  std::uint64_t live_bytes = 0, peak_bytes = 0;
   std::uint64_t fail_at = ~std::uint64_t{0};
   bool fail_once = false;
   Allocator allocator();
