@@ -365,7 +365,7 @@ void Engine::reward(std::uint32_t amount) noexcept {
 // To what we send belong WINDOW_UPDATEs, for stream and connection and for each piece that is read, and PINGs, which
 // measure how it arrives. So many cost nothing; and they pay for nothing else, so that no download buys resets.
 void Engine::expect_answers(std::size_t count) noexcept {
-  answers_due_ = std::min<std::size_t>(answers_due_ + count, config_.work_budget);
+  answers_due_ = static_cast<std::uint32_t>(std::min<std::size_t>(answers_due_ + count, config_.work_budget));
 }
 
 void Engine::charge_answer(Work cause) noexcept {

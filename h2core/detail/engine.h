@@ -372,9 +372,11 @@ class Engine {
   // windows of the connection
   std::int32_t send_window_ = 65535;
   std::int32_t recv_window_ = 65535;
+  std::int32_t late_content_ = 0;  // of streams that we reset: at most so much is on its way
+  std::uint32_t answers_due_ = 0;  // WINDOW_UPDATEs and PINGs that belong to what we sent
+  bool stream_windows_fixed_ = false, connection_window_fixed_ = false;  // their caller has chosen
   std::int64_t recv_owed_ = 0;
   std::int64_t recv_target_ = 65535;
-  std::int64_t late_content_ = 0;  // of streams that we reset: at most so much is on its way
   std::uint64_t unconsumed_ = 0;
 
   // growth of the receive windows
@@ -386,7 +388,6 @@ class Engine {
     TimePoint next{};
   };
   Probe probe_;
-  bool stream_windows_fixed_ = false, connection_window_fixed_ = false;  // their caller has chosen
 
   // streams
   std::uint32_t next_id_;
@@ -420,14 +421,13 @@ class Engine {
   // time
   bool clock_runs_ = false;
   TimePoint now_{}, clock_start_{}, last_received_{}, idle_since_{}, preface_by_{};
-  std::uint32_t now_ms_ = 0;  // since the start of the clock
-  TimePoint content_check_by_{};
+  std::uint32_t now_ms_ = 0;     // since the start of the clock
   std::uint32_t output_ms_ = 0;  // when output was last taken, or began to wait
+  TimePoint content_check_by_{};
   TimePoint drain_by_ = kNever, linger_by_ = kNever, sliver_by_ = kNever;
 
   std::int64_t budget_;
   std::int64_t refill_remainder_ns_ = 0;
-  std::size_t answers_due_ = 0;
   bool budget_warned_ = false, budget_used_up_ = false;
   bool views_live_ = false;                // of the last event
   bool trim_due_ = false;                  // but views were live: memory goes at the next receive()

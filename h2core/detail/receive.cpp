@@ -263,8 +263,8 @@ void Engine::begin_data(std::uint32_t pad_bytes) noexcept {
 
 // As much as the windows of streams that we reset allowed may have been on its way, honestly.
 void Engine::charge_late_content(std::uint32_t content) noexcept {
-  if (content < kFullPiece || content > late_content_) return charge(Work::late_frame, kFrameCost);
-  late_content_ -= content;
+  if (content < kFullPiece || std::int64_t{content} > late_content_) return charge(Work::late_frame, kFrameCost);
+  late_content_ -= static_cast<std::int32_t>(content);
 }
 
 // False when the input is used up.
