@@ -134,10 +134,9 @@ class Engine {
   // What a frame costs that moves nothing forward. A reset costs a stream's set-up and tear-down, twice what the
   // request gave back, so that a burst of honest cancels passes and an endless one does not.
   static constexpr std::size_t kFrameCost = 1, kResetCost = 4;
-  static constexpr std::size_t kFreeSection = 256;  // bytes; one of no use costs 1 for each so many
-  static constexpr std::uint32_t kFullPiece = 256;  // bytes; less content in a frame gives nothing back
-  static constexpr std::size_t kLeastCredit =
-      2048;  // bytes; each window is opened by twice as many, by who reads little
+  static constexpr std::size_t kFreeSection = 256;       // bytes; one of no use costs 1 for each so many
+  static constexpr std::uint32_t kFullPiece = 256;       // bytes; less content in a frame gives nothing back
+  static constexpr std::size_t kLeastCredit = 2048;      // bytes; who reads little opens two windows for twice as many
   static constexpr std::uint32_t kLeastLingering = 100;  // streams that are gone and not consumed; never fewer
   static constexpr std::size_t kFreeMoves = 64;          // windows of streams; SETTINGS cost 1 more for each so many
 
@@ -243,6 +242,9 @@ class Engine {
   std::span<const Field> section() const noexcept { return {messages_->fields.data(), messages_->fields.size()}; }
   void on_new_stream(Decoded decoded, Out& out) noexcept;
   void answer_too_large(StreamId id, EndStream end) noexcept;
+  bool is_caller_behind() const noexcept {
+    return lingering_ >= std::max(announced_.max_concurrent_streams, kLeastLingering);
+  }
   bool join_cookies(Head& head) noexcept;
   void pass_over_to(StreamId id) noexcept;
   void on_section(std::uint32_t slot, Decoded decoded, Out& out) noexcept;

@@ -560,7 +560,8 @@ void Engine::stream_error(StreamId id, Violation violation) noexcept {
     write_goaway(last_touched(), code, describe(violation).sentence);
     return over(code);
   }
-  charge(work_of(violation), kResetCost);
+  const bool by_caller = violation == Violation::stream_refused && is_caller_behind();  // no fault of the peer's
+  charge(work_of(violation), by_caller ? kFrameCost : kResetCost);
   if (failed_ || state == State::reset_by_us) return;
   write_rst_stream(id, code);
   if (slot == kNoSlot) streams_.remember(id, State::reset_by_us);

@@ -214,7 +214,23 @@ TEST_CASE("streams that are gone and whose content nobody has consumed are as ma
   const std::uint32_t lived =
       server.flood(2 * kBudget, [](std::uint32_t i) { return cancelled(nth_stream(i), data(nth_stream(i), "x")); });
   CHECK(lived <= 5000);
+  CHECK(server.requests == 100);
   CHECK(server.peak_bytes() <= server.most_bytes());
+}
+
+TEST_CASE("a caller who is behind with consuming is sent nothing new, which is no fault of its client's") {
+  Victim server;
+  server.application = answer_at_once;
+  const auto upload = [](std::uint32_t i) {
+    return raw_headers(nth_stream(i), shortest_post()) + data(nth_stream(i), "x", kEnd);
+  };
+  for (std::uint32_t i = 0; i < 1000; ++i) server.feed(upload(i));
+  CHECK(server.requests == 100);
+  CHECK(server.connection().counters().streams_refused == 900);
+  CHECK_FALSE(server.warning);
+  for (std::uint32_t i = 0; i < 100; ++i) server.connection().release(StreamId{nth_stream(i)});
+  for (std::uint32_t i = 1000; i < 1050; ++i) server.feed(upload(i));
+  CHECK(server.requests == 150);
 }
 
 }  // namespace
