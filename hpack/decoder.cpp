@@ -2,6 +2,8 @@
 // are left in the block if they can be, and otherwise decoded straight to where an entry would keep them.
 #include <hpack/decoder.h>
 
+#include <algorithm>
+
 #include <hpack/detail/huffman.h>
 #include <hpack/detail/integer_inline.h>
 #include <hpack/detail/static_table.h>
@@ -46,15 +48,13 @@ struct Decoder::Text {
   std::size_t room() const noexcept { return huffman ? huffman_decode_room(size) : size; }
 };
 
-Decoder::Step Decoder::oversized(const Octet* at, bool empties_table) noexcept {
-  if (empties_table) table_.clear();
-  at_ = at;
-  return Step::oversized;
-}
-
-std::size_t Decoder::exact_size(const Text& text) noexcept {
-  return text.huffman ? detail::count_huffman(text.octets, text.size) : text.size;
-}
+/// What is to go to the arena.
+struct Decoder::Literal {
+  const Octet* end;  ///< of the representation
+  const Text* name;  ///< null if it was referenced
+  const Text* value;
+  std::size_t name_room;  ///< of a name that was referenced
+};
 
 Decoder::Decoder(const Config& config) noexcept
     : static_marks_(config.static_marks != nullptr ? config.static_marks : kNoMarks),
@@ -66,7 +66,7 @@ Decoder::~Decoder() = default;
 
 void Decoder::begin(ByteView block, std::size_t max_text) noexcept {
   table_.pin();
-  text_left_ = max_text;
+  max_text_ = max_text;
   at_ = reinterpret_cast<const Octet*>(block.data());
   end_ = at_ + block.size();
   leading_ = true;
@@ -144,23 +144,14 @@ Decoder::Step Decoder::literal(const Octet* at, unsigned octet, Field& out) noex
   // Everything that is not a view of the block goes to the arena: name, then value.
   char* end = nullptr;
   if (insert || name_text.huffman || value_text.huffman) {
-    std::size_t room = name_room + value_text.room() + kHuffmanSlack;
-    if (room > (insert ? table_.capacity() : text_left_)) {  // Huffman's code may only look long, so it is counted
-      const std::size_t name_size = index == 0 ? exact_size(name_text) : name_room;
-      const std::size_t value_size = exact_size(value_text);
-      if (name_size == detail::kBadHuffman || value_size == detail::kBadHuffman) return fail(DecodeError::bad_huffman);
-      room = name_size + value_size + kHuffmanSlack;
-      if (insert && name_size + value_size + detail::kEntryOverhead > table_.capacity()) {
-        too_large = true;
-        insert = false;
-      }
-      if (!insert && room > text_left_) return oversized(at, too_large);
-    }
     if (insert && !table_.reserve_entry()) return fail(DecodeError::out_of_memory);
-    end = table_.room(room, text_left_);
-    if (end == nullptr) return fail(DecodeError::out_of_memory);
+    end = table_.room_at_hand(name_room + value_text.room() + kHuffmanSlack);
+    if (end == nullptr) {
+      const Literal parts{at, index == 0 ? &name_text : nullptr, &value_text, name_room};
+      const Step found = find_room(parts, insert, too_large, end);
+      if (found != Step::field) return found;
+    }
   }
-  const char* const begin = end;
 
   std::uint32_t name_mark = 0;
   const char* name = nullptr;
@@ -213,11 +204,7 @@ Decoder::Step Decoder::literal(const Octet* at, unsigned octet, Field& out) noex
   out.value = {value, value_size};
   out.indexing = (octet & 0xf0) == 0x10 ? Indexing::never : Indexing::automatic;
   out.mark = classify_ != nullptr ? classify_(out.name, out.value, name_mark) : 0;
-  if (end != nullptr) {
-    table_.commit(end);
-    const auto text = static_cast<std::size_t>(end - begin);
-    text_left_ -= text < text_left_ ? text : text_left_;
-  }
+  if (end != nullptr) table_.commit(end);
   if (insert) {
     if (std::uint64_t{name_size} + value_size + detail::kEntryOverhead > table_.capacity()) {
       table_.clear();
@@ -230,6 +217,32 @@ Decoder::Step Decoder::literal(const Octet* at, unsigned octet, Field& out) noex
   }
   at_ = at;
   return Step::field;
+}
+
+/// The arena has no room at hand. Huffman's code may only look long, so it is counted before memory is asked for; and what
+/// the table does not take must fit the rest of the block's text.
+Decoder::Step Decoder::find_room(const Literal& parts, bool& insert, bool& too_large, char*& end) noexcept {
+  const auto exact = [](const Text& text) {
+    return text.huffman ? detail::count_huffman(text.octets, text.size) : text.size;
+  };
+  const std::size_t name_size = parts.name != nullptr ? exact(*parts.name) : parts.name_room;
+  const std::size_t value_size = exact(*parts.value);
+  if (name_size == detail::kBadHuffman || value_size == detail::kBadHuffman) return fail(DecodeError::bad_huffman);
+  if (insert && name_size + value_size + detail::kEntryOverhead > table_.capacity()) {
+    too_large = true;
+    insert = false;
+  }
+  std::size_t text = 0;  // what is not inserted stays in the block, or in its entry, if it is no Huffman's code
+  if (insert || (parts.name != nullptr && parts.name->huffman)) text += name_size;
+  if (insert || parts.value->huffman) text += value_size;
+  const std::size_t left = max_text_ - std::min(max_text_, table_.block_text());
+  if (!insert && text > left) {
+    if (too_large) table_.clear();
+    at_ = parts.end;
+    return Step::oversized;
+  }
+  end = table_.make_room(text + kHuffmanSlack, left);
+  return end != nullptr ? Step::field : fail(DecodeError::out_of_memory);
 }
 
 const Decoder::Octet* Decoder::size_update(const Octet* at, unsigned octet) noexcept {

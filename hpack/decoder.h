@@ -85,7 +85,7 @@ class H2CORE_API Decoder {
   /// went over its limit and is read on to keep the table in step.
   void drop_views() noexcept {
     table_.unpin();
-    text_left_ = 0;
+    max_text_ = 0;
   }
 
   /// We announced this maximum: size updates up to it are right from now on.
@@ -116,14 +116,14 @@ class H2CORE_API Decoder {
  private:
   using Octet = unsigned char;
   struct Text;
+  struct Literal;
 
   Step indexed(const Octet* at, unsigned octet, Field& out) noexcept;
   Step literal(const Octet* at, unsigned octet, Field& out) noexcept;
   const Octet* size_update(const Octet* at, unsigned octet) noexcept;
   bool read_integer(const Octet*& at, std::uint32_t& value) noexcept;
   bool read_text(const Octet*& at, Text& text) noexcept;
-  static std::size_t exact_size(const Text& text) noexcept;
-  Step oversized(const Octet* at, bool empties_table) noexcept;
+  Step find_room(const Literal& parts, bool& insert, bool& too_large, char*& end) noexcept;
   Step fail(DecodeError error) noexcept;
 
   const Octet* at_ = nullptr;
@@ -132,7 +132,7 @@ class H2CORE_API Decoder {
   Classify classify_;
   detail::Table table_;
   std::uint32_t maximum_;
-  std::size_t text_left_ = SIZE_MAX;
+  std::size_t max_text_ = SIZE_MAX;
   std::uint32_t owed_maximum_ = 0;  ///< what the owed size update may say at most
   bool update_owed_ = false;
   bool leading_ = false;  ///< nothing but size updates in this block so far

@@ -63,11 +63,12 @@ char* Table::make_room(std::size_t octets, std::size_t more) noexcept {
 // The outgrown arena stays for its views. The new one has room for what lives, and for as much new text as the largest
 // block had, or as this one had so far, which keeps arenas few; but for no more than may still come.
 char* Table::make_pinned_room(std::size_t octets, std::size_t more) noexcept {
-  const std::size_t text = outgrown_ + used_ - std::min(used_, live_);
+  const std::size_t text = block_text();
   const std::size_t usual = arena_bytes_ == 0 ? std::size_t{0} : std::max({text, most_text_, kPiece});
   const std::size_t bytes = live_ + std::max(octets, std::min(usual, more)) + kHuffmanSlack;
   if (!replace_arena(std::max(kFirstArena, bytes))) return nullptr;
   outgrown_ = text;
+  block_start_ = used_;
   return octets_ + used_;
 }
 
@@ -173,7 +174,7 @@ void Table::release_ring() noexcept {
 }
 
 void Table::release_retired() noexcept {
-  most_text_ = std::max(most_text_, outgrown_ + used_ - std::min(used_, live_));
+  most_text_ = std::max(most_text_, block_text());
   outgrown_ = 0;
   while (retired_ != nullptr) {
     Retired* const next = retired_->next;

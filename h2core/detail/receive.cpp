@@ -32,10 +32,7 @@ std::size_t window_moves(ByteView entries) {
 std::optional<Event> Engine::receive(ByteView& input) noexcept {
   Out out;
   const std::size_t before = input.size();
-  if (before > 0) {
-    last_received_ = now_;
-    touched_ = true;
-  }
+  if (before > 0) last_received_ = now_;
   if (trim_due_) trim();
   const bool unsettled = too_many_unsettled();
   while (!out) {
@@ -61,7 +58,8 @@ std::optional<Event> Engine::receive(ByteView& input) noexcept {
 // A stream that has ended lives on until its last committed byte is taken. A peer that opens streams, resets them and
 // never reads may have as many of those as open ones; then it is not read any more.
 bool Engine::too_many_unsettled() const noexcept {
-  if (config_.role == Role::client) return false;
+  if (live_streams_ <= announced_.max_concurrent_streams || config_.role == Role::client) [[likely]]
+    return false;
   return live_streams_ > std::size_t{peer_active_} + our_active_ + reserved_ + announced_.max_concurrent_streams;
 }
 

@@ -236,6 +236,17 @@ TEST_CASE("Text beyond max_text is checked and not shown, and takes no memory; t
   CHECK(strict.error() == DecodeError::bad_huffman);
 }
 
+TEST_CASE("What entries left behind in the arena is not held against a block's text") {
+  Decoder decoder({});
+  for (int i = 0; i < 40; ++i) decode(decoder, wire("40 01 61") + huffman(std::string(700, 'x')));
+  const std::string text(3000, 'y');
+  const Bytes block = wire("00 01 62") + huffman(text);
+  decoder.begin(block, 3000);
+  Field field;
+  REQUIRE(decoder.next(field) == Decoder::Step::field);
+  CHECK(field.value == text);
+}
+
 TEST_CASE("Text that only looks too long for the table is indexed all the same") {
   const std::string text(4000, '\x01');  // codes of 23 bits: 11,500 octets
   Heap heap;
