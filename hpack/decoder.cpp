@@ -51,9 +51,10 @@ struct Decoder::Text {
 /// What is to go to the arena.
 struct Decoder::Literal {
   const Octet* end;  ///< of the representation
-  const Text* name;  ///< null if it was referenced
-  const Text* value;
+  Text name;         ///< empty if it was referenced
+  Text value;
   std::size_t name_room;  ///< of a name that was referenced
+  bool insert, too_large;
 };
 
 Decoder::Decoder(const Config& config) noexcept
@@ -147,9 +148,11 @@ Decoder::Step Decoder::literal(const Octet* at, unsigned octet, Field& out) noex
     if (insert && !table_.reserve_entry()) return fail(DecodeError::out_of_memory);
     end = table_.room_at_hand(name_room + value_text.room() + kHuffmanSlack);
     if (end == nullptr) {
-      const Literal parts{at, index == 0 ? &name_text : nullptr, &value_text, name_room};
-      const Step found = find_room(parts, insert, too_large, end);
-      if (found != Step::field) return found;
+      const Found found = find_room({at, name_text, value_text, index == 0 ? 0 : name_room, insert, too_large});
+      if (found.step != Step::field) return found.step;
+      end = found.room;
+      insert = found.insert;
+      too_large = found.too_large;
     }
   }
 
@@ -221,28 +224,29 @@ Decoder::Step Decoder::literal(const Octet* at, unsigned octet, Field& out) noex
 
 /// The arena has no room at hand. Huffman's code may only look long, so it is counted before memory is asked for; and what
 /// the table does not take must fit the rest of the block's text.
-Decoder::Step Decoder::find_room(const Literal& parts, bool& insert, bool& too_large, char*& end) noexcept {
+[[gnu::noinline]] Decoder::Found Decoder::find_room(Literal parts) noexcept {
   const auto exact = [](const Text& text) {
     return text.huffman ? detail::count_huffman(text.octets, text.size) : text.size;
   };
-  const std::size_t name_size = parts.name != nullptr ? exact(*parts.name) : parts.name_room;
-  const std::size_t value_size = exact(*parts.value);
-  if (name_size == detail::kBadHuffman || value_size == detail::kBadHuffman) return fail(DecodeError::bad_huffman);
-  if (insert && name_size + value_size + detail::kEntryOverhead > table_.capacity()) {
-    too_large = true;
-    insert = false;
+  const std::size_t name_size = exact(parts.name), value_size = exact(parts.value);
+  if (name_size == detail::kBadHuffman || value_size == detail::kBadHuffman) return {fail(DecodeError::bad_huffman)};
+  const std::size_t size = name_size + parts.name_room + value_size + detail::kEntryOverhead;
+  if (parts.insert && size > table_.capacity()) {
+    parts.too_large = true;
+    parts.insert = false;
   }
-  std::size_t text = 0;  // what is not inserted stays in the block, or in its entry, if it is no Huffman's code
-  if (insert || (parts.name != nullptr && parts.name->huffman)) text += name_size;
-  if (insert || parts.value->huffman) text += value_size;
+  std::size_t text = parts.insert ? parts.name_room : 0;  // what is not inserted stays in the block, or in its entry,
+  if (parts.insert || parts.name.huffman) text += name_size;  // if it is no Huffman's code
+  if (parts.insert || parts.value.huffman) text += value_size;
   const std::size_t left = max_text_ - std::min(max_text_, table_.block_text());
-  if (!insert && text > left) {
-    if (too_large) table_.clear();
+  if (!parts.insert && text > left) {
+    if (parts.too_large) table_.clear();
     at_ = parts.end;
-    return Step::oversized;
+    return {Step::oversized};
   }
-  end = table_.make_room(text + kHuffmanSlack, left);
-  return end != nullptr ? Step::field : fail(DecodeError::out_of_memory);
+  char* const room = table_.make_room(text + kHuffmanSlack, left);
+  if (room == nullptr) return {fail(DecodeError::out_of_memory)};
+  return {Step::field, room, parts.insert, parts.too_large};
 }
 
 const Decoder::Octet* Decoder::size_update(const Octet* at, unsigned octet) noexcept {

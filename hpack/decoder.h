@@ -117,13 +117,18 @@ class H2CORE_API Decoder {
   using Octet = unsigned char;
   struct Text;
   struct Literal;
+  struct Found {
+    Step step;
+    char* room = nullptr;
+    bool insert = false, too_large = false;
+  };
 
   Step indexed(const Octet* at, unsigned octet, Field& out) noexcept;
   Step literal(const Octet* at, unsigned octet, Field& out) noexcept;
   const Octet* size_update(const Octet* at, unsigned octet) noexcept;
   bool read_integer(const Octet*& at, std::uint32_t& value) noexcept;
   bool read_text(const Octet*& at, Text& text) noexcept;
-  Step find_room(const Literal& parts, bool& insert, bool& too_large, char*& end) noexcept;
+  Found find_room(Literal parts) noexcept;
   Step fail(DecodeError error) noexcept;
 
   const Octet* at_ = nullptr;

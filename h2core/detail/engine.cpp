@@ -381,6 +381,7 @@ void Engine::advance_time(TimePoint now) noexcept {
     now_ = clock_start_ = last_received_ = idle_since_ = now;
     preface_by_ = now + config_.preface_timeout;
     open_block_.began_at = now;
+    if (failed_ || finished_) linger_by_ = now + kLinger;
     for (std::size_t i = 0; i < settings_in_flight_.size(); ++i) settings_in_flight_[i].sent_at = now;
     for (std::size_t i = 0; i < pings_.size(); ++i) pings_[i].sent_at = now;
   } else if (now > now_) {

@@ -218,7 +218,11 @@ class Engine {
   void on_ping(ByteView payload, Out& out) noexcept;
   void on_goaway(ByteView payload, Out& out) noexcept;
   void on_window_update(ByteView payload) noexcept;
-  State state_of(StreamId id, std::uint32_t slot) const noexcept;
+  State state_of_gone(StreamId id) const noexcept;
+  State state_of(StreamId id, std::uint32_t slot) const noexcept {
+    if (slot == kNoSlot) return state_of_gone(id);
+    return streams_[slot].waiting ? State::idle : streams_[slot].state;
+  }
   bool is_idle(StreamId id) const noexcept;
   bool is_ours(StreamId id) const noexcept { return id.opened_by_client() == (config_.role == Role::client); }
   std::uint32_t add_stream(StreamId id) noexcept;
@@ -272,7 +276,7 @@ class Engine {
   void remove_if_settled(std::uint32_t slot) noexcept;
   void count(Stream& stream) noexcept;
   void uncount(Stream& stream) noexcept;
-  Verdict verdict_of(const Stream& stream, ErrorCode code) const noexcept;
+  Verdict verdict_of(const Stream& stream, ErrorCode peers_word) const noexcept;
   std::size_t initial_streams_allowed() const noexcept;
 
   // credit.cpp

@@ -39,9 +39,10 @@ void Engine::on_continuation(ByteView payload, Out& out) noexcept {
   on_block({messages_->block.data(), messages_->block.size()}, out);
 }
 
-// A block is shorter than the list that it decodes to, but for size updates; a frame of slack covers these.
+// A block is shorter than the list that it decodes to, but for size updates; a frame of slack covers these. A limit that
+// became smaller counts from its ACK on: until then an honest peer may have had the block in flight.
 bool Engine::grow_block(ByteView content) noexcept {
-  const std::size_t bound = list_limit(announced_) + kBlockSlack;
+  const std::size_t bound = list_limit(effective_) + kBlockSlack;
   Array<std::byte>& block = messages_->block;
   if (block.size() + content.size() > bound) return fail(Violation::header_block_too_large), false;
   if (!block.append(content.data(), content.size(), bound)) return fail(Violation::out_of_memory), false;
@@ -129,7 +130,9 @@ void Engine::on_new_stream(Decoded decoded, Out& out) noexcept {
     return answer_too_large(id, first.has(flags::end_stream) ? EndStream::yes : EndStream::no);
   else violation = check_request(section(), effective_.enable_connect_protocol != 0, head);
   const bool end = first.has(flags::end_stream);
-  if (violation == Violation::none && end && head.content_length > 0) violation = Violation::content_length_mismatch;
+  const bool counts = head.method != "CONNECT";  // which has no content, but a tunnel (RFC 9110 9.3.6)
+  if (violation == Violation::none && end && counts && head.content_length > 0)
+    violation = Violation::content_length_mismatch;
   if (violation != Violation::none) {
     if (violation == Violation::stream_refused) ++counters_.streams_refused;
     return stream_error(id, violation);

@@ -206,7 +206,10 @@ void Engine::start_waiting() noexcept {
       std::size_t pseudo = 0;
       while (pseudo < head->count && head->fields()[pseudo].name.starts_with(':')) ++pseudo;
       const std::span<const Field> all(head->fields(), head->count);
-      const bool started = start_request(slot, all.first(pseudo), all.subspan(pseudo));
+      // The peer's limit may have shrunk meanwhile, and over it the whole connection might end.
+      const bool fits = section_fits(all.first(pseudo), all.subspan(pseudo)) == Misuse::none;
+      if (!fits) close_stream(slot, State::reset_by_us, ErrorCode::refused_stream, Violation::none, true);
+      const bool started = !fits || start_request(slot, all.first(pseudo), all.subspan(pseudo));
       messages_->copies.give_back(head, head->allocation_bytes);
       if (!started) return fail(Violation::out_of_memory);
     }
@@ -338,8 +341,8 @@ Result<void> Engine::reset(StreamId id, ErrorCode code) noexcept {
     return {};
   }
   if (!stream.waiting) {
+    if (output_.reserve(write::kRstStreamBytes) == nullptr) return Misuse::out_of_memory;
     write_rst_stream(id, code);
-    if (failed_) return Misuse::out_of_memory;
   }
   close_stream(slot, State::reset_by_us, code, Violation::none, false);
   publish();
@@ -587,7 +590,7 @@ void Engine::close_stream(std::uint32_t slot, State how, ErrorCode code, Violati
                           bool tell_reset) noexcept {
   Stream& stream = streams_[slot];
   if (is_closed(stream.state)) return;
-  stream.verdict = verdict_of(stream, code);
+  stream.verdict = verdict_of(stream, how == State::reset_by_peer ? code : ErrorCode::no_error);
   if (how == State::reset_by_us && may_receive(stream) && stream.recv_window > 0)
     late_content_ = static_cast<std::int32_t>(
         std::min<std::int64_t>(std::int64_t{late_content_} + stream.recv_window, recv_window_));
@@ -604,15 +607,15 @@ void Engine::close_stream(std::uint32_t slot, State how, ErrorCode code, Violati
   uncount(stream);
 }
 
-// RFC 9113 8.7: what a client may repeat.
-Verdict Engine::verdict_of(const Stream& stream, ErrorCode code) const noexcept {
+// RFC 9113 8.7: what a client may repeat. `peers_word` is the code of the peer's RST_STREAM.
+Verdict Engine::verdict_of(const Stream& stream, ErrorCode peers_word) const noexcept {
   if (stream.waiting) return Verdict::never_sent;
   if (!is_ours(stream.id)) return stream.sent_final ? Verdict::processed : Verdict::maybe_processed;
   if (stream.recv_final) return Verdict::processed;
   // While the transport lives, what is encoded leaves: the peer's table counts on it.
   if (lost_ && output_.handed_out() <= stream.head_at && !stream.upgraded) return Verdict::never_sent;
   if (goaway_received_ && stream.id > goaway_last_received_) return Verdict::not_processed;
-  return code == ErrorCode::refused_stream ? Verdict::not_processed : Verdict::maybe_processed;
+  return peers_word == ErrorCode::refused_stream ? Verdict::not_processed : Verdict::maybe_processed;
 }
 
 void Engine::finish_if_done(std::uint32_t slot) noexcept {

@@ -60,7 +60,7 @@ class Victim {
   std::uint64_t bytes_in = 0, bytes_out = 0, events = 0, requests = 0, resets = 0;
   std::uint64_t allocations() const { return memory_.calls - calls_before_; }
   /// The most that the connection has ever held at once, its own record included.
-  std::uint64_t peak_bytes() const { return memory_.peak_bytes; }
+  std::uint64_t peak_bytes() const { return memory_.most_bytes; }
   /// The most that it may hold: what its configuration allows a peer, and a little for what the application lends.
   std::uint64_t most_bytes() const { return config_.memory_bound() + 100 * 100; }
   std::uint64_t live_bytes() const { return memory_.live_bytes; }

@@ -55,7 +55,7 @@ class Victim {
   std::size_t left() const { return left_; }
   const std::string& failure() const { return failure_; }
   std::size_t requests() const { return requests_; }
-  std::uint64_t peak() const { return memory_.peak_bytes; }
+  std::uint64_t peak() const { return memory_.most_bytes; }
   std::size_t bound() const { return config_.memory_bound(); }
   Connection& server() { return *server_; }
   bool answers = true;
