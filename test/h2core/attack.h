@@ -15,7 +15,7 @@ namespace h2::test {
 #define H2_TEST_INSTRUMENTED
 #endif
 #if defined(H2_TEST_INSTRUMENTED)
-inline constexpr int kLong = 1;  // every step takes five times as long, or more
+inline constexpr int kLong = 3;  // every step takes several times as long
 #else
 inline constexpr int kLong = 10;
 #endif
