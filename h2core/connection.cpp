@@ -35,7 +35,8 @@ Connection::Connection(Connection&& other) noexcept
 Connection& Connection::operator=(Connection&& other) noexcept {
   if (this == &other) return *this;
   this->~Connection();
-  return *::new (static_cast<void*>(this)) Connection(static_cast<Connection&&>(other));
+  ::new (static_cast<void*>(this)) Connection(static_cast<Connection&&>(other));
+  return *this;
 }
 
 std::optional<Event> Connection::receive(ByteView& input) noexcept {

@@ -28,9 +28,9 @@ std::size_t Engine::memory_bound(const Config& config) noexcept {
   Bytes bytes;
   bytes.add(sizeof(Engine) + sizeof(Messages));
   bytes.add(StreamTable::bound(2 * streams + 1) + Turns::bound() + BufferPool::bound());
-  bytes.add(3 * std::uint64_t{ours.max_frame_size} / 2);               // stash_
-  bytes.add(std::max(3 * block / 2, block + list));                    // Messages::block, and then ::cookie
-  bytes.add(3 * std::uint64_t{config.max_fields} / 2, sizeof(Field));  // Messages::fields
+  bytes.add(3 * std::uint64_t{ours.max_frame_size} / 2);                     // stash_
+  bytes.add(std::max(3 * block / 2, block + list));                          // Messages::block, and then ::cookie
+  bytes.add(3 * (std::uint64_t{config.max_fields} + 1) / 2, sizeof(Field));  // Messages::fields
   bytes.add(hpack::Decoder::memory_bound(ours.header_table_size, list));
   bytes.add(hpack::Encoder::memory_bound(config.encoder_table_cap));
   bytes.add(OutputQueue::bound(config.max_queued_output));

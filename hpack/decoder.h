@@ -85,7 +85,7 @@ class H2CORE_API Decoder {
   /// went over its limit and is read on to keep the table in step.
   void drop_views() noexcept {
     table_.unpin();
-    text_left_ = 0;
+    max_text_ = 0;
   }
 
   /// We announced this maximum: size updates up to it are right from now on.
@@ -116,14 +116,19 @@ class H2CORE_API Decoder {
  private:
   using Octet = unsigned char;
   struct Text;
-  enum class Fit : std::uint8_t { fits, oversized, broken };
+  struct Literal;
+  struct Found {
+    Step step;
+    char* room = nullptr;
+    bool insert = false, too_large = false;
+  };
 
   Step indexed(const Octet* at, unsigned octet, Field& out) noexcept;
   Step literal(const Octet* at, unsigned octet, Field& out) noexcept;
   const Octet* size_update(const Octet* at, unsigned octet) noexcept;
   bool read_integer(const Octet*& at, std::uint32_t& value) noexcept;
   bool read_text(const Octet*& at, Text& text) noexcept;
-  Fit fit(const Text& name, const Text& value, std::size_t& room) const noexcept;
+  Found find_room(Literal parts) noexcept;
   Step fail(DecodeError error) noexcept;
 
   const Octet* at_ = nullptr;
@@ -132,7 +137,7 @@ class H2CORE_API Decoder {
   Classify classify_;
   detail::Table table_;
   std::uint32_t maximum_;
-  std::size_t text_left_ = SIZE_MAX;
+  std::size_t max_text_ = SIZE_MAX;
   std::uint32_t owed_maximum_ = 0;  ///< what the owed size update may say at most
   bool update_owed_ = false;
   bool leading_ = false;  ///< nothing but size updates in this block so far

@@ -198,7 +198,7 @@ std::byte* Encoder::field(const Field& field, std::byte* out) noexcept {
   const std::uint64_t size = std::uint64_t{field.name.size()} + field.value.size() + detail::kEntryOverhead;
   bool insert_it = indexing == Indexing::always && size <= table_.capacity();
   // A field that would fill three quarters of the table costs it more than it is likely to bring back.
-  if (indexing == Indexing::automatic) insert_it = size <= table_.capacity() / 4 * 3;
+  if (indexing == Indexing::automatic) insert_it = size <= std::uint64_t{table_.capacity()} / 4 * 3;
   const std::uint32_t name_index = static_name != 0 ? static_name : find_name(field, key);
   if (insert_it) insert_it = prepare_insert(field, key);
 

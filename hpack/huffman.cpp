@@ -130,7 +130,7 @@ inline std::uint64_t packed_code(char c) noexcept { return kPacked.row[static_ca
 
 // False for a coding error. `sink` is a copy, so that it stays in registers.
 template <class Sink>
-bool decode(const Octet* code, std::size_t size, Sink& out) noexcept {
+[[gnu::always_inline]] inline bool decode(const Octet* code, std::size_t size, Sink& out) noexcept {
   Sink sink = out;
   const Octet* const end = code + size;
   std::uint64_t front = 0;  // the next bits, from the top; below the first `have` there may be more true ones

@@ -63,11 +63,12 @@ char* Table::make_room(std::size_t octets, std::size_t more) noexcept {
 // The outgrown arena stays for its views. The new one has room for what lives, and for as much new text as the largest
 // block had, or as this one had so far, which keeps arenas few; but for no more than may still come.
 char* Table::make_pinned_room(std::size_t octets, std::size_t more) noexcept {
-  const std::size_t text = outgrown_ + used_ - std::min(used_, live_);
+  const std::size_t text = block_text();
   const std::size_t usual = arena_bytes_ == 0 ? std::size_t{0} : std::max({text, most_text_, kPiece});
   const std::size_t bytes = live_ + std::max(octets, std::min(usual, more)) + kHuffmanSlack;
   if (!replace_arena(std::max(kFirstArena, bytes))) return nullptr;
   outgrown_ = text;
+  block_start_ = used_;
   return octets_ + used_;
 }
 
@@ -105,10 +106,7 @@ void Table::pack(char* to) noexcept {
   used_ = static_cast<std::size_t>(end - to);
 }
 
-bool Table::grow_ring() noexcept {
-  // An entry counts 32 octets at least, so the ring never outgrows the table by more than this doubling.
-  return replace_ring(ring_ == nullptr ? kFirstRing : 2 * (ring_mask_ + 1));
-}
+bool Table::grow_ring() noexcept { return replace_ring(ring_ == nullptr ? kFirstRing : 2 * (ring_mask_ + 1)); }
 
 bool Table::replace_ring(std::uint32_t slots) noexcept {
   auto* const memory = static_cast<Entry*>(allocate(slots * sizeof(Entry)));
@@ -124,7 +122,7 @@ bool Table::replace_ring(std::uint32_t slots) noexcept {
 }
 
 std::uint64_t Table::most_slots(std::uint32_t capacity) noexcept {
-  return std::max<std::uint64_t>(std::bit_ceil(std::uint64_t{capacity} / kEntryOverhead + 1), kFirstRing);
+  return std::max(std::bit_ceil(std::uint64_t{most_entries(capacity)}), std::uint64_t{kFirstRing});
 }
 
 std::uint64_t Table::ring_bound(std::uint32_t capacity) noexcept {
@@ -134,16 +132,16 @@ std::uint64_t Table::ring_bound(std::uint32_t capacity) noexcept {
 
 // What is about to be inserted stands beside what it will evict, so two capacities may live; and their double is taken.
 std::uint64_t Table::arena_bound(std::uint32_t capacity) noexcept {
-  const std::uint64_t bytes = std::bit_ceil(4 * (std::uint64_t{capacity} + kHuffmanSlack)) + sizeof(Retired);
-  return std::max<std::uint64_t>(bytes, kFirstArena) + bytes / 2;
+  const std::uint64_t bytes = std::max(std::bit_ceil(4 * std::uint64_t{capacity}), std::uint64_t{kFirstArena});
+  return bytes + bytes / 2 + 2 * sizeof(Retired);
 }
 
-// Text lies in arenas of which each new one has a copy of what lives, and room for what is inserted, which Huffman's code
-// may make look longer than it is. A quarter of the first may be lost to gaps.
+// Text lies in arenas of which each new one has a copy of what lives. The last of it may be inserted, and then is not
+// counted against `max_text`. A quarter of the first arena may be lost to gaps.
 std::uint64_t Table::pinned_bound(std::uint32_t capacity, std::uint64_t max_text) noexcept {
   const std::uint64_t arenas = static_cast<std::uint64_t>(std::bit_width(max_text / kPiece)) + 1;
   const std::uint64_t first = capacity + max_text + kFirstArena;
-  return first + first / 4 + (arenas + 4) * (std::uint64_t{capacity} + sizeof(Retired) + kHuffmanSlack);
+  return first + first / 4 + (arenas + 2) * (std::uint64_t{capacity} + sizeof(Retired) + kHuffmanSlack);
 }
 
 void Table::trim() noexcept {
@@ -176,7 +174,7 @@ void Table::release_ring() noexcept {
 }
 
 void Table::release_retired() noexcept {
-  most_text_ = std::max(most_text_, outgrown_ + used_ - std::min(used_, live_));
+  most_text_ = std::max(most_text_, block_text());
   outgrown_ = 0;
   while (retired_ != nullptr) {
     Retired* const next = retired_->next;

@@ -7,7 +7,6 @@ namespace tools {
 namespace {
 
 constexpr std::string_view kDecides = h2::kClientPreface.substr(0, 16);  // "PRI * HTTP/2.0\r\n": no HTTP/1.1 request
-constexpr auto kFirstBytesTimeout = std::chrono::seconds(10);
 constexpr std::size_t kMaxWaiting = std::size_t{64} * 1024;
 
 }  // namespace
@@ -63,7 +62,14 @@ std::optional<tlsglue::Event> Cleartext::sniff(ByteView& input) {
 
 std::optional<tlsglue::Event> Cleartext::settle(Phase phase, tlsglue::Protocol protocol) {
   phase_ = phase;
+  if (phase == Phase::h2) begin_http2();
   return tlsglue::HandshakeDone{tlsglue::AlpnOutcome::undecided, protocol, false, {}, {}};
+}
+
+/// Its timers run from this moment, even if nobody calls again.
+void Cleartext::begin_http2() {
+  phase_ = Phase::h2;
+  if (now_) http2_.advance_time(*now_);
 }
 
 void Cleartext::receive_eof() { eof_ = true; }
@@ -99,9 +105,10 @@ h2::TransportWish Cleartext::transport_wish() const {
 }
 
 void Cleartext::advance_time(h2::TimePoint now) {
+  now_ = now;
   if (role_ == h2::Role::client || phase_ == Phase::h2) return http2_.advance_time(now);
-  if (phase_ != Phase::first_bytes) return;
-  if (!sniff_until_) sniff_until_ = now + kFirstBytesTimeout;
+  if (phase_ != Phase::first_bytes || first_bytes_timeout_ == h2::Duration{0}) return;
+  if (!sniff_until_) sniff_until_ = now + first_bytes_timeout_;
   if (now >= *sniff_until_) close_wanted_ = true;
 }
 
@@ -118,7 +125,7 @@ std::size_t Cleartext::send_plaintext(ByteView data) {
 }
 
 h2::Result<h2::StreamId> Cleartext::upgrade(const h2::Request& request, ByteView http2_settings, ByteView rest) {
-  phase_ = Phase::h2;
+  begin_http2();
   early_.assign(rest.begin(), rest.end());
   return http2_.begin_upgraded(request, http2_settings);
 }

@@ -13,8 +13,9 @@ using tlsglue::ByteView;
 
 class Cleartext {
  public:
-  /// A client speaks HTTP/2 with prior knowledge; a server waits for the first bytes.
-  explicit Cleartext(const h2::Config& config) : http2_(config), role_(config.role) {}
+  /// A client speaks HTTP/2 with prior knowledge; a server waits for the first bytes, as long as for a preface.
+  explicit Cleartext(const h2::Config& config)
+      : http2_(config), role_(config.role), first_bytes_timeout_(config.preface_timeout) {}
 
   h2::Connection& http2() { return http2_; }
   const h2::Connection& http2() const { return http2_; }
@@ -41,12 +42,14 @@ class Cleartext {
 
   std::optional<tlsglue::Event> sniff(ByteView& input);
   std::optional<tlsglue::Event> settle(Phase phase, tlsglue::Protocol protocol);
+  void begin_http2();
 
   h2::Connection http2_;
   h2::Role role_;
+  h2::Duration first_bytes_timeout_;
   Phase phase_ = Phase::first_bytes;
   std::size_t matched_ = 0;  // octets of the client preface that came, and are not yet handed on
-  std::optional<h2::TimePoint> sniff_until_;
+  std::optional<h2::TimePoint> now_, sniff_until_;
   std::vector<std::byte> output_;  // of plaintext only
   std::vector<std::byte> early_;   // of the client's preface, behind an upgrade
   bool eof_ = false, close_wanted_ = false, told_eof_ = false;

@@ -1,17 +1,17 @@
 #include <tools/content.h>
 
 #include <algorithm>
-#include <cstring>
 
 namespace tools {
 namespace {
 
-constexpr std::size_t kBlockBytes = std::size_t{64} * 1024;
+// Content that comes by the octet must not cost a block for each.
+constexpr std::size_t kLeastEchoBlock = 1024;
 
 /// Whole alphabets, so that blocks join without a seam.
 const std::vector<std::byte>& pattern_block() {
   static const std::vector<std::byte> block = [] {
-    std::vector<std::byte> letters(kBlockBytes / 26 * 26);
+    std::vector<std::byte> letters(Content::kBlockBytes / 26 * 26);
     for (std::size_t i = 0; i < letters.size(); ++i) letters[i] = static_cast<std::byte>('a' + i % 26);
     return letters;
   }();
@@ -20,18 +20,18 @@ const std::vector<std::byte>& pattern_block() {
 
 }  // namespace
 
-std::optional<Content::Piece> TextContent::next() { return Piece{std::as_bytes(std::span(text_)), true}; }
+std::optional<Content::Piece> TextContent::next(std::size_t) { return Piece{std::as_bytes(std::span(text_)), true}; }
 
-std::optional<Content::Piece> PatternContent::next() {
+std::optional<Content::Piece> PatternContent::next(std::size_t) {
   const std::vector<std::byte>& block = pattern_block();
   const auto bytes = static_cast<std::size_t>(std::min<std::uint64_t>(left_, block.size()));
   left_ -= bytes;
   return Piece{h2::ByteView(block).first(bytes), left_ == 0};
 }
 
-std::optional<Content::Piece> FileContent::next() {
+std::optional<Content::Piece> FileContent::next(std::size_t most) {
   if (left_ == 0) return Piece{{}, true};
-  const auto wanted = static_cast<std::size_t>(std::min<std::uint64_t>(left_, kBlockBytes));
+  const auto wanted = static_cast<std::size_t>(std::min<std::uint64_t>(left_, most));
   if (block_.size() < wanted) block_.resize(wanted);
   ssize_t got = 0;
   do {
@@ -44,27 +44,33 @@ std::optional<Content::Piece> FileContent::next() {
 }
 
 std::size_t EchoContent::push(h2::ByteView bytes) {
-  if (ring_.empty() && !bytes.empty()) ring_.resize(kCapacity);
-  while (!bytes.empty()) {
-    const std::size_t back = (front_ + held_) % kCapacity;
-    const std::size_t part = std::min({bytes.size(), kCapacity - back, room()});
-    if (part == 0) break;
-    std::memcpy(ring_.data() + back, bytes.data(), part);
+  while (!bytes.empty() && room() != 0) {
+    if (blocks_.empty() || blocks_.back().size() == blocks_.back().capacity()) {
+      blocks_.emplace_back().reserve(std::max(std::min(bytes.size(), room()), kLeastEchoBlock));
+    }
+    std::vector<std::byte>& back = blocks_.back();
+    const std::size_t part = std::min({bytes.size(), back.capacity() - back.size(), room()});
+    back.insert(back.end(), bytes.begin(), bytes.begin() + static_cast<std::ptrdiff_t>(part));
     held_ += part;
     bytes = bytes.subspan(part);
   }
   return 0;  // all of it is held until it was sent
 }
 
-std::optional<Content::Piece> EchoContent::next() {
-  if (held_ == 0 && !finished_) return std::nullopt;
-  lent_ = std::min(held_, kCapacity - front_);
-  return Piece{h2::ByteView(ring_).subspan(lent_ == 0 ? 0 : front_, lent_), finished_ && lent_ == held_};
+std::optional<Content::Piece> EchoContent::next(std::size_t) {
+  if (held_ == 0) return finished_ ? std::optional(Piece{{}, true}) : std::nullopt;
+  const h2::ByteView front = blocks_.front();
+  lent_ = front.size() - front_;
+  return Piece{front.subspan(front_), finished_ && lent_ == held_};
 }
 
 std::size_t EchoContent::done() {
-  front_ = (front_ + lent_) % kCapacity;
+  front_ += lent_;
   held_ -= lent_;
+  if (!blocks_.empty() && front_ == blocks_.front().size()) {
+    blocks_.pop_front();
+    front_ = 0;
+  }
   return std::exchange(lent_, 0);
 }
 

@@ -4,6 +4,7 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <deque>
 #include <memory>
 #include <optional>
 #include <span>
@@ -28,8 +29,11 @@ class Content {
   };
 
   virtual ~Content() = default;
-  /// The next piece, which stays in place until `done`; null while nothing is there yet. Never called with one out.
-  virtual std::optional<Piece> next() = 0;
+  /// As much as is worth a piece when little else is under way.
+  static constexpr std::size_t kBlockBytes = std::size_t{64} * 1024;
+  /// The next piece, which stays in place until `done`; null while nothing is there yet. Never called with one out. What
+  /// would have to be read into memory of its own for it is at most `most` bytes.
+  virtual std::optional<Piece> next(std::size_t most) = 0;
   /// The piece was sent. Returns how many received bytes that freed: credit for whoever sends to us.
   virtual std::size_t done() { return 0; }
 
@@ -45,7 +49,7 @@ class Content {
 class TextContent final : public Content {
  public:
   explicit TextContent(std::string text) : text_(std::move(text)) {}
-  std::optional<Piece> next() override;
+  std::optional<Piece> next(std::size_t most) override;
 
  private:
   std::string text_;
@@ -55,18 +59,18 @@ class TextContent final : public Content {
 class PatternContent final : public Content {
  public:
   explicit PatternContent(std::uint64_t bytes) : left_(bytes) {}
-  std::optional<Piece> next() override;
+  std::optional<Piece> next(std::size_t most) override;
 
  private:
   std::uint64_t left_;
 };
 
-/// A part of an open file, 64 KiB at a time. The descriptor may be shared by several, for only pread is used.
+/// A part of an open file, a block at a time. The descriptor may be shared by several, for only pread is used.
 class FileContent final : public Content {
  public:
   FileContent(std::shared_ptr<const Fd> file, std::uint64_t offset, std::uint64_t bytes)
       : file_(std::move(file)), offset_(offset), left_(bytes) {}
-  std::optional<Piece> next() override;
+  std::optional<Piece> next(std::size_t most) override;
 
  private:
   std::shared_ptr<const Fd> file_;
@@ -96,11 +100,11 @@ class EchoContent final : public TwoWayContent {
   std::size_t push(h2::ByteView bytes) override;
   void finish() override { finished_ = true; }
 
-  std::optional<Piece> next() override;
+  std::optional<Piece> next(std::size_t most) override;
   std::size_t done() override;
 
  private:
-  std::vector<std::byte> ring_;
+  std::deque<std::vector<std::byte>> blocks_;  // none ever grows beyond its first capacity, so that lent bytes stay
   std::size_t front_ = 0, held_ = 0, lent_ = 0;
   bool finished_ = false;
 };

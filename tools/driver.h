@@ -15,6 +15,7 @@
 
 #include <tlsglue/secure_connection.h>
 #include <tools/event_loop.h>
+#include <tools/pace.h>
 
 namespace tools {
 
@@ -46,9 +47,14 @@ class Driver final : public AnyDriver {
  public:
   using OnEnd = std::function<void(AnyDriver&)>;
 
-  /// `on_end` is the last call of the driver's life: it passes the driver to EventLoop::retire().
-  Driver(EventLoop& loop, Fd socket, Engine engine, OnEnd on_end)
-      : loop_(loop), socket_(std::move(socket)), engine_(std::move(engine)), on_end_(std::move(on_end)) {}
+  /// `on_end` is the last call of the driver's life: it passes the driver to EventLoop::retire(). A peer that takes
+  /// output more slowly than `output_pace` is cut, whatever is being said: a handshake, HTTP/1.1, a last word.
+  Driver(EventLoop& loop, Fd socket, Engine engine, OnEnd on_end, const Pace& output_pace = {0, {}})
+      : loop_(loop),
+        socket_(std::move(socket)),
+        engine_(std::move(engine)),
+        on_end_(std::move(on_end)),
+        output_pace_(output_pace) {}
 
   Engine& engine() { return engine_; }
   Application& application() override { return *application_; }
@@ -128,7 +134,7 @@ class Driver final : public AnyDriver {
   }
 
   /// Hands out all events. Input that the engine or the application cannot take now is kept; nothing is read then.
-  void deliver(ByteView input) {
+  void deliver(h2::ByteView input) {
     while (application_->ready() || lost_) {
       const std::optional<tlsglue::Event> event = engine_.receive(input);
       if (!event) break;
@@ -154,7 +160,7 @@ class Driver final : public AnyDriver {
   /// True when the engine may have new events.
   bool write(std::size_t& budget) {
     if (lost_ || blocked_ || budget == 0 || fin_sent_) return false;
-    std::array<ByteView, 64> slices;
+    std::array<h2::ByteView, 64> slices;
     const std::size_t count = engine_.poll_output(slices);
     if (count == 0) return false;
     std::array<iovec, slices.size()> parts;
@@ -167,6 +173,7 @@ class Driver final : public AnyDriver {
     const ssize_t sent = ::sendmsg(socket_.get(), &message, MSG_NOSIGNAL);
     if (sent >= 0) {
       engine_.consume_output(static_cast<std::size_t>(sent));
+      sent_ += static_cast<std::uint64_t>(sent);
       budget -= std::min(budget, static_cast<std::size_t>(sent));
       return true;
     }
@@ -190,6 +197,7 @@ class Driver final : public AnyDriver {
       return end();
     }
     if (hung_up_ && !wants_input()) return cut();  // nobody is there to write to either
+    if (output_pace_.too_slow(loop_.now(), blocked_, sent_)) return cut();
     if (drained && wish == h2::TransportWish::shut_down_write && !fin_sent_) {
       ::shutdown(socket_.get(), SHUT_WR);
       fin_sent_ = true;
@@ -206,7 +214,7 @@ class Driver final : public AnyDriver {
       interest_ = interest;
       loop_.change(socket_.get(), interest_, *this);
     }
-    for (const auto& when : {engine_.deadline(), application_->deadline(), linger_until_}) {
+    for (const auto& when : {engine_.deadline(), application_->deadline(), linger_until_, output_pace_.deadline()}) {
       if (when) loop_.wake_at(*this, *when);
     }
   }
@@ -223,6 +231,8 @@ class Driver final : public AnyDriver {
   Engine engine_;
   std::unique_ptr<Application> application_;
   OnEnd on_end_;
+  Pace output_pace_;
+  std::uint64_t sent_ = 0;
   std::uint32_t interest_ = 0;
   std::vector<std::byte> leftover_;
   std::optional<h2::TimePoint> linger_until_;

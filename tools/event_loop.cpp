@@ -16,10 +16,11 @@ int checked(int result, const char* call) {
 
 }  // namespace
 
-EventLoop::EventLoop()
+EventLoop::EventLoop(Clock clock)
     : epoll_(checked(::epoll_create1(EPOLL_CLOEXEC), "epoll_create1")),
       wake_(checked(::eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC), "eventfd")),
-      now_(std::chrono::steady_clock::now()) {
+      clock_(clock),
+      now_(clock()) {
   epoll_event event{};
   event.events = EPOLLIN;
   event.data.ptr = nullptr;  // no watcher: the eventfd
@@ -76,7 +77,7 @@ void EventLoop::run() {
   while (running_) {
     const int count = ::epoll_wait(epoll_.get(), events.data(), static_cast<int>(events.size()), timeout_ms());
     if (count < 0 && errno != EINTR) throw Failure(Exit::connect, "epoll_wait: " + error_text());
-    now_ = std::chrono::steady_clock::now();
+    look_at_the_clock();
     for (int i = 0; i < count && running_; ++i) {
       const epoll_event& event = events[static_cast<std::size_t>(i)];
       auto* watcher = static_cast<Watcher*>(event.data.ptr);
@@ -93,7 +94,7 @@ void EventLoop::run() {
 
 int EventLoop::timeout_ms() const {
   if (timers_.empty()) return -1;
-  const auto left = timers_.begin()->first - std::chrono::steady_clock::now();
+  const auto left = timers_.begin()->first - clock_();
   if (left <= h2::Duration{0}) return 0;
   // Rounded up, for a wake-up before the time would find nothing to do.
   const auto ms = std::chrono::duration_cast<std::chrono::milliseconds>(left).count() + 1;

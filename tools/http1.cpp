@@ -16,7 +16,6 @@ namespace asio = boost::asio;
 
 constexpr std::uint32_t kMaxHeadBytes = 65536;  // as much as we take by HTTP/2
 constexpr std::size_t kMaxWaitingInput = std::size_t{128} * 1024, kMaxWaitingOutput = std::size_t{64} * 1024;
-constexpr auto kIdle = std::chrono::seconds(60);
 
 std::string_view view(boost::beast::string_view text) { return {text.data(), text.size()}; }
 
@@ -41,8 +40,15 @@ struct Http1::Exchange {
   bool answered = false, keep_alive = true, chunked = false, response_ended = false, request_ended = false;
 };
 
-Http1::Http1(const Site& site, ConnectionLog& log, h2::TimePoint now, H2cUpgrade h2c)
-    : site_(site), log_(log), now_(now), last_progress_(now), h2c_(h2c) {}
+Http1::Http1(const Site& site, ConnectionLog& log, h2::TimePoint now, H2cUpgrade h2c, const Deadlines& deadlines)
+    : site_(site),
+      log_(log),
+      now_(now),
+      last_progress_(now),
+      h2c_(h2c),
+      idle_timeout_(seconds(deadlines.idle)),
+      head_timeout_(seconds(deadlines.header)),
+      content_pace_(deadlines.min_rate == 0 ? Pace(0, {}) : pace(deadlines, deadlines.content)) {}
 Http1::~Http1() = default;
 
 bool Http1::has_room() const { return finished_ || input_.size() < kMaxWaitingInput; }
@@ -50,6 +56,7 @@ bool Http1::has_room() const { return finished_ || input_.size() < kMaxWaitingIn
 void Http1::receive(h2::ByteView data) {
   if (finished_) return;
   input_.insert(input_.end(), data.begin(), data.end());
+  received_ += data.size();
   last_progress_ = now_;
 }
 
@@ -72,15 +79,35 @@ void Http1::drain() {
 
 void Http1::advance_time(h2::TimePoint now) {
   now_ = now;
-  if (now_ - last_progress_ >= kIdle) finished_ = true;
+  if (finished_ || upgrade_) return;
+  if (owes_head() && now_ >= exchange_->began + head_timeout_) return refuse(408, "the head took too long\n");
+  if (idle_timeout_ != h2::Duration{0} && now_ - last_progress_ >= idle_timeout_) finished_ = true;
+}
+
+bool Http1::owes_head() const { return exchange_ && !exchange_->answered && head_timeout_ != h2::Duration{0}; }
+
+bool Http1::owes_content() const {
+  if (!exchange_ || !exchange_->answered || exchange_->request_ended) return false;
+  return exchange_->answer.echo == nullptr || exchange_->answer.echo->room() != 0;
 }
 
 std::optional<h2::TimePoint> Http1::deadline() const {
-  if (finished_) return std::nullopt;
-  return last_progress_ + kIdle;
+  if (finished_ || upgrade_) return std::nullopt;
+  std::optional<h2::TimePoint> first = content_pace_.deadline();
+  const auto add = [&first](h2::TimePoint when) { first = std::min(first.value_or(when), when); };
+  if (owes_head()) add(exchange_->began + head_timeout_);
+  if (idle_timeout_ != h2::Duration{0}) add(last_progress_ + idle_timeout_);
+  return first;
 }
 
 void Http1::run() {
+  progress();
+  if (finished_ || !content_pace_.too_slow(now_, owes_content(), received_)) return;
+  log_.error("the content comes too slowly");
+  finished_ = true;
+}
+
+void Http1::progress() {
   while (!finished_ && !upgrade_) {
     bool moved = false;
     if (!exchange_) {
@@ -246,7 +273,7 @@ bool Http1::read_body() {
 bool Http1::write_body() {
   Exchange& x = *exchange_;
   if (output().size() >= kMaxWaitingOutput) return false;
-  const std::optional<Content::Piece> piece = x.answer.content->next();
+  const std::optional<Content::Piece> piece = x.answer.content->next(Content::kBlockBytes);
   if (!piece) return false;
   if (piece->broken) {
     log_.error("cannot read what " + printable(x.path) + " names");
@@ -277,7 +304,7 @@ void Http1::end_response() {
   x.response_ended = true;
   if (!x.chunked) return;
   output_ += "0\r\n";
-  for (const auto& [name, value] : x.answer.content->trailers()) output_ += name + ": " + value + "\r\n";
+  for (const auto& [name, value] : x.answer.content->trailers()) write_field(name, value);
   output_ += "\r\n";
 }
 
@@ -306,8 +333,12 @@ void Http1::refuse(unsigned status, std::string_view words) {
 void Http1::write_head(unsigned status, const std::vector<NameValue>& fields) {
   output_ += "HTTP/1.1 " + std::to_string(status) + ' ' +
              std::string(view(http::obsolete_reason(http::int_to_status(status)))) + "\r\n";
-  for (const auto& [name, value] : fields) output_ += name + ": " + value + "\r\n";
+  for (const auto& [name, value] : fields) write_field(name, value);
   output_ += "\r\n";
+}
+
+void Http1::write_field(std::string_view name, std::string_view value) {
+  output_.append(name).append(": ").append(value).append("\r\n");
 }
 
 }  // namespace tools

@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include <tools/deadlines.h>
 #include <tools/log.h>
 #include <tools/site.h>
 
@@ -23,7 +24,8 @@ class Http1 {
     std::vector<std::byte> settings;  ///< the payload of a SETTINGS frame
   };
 
-  Http1(const Site& site, ConnectionLog& log, h2::TimePoint now, H2cUpgrade h2c = H2cUpgrade::no);
+  Http1(const Site& site, ConnectionLog& log, h2::TimePoint now, H2cUpgrade h2c = H2cUpgrade::no,
+        const Deadlines& deadlines = {});
   ~Http1();
 
   /// False while a client is ahead of us: take output first.
@@ -49,6 +51,9 @@ class Http1 {
  private:
   struct Exchange;
 
+  void progress();
+  bool owes_head() const;
+  bool owes_content() const;
   bool read_head();
   bool read_body();
   bool write_body();
@@ -56,6 +61,7 @@ class Http1 {
   bool answer_upgrade(std::span<const h2::Field> fields);
   void refuse(unsigned status, std::string_view words);
   void write_head(unsigned status, const std::vector<NameValue>& fields);
+  void write_field(std::string_view name, std::string_view value);
   void write_piece(h2::ByteView bytes);
   void end_response();
   void finish_exchange();
@@ -69,6 +75,9 @@ class Http1 {
   std::uint32_t count_ = 0;
   h2::TimePoint now_, last_progress_;
   H2cUpgrade h2c_;
+  h2::Duration idle_timeout_, head_timeout_;
+  Pace content_pace_;
+  std::uint64_t received_ = 0;
   std::optional<Upgrade> upgrade_;
   bool eof_ = false, draining_ = false, finished_ = false;
 };

@@ -7,22 +7,45 @@ namespace {
 
 // A client that takes nothing on a thousand streams must not flood the log.
 constexpr std::size_t kStallsNamed = 8;
+constexpr h2::Duration kGoodbye = std::chrono::seconds(5);
 
 }  // namespace
 
-Http2Site::Http2Site(h2::Connection& connection, const Site& site, ConnectionLog& log, Foresight foresight)
+Http2Site::Http2Site(h2::Connection& connection, Stalls::Explain explain, const Site& site, ConnectionLog& log,
+                     Foresight foresight, const Deadlines& deadlines)
     : connection_(connection),
       site_(site),
       log_(log),
       foresight_(foresight),
       stalls_(
-          connection, kStallsNamed, [this] { return streams(); },
-          [this](h2::StreamId stream, const std::string& sentence) { log_.stalled(stream, sentence); }) {}
+          connection, std::move(explain), kStallsNamed, [this] { return streams(); },
+          [this](h2::StreamId stream, const std::string& sentence) { log_.stalled(stream, sentence); }),
+      slow_readers_(
+          connection, deadlines, [this] { return responses(); },
+          [this](h2::StreamId stream, std::string_view sentence) { log_.cut(stream, sentence); }) {}
+
+void Http2Site::advance_time(h2::TimePoint now) {
+  now_ = now;
+  if (log_.wants_all()) stalls_.advance_time(now);
+  slow_readers_.advance_time(now);
+}
+
+std::optional<h2::TimePoint> Http2Site::deadline() const {
+  const std::optional<h2::TimePoint> slow = slow_readers_.deadline();
+  const std::optional<h2::TimePoint> stall = log_.wants_all() ? stalls_.deadline() : std::nullopt;
+  return slow && stall ? std::min(*slow, *stall) : slow ? slow : stall;
+}
 
 std::vector<h2::StreamId> Http2Site::streams() const {
   std::vector<h2::StreamId> streams;
   for (const Exchange& x : exchanges_) streams.push_back(x.stream);
   return streams;
+}
+
+std::vector<SlowReaders::Response> Http2Site::responses() const {
+  std::vector<SlowReaders::Response> responses;
+  for (const Exchange& x : exchanges_) responses.push_back({x.stream, x.sender.given_bytes()});
+  return responses;
 }
 
 void Http2Site::log_counters() const {
@@ -61,7 +84,7 @@ Http2Site::Exchange& Http2Site::begin(std::string_view method, std::string_view 
   x.self = std::prev(exchanges_.end());
   x.method = method;
   x.path = path;
-  x.began = std::chrono::steady_clock::now();
+  x.began = now_;
   return x;
 }
 
@@ -142,10 +165,12 @@ void Http2Site::on(const h2::StreamClosed& closed) {
   if (x == nullptr) return;
   if (x->sender.broken()) log_.error("cannot read what " + printable(x->path) + " names");
   const std::string_view remark = closed.code == h2::ErrorCode::no_error ? std::string_view{} : h2::name(closed.code);
-  log_.request({closed.stream.value, x->method, x->path, x->status, x->sender.sent_bytes(),
-                std::chrono::steady_clock::now() - x->began, remark});
+  log_.request({closed.stream.value, x->method, x->path, x->status, x->sender.sent_bytes(), now_ - x->began, remark});
   exchanges_.erase(x->self);
 }
+
+/// The client was told, and is asked by a PING whether it has heard; if it is gone, nobody waits for the answer.
+void Http2Site::on(const h2::IdleTimedOut&) { connection_.shutdown(h2::Shutdown::graceful, kGoodbye); }
 
 void Http2Site::on(const h2::WorkBudgetLow& low) {
   log_.error((low.used_up ? "work for nothing is used up: " : "much work for nothing: ") +

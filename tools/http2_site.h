@@ -6,6 +6,7 @@
 #include <tools/log.h>
 #include <tools/sender.h>
 #include <tools/site.h>
+#include <tools/slow_readers.h>
 #include <tools/stalls.h>
 
 namespace tools {
@@ -18,16 +19,15 @@ struct Foresight {
 
 class Http2Site {
  public:
-  Http2Site(h2::Connection& connection, const Site& site, ConnectionLog& log, Foresight foresight);
+  Http2Site(h2::Connection& connection, Stalls::Explain explain, const Site& site, ConnectionLog& log,
+            Foresight foresight, const Deadlines& deadlines);
 
   void on_event(const h2::Event& event);
   /// A request that came in another way than as an event, whole.
   void on_request(const h2::RequestReceived& request) { on(request); }
-  /// Logs what stands still, if all is to be logged.
-  void advance_time(h2::TimePoint now) {
-    if (log_.wants_all()) stalls_.advance_time(now);
-  }
-  std::optional<h2::TimePoint> deadline() const { return log_.wants_all() ? stalls_.deadline() : std::nullopt; }
+  /// Logs what stands still, if all is to be logged, and cuts who takes nothing.
+  void advance_time(h2::TimePoint now);
+  std::optional<h2::TimePoint> deadline() const;
   /// The connection is over.
   void log_counters() const;
   /// The server ends: what would go on for ever is brought to its end.
@@ -46,6 +46,7 @@ class Http2Site {
   };
 
   std::vector<h2::StreamId> streams() const;
+  std::vector<SlowReaders::Response> responses() const;
   Exchange& begin(std::string_view method, std::string_view path);
   void respond(Exchange& x, h2::StreamId stream, Answer answer);
   void hint(const h2::RequestReceived& request, const Answer& answer);
@@ -56,6 +57,7 @@ class Http2Site {
   void on(const h2::TrailersReceived& trailers);
   void on(const h2::DataSent& sent);
   void on(const h2::StreamClosed& closed);
+  void on(const h2::IdleTimedOut& idle);
   void on(const h2::WorkBudgetLow& low);
   void on(const h2::ConnectionFailed& failed);
   template <class Other>
@@ -68,7 +70,9 @@ class Http2Site {
   ConnectionLog& log_;
   Foresight foresight_;
   std::list<Exchange> exchanges_;
+  h2::TimePoint now_{};
   Stalls stalls_;
+  SlowReaders slow_readers_;
 };
 
 }  // namespace tools

@@ -39,6 +39,7 @@ void Listener::on_ready(std::uint32_t) {
     Fd socket(::accept4(socket_, address, &size, SOCK_NONBLOCK | SOCK_CLOEXEC));
     if (socket) {
       send_without_delay(socket.get());
+      keep_kernel_queue_short(socket.get());
       on_accept_(std::move(socket), address_text(*address));
     } else if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM) {
       log_.error("cannot accept connections for a moment: " + error_text());

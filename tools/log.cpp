@@ -13,6 +13,10 @@ std::string milliseconds(h2::Duration time) {
   return {text, static_cast<std::size_t>(std::snprintf(text, sizeof text, "%.1f ms", ms))};
 }
 
+std::string number(h2::StreamId stream) {
+  return stream == h2::kConnection ? std::string{} : std::to_string(stream.value);
+}
+
 }  // namespace
 
 void Log::write(std::string_view line) {
@@ -55,11 +59,14 @@ void ConnectionLog::request(const RequestLine& line) {
 }
 
 void ConnectionLog::stalled(h2::StreamId stream, std::string_view sentence) const {
-  const std::string number = stream == h2::kConnection ? std::string{} : std::to_string(stream.value);
-  log_->info((prefix("stall  ", number) += ' ') += sentence);
+  log_->info((prefix("stall  ", number(stream)) += ' ') += sentence);
 }
 
 void ConnectionLog::counted(std::string_view sentence) const { log_->info((prefix("counts ", {}) += ' ') += sentence); }
+
+void ConnectionLog::cut(h2::StreamId stream, std::string_view sentence) const {
+  log_->error((prefix("cut    ", number(stream)) += ' ') += sentence);
+}
 
 void ConnectionLog::error(std::string_view what) const { log_->error((prefix("error  ", {}) += ' ') += what); }
 

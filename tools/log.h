@@ -55,6 +55,8 @@ class ConnectionLog {
   /// What stands still: a stream, or the connection.
   void stalled(h2::StreamId stream, std::string_view sentence) const;
   void counted(std::string_view sentence) const;
+  /// What was ended for a client's slowness: a stream, or the connection.
+  void cut(h2::StreamId stream, std::string_view sentence) const;
   void error(std::string_view what) const;
 
   std::string_view protocol() const { return protocol_; }

@@ -18,6 +18,25 @@ constexpr const char* kExitCodes = R"(exit codes:
   7  a status of 400 or above
   8  a local file cannot be read or written)";
 
+void add_deadlines(CLI::App& serve, tools::Deadlines& deadlines) {
+  CLI::Option_group& group = *serve.add_option_group("Deadlines", "in seconds; 0 switches one off");
+  const auto add = [&group](const char* name, std::uint32_t& value, const char* what) {
+    group.add_option(name, value, what)->check(CLI::Range(0, 86400))->capture_default_str();
+  };
+  add("--handshake-seconds", deadlines.handshake, "For the TLS handshake");
+  add("--preface-seconds", deadlines.preface, "For the first bytes without TLS, and for the client's SETTINGS");
+  add("--settings-seconds", deadlines.settings, "For the acknowledgement of our SETTINGS");
+  add("--header-seconds", deadlines.header, "For the head of a request, from its first byte to its last");
+  add("--content-seconds", deadlines.content, "Content that a client owes must come at --min-rate over this time");
+  add("--output-seconds", deadlines.output,
+      "Output that its socket does not take must move at --min-rate over this time");
+  add("--window-seconds", deadlines.window, "So must a response that waits for the client's window");
+  add("--min-rate", deadlines.min_rate, "Bytes per second");
+  add("--idle-seconds", deadlines.idle, "Without a request");
+  add("--keepalive-seconds", deadlines.keepalive, "Of silence, then a PING, which has 15 seconds");
+  add("--drain-seconds", deadlines.drain, "For what is open on SIGTERM or SIGINT; 0 cuts it at once");
+}
+
 CLI::App* add_serve(CLI::App& app, tools::ServeOptions& options) {
   CLI::App* serve = app.add_subcommand("serve", "Serves files, or a page of its own, over HTTP/2 and HTTP/1.1");
   serve->add_option("--host", options.host, "Name or address to listen on")->capture_default_str();
@@ -37,10 +56,7 @@ CLI::App* add_serve(CLI::App& app, tools::ServeOptions& options) {
   serve->add_flag("--push", options.push, "Pushes that style sheet to HTTP/2 clients that take pushes");
   serve->add_flag("--grease", options.grease, "Sends reserved settings and frames, which clients must ignore");
   serve->add_option("--threads", options.threads, "Event loops")->check(CLI::Range(1, 256))->capture_default_str();
-  serve
-      ->add_option("--drain-seconds", options.drain_seconds, "How long open requests may go on after SIGTERM or SIGINT")
-      ->check(CLI::Range(0, 3600))
-      ->capture_default_str();
+  add_deadlines(*serve, options.deadlines);
   const std::map<std::string, tools::LogLevel> levels{
       {"none", tools::LogLevel::none}, {"errors", tools::LogLevel::errors}, {"all", tools::LogLevel::all}};
   serve
@@ -99,10 +115,7 @@ CLI::App* add_get(CLI::App& app, tools::GetOptions& options) {
   return get;
 }
 
-}  // namespace
-
-int main(int argc, char** argv) {
-  std::signal(SIGPIPE, SIG_IGN);
+int run(int argc, char** argv) {
   CLI::App app("HTTP/2 server and client of h2core", "h2");
   app.require_subcommand(1);
   tools::ServeOptions serve_options;
@@ -114,10 +127,17 @@ int main(int argc, char** argv) {
   } catch (const CLI::ParseError& error) {
     return app.exit(error) == 0 ? 0 : static_cast<int>(tools::Exit::usage);
   }
+  if (serve->parsed()) return tools::serve(serve_options);
+  get_options.has_data = get->count("--data") != 0;
+  return tools::get(get_options);
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  std::signal(SIGPIPE, SIG_IGN);
   try {
-    if (serve->parsed()) return tools::serve(serve_options);
-    get_options.has_data = get->count("--data") != 0;
-    return tools::get(get_options);
+    return run(argc, argv);
   } catch (const tools::Failure& failure) {
     std::fprintf(stderr, "h2: %s\n", failure.what());
     return static_cast<int>(failure.exit());

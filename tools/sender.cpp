@@ -1,10 +1,23 @@
 #include <tools/sender.h>
 
+#include <algorithm>
+
 namespace tools {
+
+namespace {
+
+/// What lies in memory for one connection at once stays well below a megabyte, however many files it asks for.
+std::size_t piece_bytes(const h2::Connection& connection) {
+  constexpr std::size_t kTogether = std::size_t{128} * 1024, kLeast = 4096;
+  const std::size_t streams = std::max<std::size_t>(1, connection.open_streams());
+  return std::clamp(kTogether / streams, kLeast, Content::kBlockBytes);
+}
+
+}  // namespace
 
 void Sender::pump(h2::Connection& connection, h2::StreamId stream) {
   if (!content_ || lent_ || ended_) return;
-  const std::optional<Content::Piece> piece = content_->next();
+  const std::optional<Content::Piece> piece = content_->next(piece_bytes(connection));
   if (!piece) return;
   if (piece->broken) {
     broken_ = ended_ = true;
@@ -17,6 +30,7 @@ void Sender::pump(h2::Connection& connection, h2::StreamId stream) {
     // Refused only when the stream is over already; its StreamClosed follows.
     lent_ = connection.send_data(stream, piece->bytes, h2::Token{piece->bytes.size()}, end).has_value();
     if (!lent_) ended_ = true;
+    if (lent_) given_bytes_ += piece->bytes.size();
   }
   if (ended_) return;
   ended_ = piece->last;

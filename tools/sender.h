@@ -18,12 +18,14 @@ class Sender {
   void on_sent(h2::Connection& connection, const h2::DataSent& sent);
 
   std::uint64_t sent_bytes() const { return sent_bytes_; }
+  /// Those and the ones of the lent piece.
+  std::uint64_t given_bytes() const { return given_bytes_; }
   /// The source failed, and the stream was reset for it.
   bool broken() const { return broken_; }
 
  private:
   std::unique_ptr<Content> content_;
-  std::uint64_t sent_bytes_ = 0;
+  std::uint64_t sent_bytes_ = 0, given_bytes_ = 0;
   bool lent_ = false, ended_ = false, broken_ = false;
 };
 

@@ -21,18 +21,14 @@
 namespace tools {
 namespace {
 
-h2::Config server_config() {
+h2::Config server_config(const Deadlines& deadlines) {
   h2::Config config;
   config.role = h2::Role::server;
   // An echo holds a whole window of its stream, and no more: it must not grow.
   config.settings.initial_window_size = TwoWayContent::kCapacity - 1;
   config.window_limit = 0;
   config.settings.enable_connect_protocol = 1;  // for WebSockets
-  config.idle_timeout = std::chrono::minutes(5);
-  config.output_timeout = std::chrono::seconds(30);
-  config.min_content_rate = 16;  // a byte now and then is no upload
-  // Whoever left without a word holds a descriptor no longer than this.
-  config.keepalive_interval = std::chrono::seconds(60);
+  apply(deadlines, config);
   return config;
 }
 
@@ -41,7 +37,8 @@ struct Shared {
   Site site;
   Log log;
   std::optional<tlsglue::TlsContext> tls;
-  h2::Config config = server_config();
+  Deadlines deadlines;
+  h2::Config config = server_config(deadlines);
   H2cUpgrade h2c = H2cUpgrade::no;  // in cleartext only
   Foresight foresight{};
   std::atomic<std::uint64_t> connections{0};
@@ -59,7 +56,8 @@ class Worker {
       h2::Config config = shared_.config;
       config.seed = random_seed();
       if (tls) {
-        open("h2", std::move(fd), std::move(remote), tlsglue::SecureConnection(*shared_.tls, config));
+        open("h2", std::move(fd), std::move(remote),
+             tlsglue::SecureConnection(*shared_.tls, config, secure_options(shared_.deadlines)));
       } else {
         open("h2c", std::move(fd), std::move(remote), Cleartext(config));
       }
@@ -91,12 +89,13 @@ class Worker {
 
   template <class Engine>
   void open(const char* h2_name, Fd fd, std::string remote, Engine engine) {
-    auto driver = std::make_unique<Driver<Engine>>(loop_, std::move(fd), std::move(engine),
-                                                   [this](AnyDriver& ended) { close(ended); });
+    auto driver = std::make_unique<Driver<Engine>>(
+        loop_, std::move(fd), std::move(engine), [this](AnyDriver& ended) { close(ended); },
+        pace(shared_.deadlines, shared_.deadlines.output));
     ConnectionLog log(shared_.log, ++shared_.connections, std::move(remote), loop_.now());
     auto served = std::make_unique<Served<Engine>>(driver->engine(), shared_.site, std::move(log), h2_name, loop_.now(),
                                                    std::is_same_v<Engine, Cleartext> ? shared_.h2c : H2cUpgrade::no,
-                                                   shared_.foresight);
+                                                   shared_.foresight, shared_.deadlines);
     Driver<Engine>& started = *driver;
     drivers_.emplace(&started, std::move(driver));
     started.start(std::move(served));
@@ -194,7 +193,8 @@ int serve(const ServeOptions& given) {
     options.https_port = 8443;
   }
   raise_descriptor_limit();
-  Shared shared{options.root.empty() ? Site() : Site(RootDirectory(options.root)), Log(options.log), {}};
+  Shared shared{
+      options.root.empty() ? Site() : Site(RootDirectory(options.root)), Log(options.log), {}, options.deadlines};
   if (options.h2c_upgrade) shared.h2c = H2cUpgrade::yes;
   shared.config.grease = options.grease;
   shared.foresight = {options.early_hints, options.push};
@@ -214,7 +214,7 @@ int serve(const ServeOptions& given) {
     for (auto& worker : workers) {
       worker->loop().post([&, &worker = *worker, first] {
         if (!first) return worker.loop().stop();
-        worker.drain(std::chrono::seconds(options.drain_seconds));
+        worker.drain(seconds(options.deadlines.drain));
         main_loop.post([&] {  // closed once nobody watches them: the next client is refused and not left waiting
           if (++deaf_workers == workers.size()) sockets.clear();
         });

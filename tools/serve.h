@@ -5,6 +5,7 @@
 #include <optional>
 #include <string>
 
+#include <tools/deadlines.h>
 #include <tools/log.h>
 
 namespace tools {
@@ -17,7 +18,7 @@ struct ServeOptions {
   std::string root;
   bool h2c_upgrade = false, early_hints = false, push = false, grease = false;
   unsigned threads = 1;
-  unsigned drain_seconds = 5;
+  Deadlines deadlines{};
   LogLevel log = LogLevel::all;
 };
 

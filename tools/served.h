@@ -23,12 +23,13 @@ class Served final : public ServedApplication {
  public:
   /// `h2_name` is what HTTP/2 is called in lines and on the page.
   Served(Engine& engine, const Site& site, ConnectionLog log, std::string h2_name, h2::TimePoint now, H2cUpgrade h2c,
-         Foresight foresight)
+         Foresight foresight, const Deadlines& deadlines)
       : engine_(engine),
         site_(site),
         log_(std::move(log)),
         h2_name_(std::move(h2_name)),
-        http2_(engine.http2(), site, log_, foresight),
+        http2_(engine.http2(), explained_by(engine), site, log_, foresight, deadlines),
+        deadlines_(deadlines),
         now_(now),
         h2c_(h2c) {}
   ~Served() override {
@@ -113,7 +114,7 @@ class Served final : public ServedApplication {
     if (done.resumed) details += " resumed";
     const bool h2 = done.protocol == tlsglue::Protocol::h2;
     log_.opened(h2 ? std::string_view(h2_name_) : tlsglue::name(done.protocol), details);
-    if (!h2) http1_.emplace(site_, log_, now_, h2c_);
+    if (!h2) http1_.emplace(site_, log_, now_, h2c_, deadlines_);
   }
   void on(const tlsglue::PlaintextReceived& plaintext) {
     if (http1_) http1_->receive(plaintext.data);
@@ -128,6 +129,7 @@ class Served final : public ServedApplication {
   ConnectionLog log_;
   std::string h2_name_;
   Http2Site http2_;
+  Deadlines deadlines_;
   std::optional<Http1> http1_;
   h2::TimePoint now_;
   H2cUpgrade h2c_;

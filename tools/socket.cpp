@@ -111,4 +111,9 @@ void send_without_delay(int fd) {
   ::setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
 }
 
+void keep_kernel_queue_short(int fd) {
+  const int bytes = 128 * 1024;  // of what is not on the wire yet; two of our writes
+  ::setsockopt(fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, &bytes, sizeof bytes);
+}
+
 }  // namespace tools

@@ -28,5 +28,8 @@ Fd connect_to(const std::string& host, std::uint16_t port, h2::Duration timeout)
 
 /// Small frames go out at once.
 void send_without_delay(int fd);
+/// What cannot be sent yet waits with us, where priorities still count and nothing is copied, and not in the kernel,
+/// which would keep megabytes of it for each client that reads nothing.
+void keep_kernel_queue_short(int fd);
 
 }  // namespace tools

@@ -85,7 +85,7 @@ std::size_t WebSocketEcho::push(h2::ByteView bytes) {
 
 void WebSocketEcho::going_away() { queue_close(wslay_, WSLAY_CODE_GOING_AWAY, "the server ends"); }
 
-std::optional<Content::Piece> WebSocketEcho::next() {
+std::optional<Content::Piece> WebSocketEcho::next(std::size_t) {
   do {
     if (broken_ || wslay_event_send(wslay_) != 0) return Piece{{}, false, true};
   } while (output_.size() < kOutputBytes && read());

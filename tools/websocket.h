@@ -28,7 +28,7 @@ class WebSocketEcho final : public TwoWayContent {
   /// Says Close, 1001.
   void going_away() override;
 
-  std::optional<Piece> next() override;
+  std::optional<Piece> next(std::size_t most) override;
   std::size_t done() override;
 
  private:

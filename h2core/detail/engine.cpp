@@ -378,7 +378,7 @@ void Engine::advance_time(TimePoint now) noexcept {
     now_ = now;
     now_ms_ = static_cast<std::uint32_t>((now - clock_start_) / std::chrono::milliseconds(1));
     const std::int64_t units = step.count() / 1000 * config_.work_refill_per_second + refill_remainder_ns_;
-    refill_remainder_ns_ = units % 1000000;
+    refill_remainder_ns_ = static_cast<std::uint32_t>(units % 1000000);
     reward(static_cast<std::uint32_t>(std::min<std::int64_t>(units / 1000000, config_.work_budget)));
   }
   check_timers();
@@ -407,7 +407,7 @@ void Engine::check_timers() noexcept {
     connection_events_ |= kIdle;
     shutdown(Shutdown::graceful, Duration{0}, ErrorCode::no_error);
   }
-  if ((touched_ || worked_) && now_ >= idle_since_ + kTrimAfter) {
+  if ((worked_ || last_received_ >= trimmed_at_) && now_ >= idle_since_ + kTrimAfter) {
     if (views_live_) trim_due_ = true;
     else trim();
   }
@@ -485,7 +485,8 @@ std::optional<TimePoint> Engine::deadline() const noexcept {
 void Engine::trim() noexcept {
   trim_due_ = false;
   if (live_streams_ > 0 || !output_.empty()) return;
-  touched_ = worked_ = false;
+  worked_ = false;
+  trimmed_at_ = now_ + Duration{1};
   output_.trim();
   streams_.trim();
   turns_.trim();

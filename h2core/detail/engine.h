@@ -210,7 +210,11 @@ class Engine {
   void on_ping(ByteView payload, Out& out) noexcept;
   void on_goaway(ByteView payload, Out& out) noexcept;
   void on_window_update(ByteView payload) noexcept;
-  State state_of(StreamId id, std::uint32_t slot) const noexcept;
+  State state_of_gone(StreamId id) const noexcept;
+  State state_of(StreamId id, std::uint32_t slot) const noexcept {
+    if (slot == kNoSlot) return state_of_gone(id);
+    return streams_[slot].waiting ? State::idle : streams_[slot].state;
+  }
   bool is_idle(StreamId id) const noexcept;
   bool is_ours(StreamId id) const noexcept { return id.opened_by_client() == (config_.role == Role::client); }
   std::uint32_t add_stream(StreamId id) noexcept;
@@ -339,20 +343,19 @@ class Engine {
   Stage stage_ = Stage::header;
   std::uint8_t head_have_ = 0;
   std::byte head_[kFrameHeaderBytes] = {};
-  bool settings_seen_ = false;
+  std::uint8_t preface_have_ = 0;
+  bool settings_seen_ = false, peer_settings_known_ = false;
+  bool data_dropped_ = false;
   FrameHeader frame_;
   std::uint32_t data_left_ = 0;  // content of the current DATA frame, not delivered
   std::uint32_t skip_left_ = 0;  // padding, or a payload that nobody wants
   std::uint32_t pad_left_ = 0;
-  bool data_dropped_ = false;
-  std::size_t preface_have_ = 0;
   Array<std::byte> stash_;  // one frame's payload that straddles calls; at most MAX_FRAME_SIZE
   OpenBlock open_block_;
   Messages* messages_ = nullptr;
 
   // settings
   Settings peer_;
-  bool peer_settings_known_ = false;
   Settings acknowledged_{};  // ours, as the peer has confirmed them
   Settings announced_{};     // ours, as last sent
   Settings effective_{};     // ours, the loosest of acknowledged and pending: what the peer may rely on
@@ -415,12 +418,13 @@ class Engine {
   TimePoint drain_by_ = kNever, linger_by_ = kNever, sliver_by_ = kNever;
 
   std::int64_t budget_;
-  std::int64_t refill_remainder_ns_ = 0;
+  std::uint32_t refill_remainder_ns_ = 0;  // of a millionth
   bool budget_warned_ = false, budget_used_up_ = false;
-  bool views_live_ = false;                // of the last event
-  bool trim_due_ = false;                  // but views were live: memory goes at the next receive()
-  bool touched_ = false, worked_ = false;  // since the last trim: bytes came, a stream was there
-  std::size_t reply_bytes_ = 0;            // of output nobody asked for but the peer
+  bool views_live_ = false;  // of the last event
+  bool trim_due_ = false;    // but views were live: memory goes at the next receive()
+  bool worked_ = false;      // a stream was there since the last trim
+  TimePoint trimmed_at_{};
+  std::size_t reply_bytes_ = 0;  // of output nobody asked for but the peer
   Counters counters_;
 };
 

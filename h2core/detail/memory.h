@@ -52,6 +52,11 @@ class Array {
     size_ += static_cast<std::uint32_t>(count);
     return true;
   }
+  /// Room for one more, to be written in place and then counted by grew(); null when memory failed.
+  T* spare(std::size_t most) noexcept {
+    return size_ < capacity_ || reserve(std::size_t{size_} + 1, most) ? data_ + size_ : nullptr;
+  }
+  void grew() noexcept { ++size_; }
   void clear() noexcept { size_ = 0; }
   void truncate(std::size_t count) noexcept { size_ = static_cast<std::uint32_t>(count); }
   void release() noexcept {
@@ -149,6 +154,7 @@ class Ring {
     data_[(head_ + size_++) & (capacity_ - 1)] = value;
     return true;
   }
+  bool has_room() const noexcept { return size_ < capacity_; }
   void pop() noexcept {
     head_ = (head_ + 1) & (capacity_ - 1);
     --size_;
@@ -168,7 +174,7 @@ class Ring {
   bool empty() const noexcept { return size_ == 0; }
 
  private:
-  static constexpr std::uint32_t kFirst = 2;
+  static constexpr std::uint32_t kFirst = 1;
   static constexpr std::size_t kMost = std::size_t{1} << 31;
 
   const Allocator* allocator_;

@@ -6,9 +6,8 @@
 
 namespace h2::detail {
 
-std::byte* OutputQueue::reserve(std::size_t bytes) noexcept {
+std::byte* OutputQueue::find_room(std::size_t bytes) noexcept {
   if (!segments_.reserve(segments_.size() + 1)) return nullptr;
-  drafting_ = false;
   if (last_ != nullptr && last_->capacity - last_->written >= bytes) return reserved();
   if (bytes <= kSure) return add_block(bytes) ? reserved() : nullptr;
   if (draft_ == nullptr || draft_->capacity < bytes) {
@@ -17,22 +16,6 @@ std::byte* OutputQueue::reserve(std::size_t bytes) noexcept {
   }
   drafting_ = draft_ != nullptr;
   return drafting_ ? reserved() : nullptr;
-}
-
-void OutputQueue::commit(std::size_t bytes) noexcept {
-  if (bytes == 0) return;
-  if (drafting_) settle_draft(bytes);
-  std::byte* const start = last_->data() + last_->written;
-  last_->written += static_cast<std::uint32_t>(bytes);
-  queued_ += bytes;
-  if (segments_.size() > handed_out_) {
-    Segment& tail = segments_.back();
-    if (tail.chunk == kOwned && tail.data + tail.bytes == start) {
-      tail.bytes += bytes;
-      return;
-    }
-  }
-  static_cast<void>(segments_.push({start, bytes, kOwned}));
 }
 
 std::size_t OutputQueue::poll(std::span<ByteView> slices, std::size_t max_bytes) noexcept {

@@ -16,11 +16,28 @@ class OutputQueue {
   ~OutputQueue() { release(); }
 
   /// Room for `bytes` in one piece, and for one segment that describes them; null when memory failed.
-  std::byte* reserve(std::size_t bytes) noexcept;
+  std::byte* reserve(std::size_t bytes) noexcept {
+    drafting_ = false;
+    const bool fits = last_ != nullptr && last_->capacity - last_->written >= bytes;
+    return fits && segments_.has_room() ? last_->data() + last_->written : find_room(bytes);
+  }
   /// That room again; until commit() or the next reserve().
   std::byte* reserved() noexcept { return drafting_ ? draft_->data() : last_->data() + last_->written; }
   /// The first `bytes` of the room are part of the output now, perhaps in another place.
-  void commit(std::size_t bytes) noexcept;
+  void commit(std::size_t bytes) noexcept {
+    if (drafting_) settle_draft(bytes);
+    std::byte* const start = last_->data() + last_->written;
+    last_->written += static_cast<std::uint32_t>(bytes);
+    queued_ += bytes;
+    if (segments_.size() > handed_out_) {
+      Segment& tail = segments_.back();
+      if (tail.chunk == kOwned && tail.data + tail.bytes == start) {
+        tail.bytes += bytes;
+        return;
+      }
+    }
+    if (bytes > 0) static_cast<void>(segments_.push({start, bytes, kOwned}));
+  }
   /// Room for `count` more lent segments beside one of ours.
   bool reserve_segments(std::size_t count) noexcept { return segments_.reserve(segments_.size() + count + 1); }
   /// Queues lent memory; `chunk` comes back from `consume()`. Room was reserved.
@@ -95,6 +112,7 @@ class OutputQueue {
 
   static constexpr std::size_t kSpares = 10;  // what a peer's unread replies may fill by default, and an edge
 
+  std::byte* find_room(std::size_t bytes) noexcept;
   Block* new_block(std::size_t capacity) noexcept;
   bool add_block(std::size_t bytes) noexcept;
   void link(Block* block) noexcept;
@@ -113,9 +131,9 @@ class OutputQueue {
   Block* first_ = nullptr;
   Block* last_ = nullptr;
   Block* draft_ = nullptr;  // where something is written first that may become much less than was reserved
-  bool drafting_ = false;   // by the last reserve()
   Block* spare_ = nullptr;  // emptied blocks, so that a steady flow allocates nothing
   std::uint32_t spares_ = 0;
+  bool drafting_ = false;  // by the last reserve()
   std::size_t queued_ = 0;
   std::uint64_t taken_ = 0;
   std::size_t handed_out_ = 0;  // segments at the front that a caller has seen: they may not grow

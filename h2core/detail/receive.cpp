@@ -23,12 +23,11 @@ Violation wrong_protocol(ByteView first) {
 }  // namespace
 
 std::optional<Event> Engine::receive(ByteView& input) noexcept {
-  Out out;
+  // Without this detour GCC clears all of the event first: 15 of a small frame's 500 instructions, and 20 cycles.
+  const std::optional<IdleTimedOut> none;
+  Out out(none);
   const std::size_t before = input.size();
-  if (before > 0) {
-    last_received_ = now_;
-    touched_ = true;
-  }
+  if (before > 0) last_received_ = now_;
   if (trim_due_) trim();
   const bool unsettled = too_many_unsettled();
   while (!out) {
@@ -54,7 +53,8 @@ std::optional<Event> Engine::receive(ByteView& input) noexcept {
 // A stream that has ended lives on until its last committed byte is taken. A peer that opens streams, resets them and
 // never reads may have as many of those as open ones; then it is not read any more.
 bool Engine::too_many_unsettled() const noexcept {
-  if (config_.role == Role::client) return false;
+  if (live_streams_ <= announced_.max_concurrent_streams || config_.role == Role::client) [[likely]]
+    return false;
   return live_streams_ > std::size_t{peer_active_} + our_active_ + reserved_ + announced_.max_concurrent_streams;
 }
 
@@ -248,7 +248,9 @@ void Engine::begin_data(std::uint32_t pad_bytes) noexcept {
   if (stream.recv_window <= 0 || recv_window_ <= 0) stream.watched = false;  // it is we who hold it back
   // What nobody is to read (RFC 9113 6.9.1), or nobody means to hold, for the whole frame, however it is cut.
   const std::uint32_t at_once = config_.credit == Credit::automatic ? frame_.length : pad_bytes;
-  if (is_busy(stream.recv_window, stream.recv_target) || is_busy(recv_window_, recv_target_)) start_probe();
+  const bool may_probe = clock_runs_ && !probe_.running;
+  if (may_probe && (is_busy(stream.recv_window, stream.recv_target) || is_busy(recv_window_, recv_target_)))
+    start_probe();
   stream.recv_owed = static_cast<std::int32_t>(stream.recv_owed + static_cast<std::int64_t>(at_once));
   credit_connection(at_once);
   if (!end) update_stream_window(stream);
@@ -487,13 +489,7 @@ bool Engine::is_idle(StreamId id) const noexcept {
   return is_ours(id) ? id.value >= next_id_ || id.value < config_.first_stream_id : id > last_peer_id_;
 }
 
-State Engine::state_of(StreamId id, std::uint32_t slot) const noexcept {
-  if (slot != kNoSlot) {
-    const Stream& stream = streams_[slot];
-    return stream.waiting ? State::idle : stream.state;
-  }
-  return is_idle(id) ? State::idle : streams_.how_closed(id);
-}
+State Engine::state_of_gone(StreamId id) const noexcept { return is_idle(id) ? State::idle : streams_.how_closed(id); }
 
 // A record that has moved just now; kNoSlot when memory failed.
 std::uint32_t Engine::add_stream(StreamId id) noexcept {

@@ -78,33 +78,34 @@ void Engine::on_decoded(Decoded decoded, Out& out) noexcept {
 // The limit holds while decoding, 32 bytes a field (RFC 9113 6.5.2); past it nothing is kept. It is advice to the peer
 // and a bound of ours, so it does not wait for an ACK; nor does the stream limit, for a refusal is safe to retry.
 Engine::Decoded Engine::decode(ByteView block) noexcept {
-  const std::size_t limit = list_limit(announced_);
-  std::size_t bytes = 0, count = 0;
-  bool over_limit = false;
+  using Got = hpack::Decoder::Step;
   hpack::Decoder& decoder = messages_->decoder;
   Array<Field>& fields = messages_->fields;
+  const std::size_t limit = list_limit(announced_), most = config_.max_fields;
+  std::size_t bytes = 0;
+  bool over_limit = false;
   fields.clear();
   decoder.begin(block, limit);
-  Field field;
-  hpack::Decoder::Step step;
-  while ((step = decoder.next(field)) == hpack::Decoder::Step::field || step == hpack::Decoder::Step::oversized) {
-    if (over_limit) continue;
-    bytes += field.name.size() + field.value.size() + 32;
-    if (step == hpack::Decoder::Step::oversized || bytes > limit || ++count > config_.max_fields) {
-      over_limit = true;
-      fields.clear();
-      decoder.drop_views();
-    } else if (!fields.reserve(count, config_.max_fields) || !fields.push(field)) {
-      fail(Violation::out_of_memory);
-      return Decoded::failed;
+  for (;;) {
+    Field* const field = fields.spare(most + 1);
+    if (field == nullptr) return fail(Violation::out_of_memory), Decoded::failed;
+    const Got step = decoder.next(*field);
+    if (step == Got::field) [[likely]] {
+      bytes += field->name.size() + field->value.size() + 32;
+      if (bytes <= limit && fields.size() < most && !over_limit) [[likely]] {
+        fields.grew();
+        continue;
+      }
+    } else if (step == Got::end) {
+      return over_limit ? Decoded::too_large : Decoded::ok;
+    } else if (step == Got::error) {
+      const bool memory = decoder.error() == hpack::DecodeError::out_of_memory;
+      return fail(memory ? Violation::out_of_memory : Violation::header_block_invalid), Decoded::failed;
     }
+    over_limit = true;  // all the rest is decoded, and nothing of it kept
+    fields.clear();
+    decoder.drop_views();
   }
-  if (step == hpack::Decoder::Step::error) {
-    fail(decoder.error() == hpack::DecodeError::out_of_memory ? Violation::out_of_memory
-                                                              : Violation::header_block_invalid);
-    return Decoded::failed;
-  }
-  return over_limit ? Decoded::too_large : Decoded::ok;
 }
 
 // A client opens a stream (RFC 9113 5.1.1). What is refused here was never heard of by the caller.

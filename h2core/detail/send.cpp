@@ -341,8 +341,8 @@ Result<void> Engine::reset(StreamId id, ErrorCode code) noexcept {
     return {};
   }
   if (!stream.waiting) {
+    if (output_.reserve(write::kRstStreamBytes) == nullptr) return Misuse::out_of_memory;
     write_rst_stream(id, code);
-    if (failed_) return Misuse::out_of_memory;
   }
   close_stream(slot, State::reset_by_us, code, Violation::none, false);
   publish();

@@ -4,7 +4,7 @@
 namespace h2::detail {
 
 std::uint32_t StreamTable::add(StreamId id) noexcept {
-  if ((slab_.used() + 1) * 2 > map_.size() && !grow()) return kNoSlot;
+  if (std::size_t{slab_.used() + 1} * 2 > map_.size() && !grow()) return kNoSlot;
   const std::uint32_t slot = slab_.take();
   if (slot == kNoSlot) return kNoSlot;
   slab_[slot].id = id;

@@ -52,15 +52,23 @@ class H2CORE_API Table {
   std::uint32_t ring_slots() const noexcept { return ring_ == nullptr ? 0 : ring_mask_ + 1; }
 
   /// Room for `octets` at the end of the arena, or null when memory is out. What is written there stays only
-  /// after commit(). `octets` is at least 1. While pinned, at most `more` are asked for from here on, or just these.
-  char* room(std::size_t octets, std::size_t more = SIZE_MAX) noexcept {
-    if (octets <= arena_bytes_ - used_) return octets_ + used_;
-    return make_room(octets, more);
+  /// after commit(). `octets` is at least 1.
+  char* room(std::size_t octets) noexcept {
+    char* const found = room_at_hand(octets);
+    return found != nullptr ? found : make_room(octets, SIZE_MAX);
   }
+  /// The same in two steps: null means that memory would have to be asked for. While pinned, at most `more` octets will be
+  /// asked for from here on, or just these.
+  char* room_at_hand(std::size_t octets) noexcept { return octets <= arena_bytes_ - used_ ? octets_ + used_ : nullptr; }
+  char* make_room(std::size_t octets, std::size_t more) noexcept;
+  /// Octets of text since pin().
+  std::size_t block_text() const noexcept { return outgrown_ + used_ - block_start_; }
   void commit(const char* end) noexcept { used_ = static_cast<std::size_t>(end - octets_); }
 
   /// Makes sure that the next push() finds a place in the ring. False when memory is out.
-  bool reserve_entry() noexcept { return count() < ring_slots() || grow_ring(); }
+  bool reserve_entry() noexcept {
+    return count() < ring_slots() || count() >= most_entries(capacity_) || grow_ring();  // a full table evicts first
+  }
 
   /// Evicts as RFC 7541 4.4 says and inserts. `entry.size() <= capacity()`, its octets are committed, and
   /// reserve_entry() said yes.
@@ -89,6 +97,7 @@ class H2CORE_API Table {
     unpin();
     pinned_ = true;
     reclaim();
+    block_start_ = used_;
   }
   void unpin() noexcept {
     pinned_ = false;
@@ -112,6 +121,8 @@ class H2CORE_API Table {
  private:
   struct Retired;
 
+  /// An entry counts 32 octets at least.
+  static constexpr std::uint32_t most_entries(std::uint32_t capacity) noexcept { return capacity / kEntryOverhead; }
   static std::size_t arena_octets(const Entry& entry) noexcept {
     return std::size_t{entry.value_size} + (entry.static_name == 0 ? entry.name_size : 0);
   }
@@ -122,7 +133,6 @@ class H2CORE_API Table {
     ++oldest_;
   }
   void reclaim() noexcept;
-  char* make_room(std::size_t octets, std::size_t more) noexcept;
   char* make_pinned_room(std::size_t octets, std::size_t more) noexcept;
   bool replace_arena(std::size_t bytes) noexcept;
   void pack(char* to) noexcept;
@@ -137,10 +147,11 @@ class H2CORE_API Table {
   char* octets_ = nullptr;  ///< the arena
   std::size_t arena_bytes_ = 0;
   std::size_t used_ = 0;
-  std::size_t outgrown_ = 0;    ///< text of this block in arenas before this one
-  std::size_t most_text_ = 0;   ///< of all blocks that outgrew one
-  std::size_t live_ = 0;        ///< octets of the arena that belong to entries
-  Retired* retired_ = nullptr;  ///< outgrown arenas that views may still show
+  std::size_t outgrown_ = 0;     ///< text of this block in arenas before this one
+  std::size_t block_start_ = 0;  ///< and where its text begins in this one
+  std::size_t most_text_ = 0;    ///< of all blocks that outgrew one
+  std::size_t live_ = 0;         ///< octets of the arena that belong to entries
+  Retired* retired_ = nullptr;   ///< outgrown arenas that views may still show
   std::uint32_t ring_mask_ = 0;
   std::uint32_t oldest_ = 0;
   std::uint32_t newest_ = 0;

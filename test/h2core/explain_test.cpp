@@ -177,6 +177,22 @@ TEST_CASE("explain: over is over") {
   CHECK(is(receiving(server, kConnection), Holdup::over, Actor::nobody));
 }
 
+TEST_CASE("explain: a stream that was reset is over once the output is taken") {
+  Harness server = server_with_request();
+  server.take = false;
+  server.run([](Connection& c) {
+    REQUIRE(c.send_response(one, 200, {}, EndStream::no));
+    REQUIRE(c.reset(one, ErrorCode::cancel));
+    CHECK(is(c.explain(one)->sending, Holdup::output, Actor::transport));
+  });
+}
+
+TEST_CASE("what is no value of its enumeration has a name nevertheless") {
+  CHECK(describe(static_cast<Holdup>(99)) == "unknown");
+  CHECK(name(static_cast<Actor>(99)) == "unknown");
+  CHECK(name(static_cast<Verdict>(99)) == "unknown");
+}
+
 TEST_CASE("explain: without a clock nobody knows since when") {
   Config config;
   Connection connection(config);

@@ -40,6 +40,22 @@ TEST_CASE("what other RFCs add is named too: RFC 8441 3, RFC 9218 2.1") {
   CHECK(line(note_of(known)) == "recv stream 0 SETTINGS 12 bytes ENABLE_CONNECT_PROTOCOL=1 NO_RFC7540_PRIORITIES=1");
 }
 
+TEST_CASE("every frame and every setting of RFC 9113 is named") {
+  CHECK(line(note_of(wire("000005 02 00 00000003  00000001 0f"))) ==
+        "recv stream 3 PRIORITY 5 bytes depends_on=1 weight=16");
+  CHECK(line(note_of(wire("000004 05 04 00000001  00000002"))) ==
+        "recv stream 1 PUSH_PROMISE END_HEADERS 4 bytes promised=2");
+  CHECK(line(note_of(wire("000001 09 04 00000001  82"))) == "recv stream 1 CONTINUATION END_HEADERS 1 byte");
+  const Bytes all = settings({{SettingId::header_table_size, 1},
+                              {SettingId::max_concurrent_streams, 3},
+                              {SettingId::initial_window_size, 4},
+                              {SettingId::max_frame_size, 16384},
+                              {SettingId::max_header_list_size, 6}});
+  CHECK(line(note_of(all)) ==
+        "recv stream 0 SETTINGS 30 bytes HEADER_TABLE_SIZE=1 MAX_CONCURRENT_STREAMS=3 INITIAL_WINDOW_SIZE=4 "
+        "MAX_FRAME_SIZE=16384 MAX_HEADER_LIST_SIZE=6");
+}
+
 TEST_CASE("RFC 9218 7.1: a PRIORITY_UPDATE says for which stream, and what") {
   const Bytes update = wire("00000a 10 00 00000000  00000005 753d312c2069");
   CHECK(line(note_of(update)) == "recv stream 0 PRIORITY_UPDATE 10 bytes prioritized=5 priority=\"u=1, i\"");

@@ -10,7 +10,7 @@ import threading
 import time
 
 TESTS = []
-SANITIZER = re.compile(r"^.*(?:ERROR: \w+Sanitizer|runtime error:).*$", re.MULTILINE)
+SANITIZER = re.compile(r"^.*(?:(?:ERROR|WARNING): \w+Sanitizer|runtime error:).*$", re.MULTILINE)
 HERE = pathlib.Path(__file__).resolve().parent
 
 # No settings of the machine reach the programs: no proxy, no ~/.curlrc, no language.
@@ -182,6 +182,12 @@ class Place:
     def __init__(self, h2, examples, folder):
         self.h2, self.examples, self.folder = h2, examples, pathlib.Path(folder)
         self._server = None
+        self.attack_seconds, self.show_figures = 1.0, False
+        self.sanitized = b"__asan_init" in self.h2.read_bytes()
+
+    def figure(self, line):
+        if self.show_figures:
+            print("  " + line, flush=True)
 
     def file(self, name, size):
         """A file of `size` bytes that look random and are the same on every run."""

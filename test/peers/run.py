@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 """Our programs against other people's clients and servers, over loopback.
 
-    run.py --h2 PROGRAM [--examples DIR] [--browser] [--list] [NAME]...
+    run.py --h2 PROGRAM [--examples DIR] [--browser] [--attack-seconds N] [--figures] [--list] [NAME]...
 
 Each test is a line `ok NAME`, `FAIL NAME reason` or `skip NAME reason`; a NAME on the command line is a part of one. The
 last line is `N passed, N failed, N skipped`, and the exit code is 1 if one failed.
@@ -15,7 +15,8 @@ import traceback
 
 import harness
 
-import errors_test  # noqa: F401  each registers its tests
+import attacks_test  # noqa: F401  each registers its tests
+import errors_test  # noqa: F401
 import examples_test  # noqa: F401
 import get_test  # noqa: F401
 import goaway_test  # noqa: F401
@@ -24,6 +25,7 @@ import push_test  # noqa: F401
 import serve_test  # noqa: F401
 import sockets_test  # noqa: F401
 import stall_test  # noqa: F401
+import threads_test  # noqa: F401
 import tls_test  # noqa: F401
 import upgrade_test  # noqa: F401
 import browser_test  # noqa: F401
@@ -34,6 +36,8 @@ def main():
     parser.add_argument("--h2", type=pathlib.Path, required=True, help="the program")
     parser.add_argument("--examples", type=pathlib.Path, help="the folder of example-epoll and its sisters")
     parser.add_argument("--browser", action="store_true", help="also with a headless Chromium")
+    parser.add_argument("--attack-seconds", type=float, default=1, help="how long each attack lasts (default 1)")
+    parser.add_argument("--figures", action="store_true", help="prints what the attacks measured")
     parser.add_argument("--list", action="store_true", help="only the names")
     parser.add_argument("names", nargs="*", metavar="NAME")
     given = parser.parse_args()
@@ -46,6 +50,7 @@ def main():
     counts = {"ok": 0, "FAIL": 0, "skip": 0}
     with tempfile.TemporaryDirectory(prefix="h2-peers-") as folder:
         place = harness.Place(given.h2.resolve(), given.examples and given.examples.resolve(), folder)
+        place.attack_seconds, place.show_figures = given.attack_seconds, given.figures
         chosen.append(("the-shared-server-ends-cleanly", lambda place: place.close()))
         for name, function in chosen:
             start = time.monotonic()

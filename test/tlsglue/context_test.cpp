@@ -118,6 +118,40 @@ TEST_CASE("an allocator that is empty ends make() and channels with out_of_memor
   }
 }
 
+TEST_CASE("a chain is sent whole, and a key with a passphrase is refused without asking for it") {
+  TlsConfig config = server_config();
+  const SelfSigned authority = certificate_for({"authority"});
+  const std::string chain =
+      std::string(localhost().certificate_pem.view()) + std::string(authority.certificate_pem.view());
+  config.credentials.certificate_pem = chain;
+  TlsContext server = context(config);
+  STACK_OF(X509)* sent = nullptr;
+  REQUIRE(SSL_CTX_get0_chain_certs(server.native(), &sent) == 1);
+  CHECK(sk_X509_num(sent) == 1);
+
+  constexpr std::string_view kLocked =
+      "-----BEGIN ENCRYPTED PRIVATE KEY-----\n"
+      "MIHsMFcGCSqGSIb3DQEFDTBKMCkGCSqGSIb3DQEFDDAcBAhu879Hx8fBbwICCAAw\n"
+      "DAYIKoZIhvcNAgkFADAdBglghkgBZQMEAQIEEOIj7HxOvDFEIKidFuZ9kWAEgZDY\n"
+      "9xyeDRRoAa48XQnHnygSi0TE4CXETeFOsq+ubUZCPWwmQ7GZefV74PKxZcLgfKpN\n"
+      "sRdMB0An7BWaHfyhwZQgM2Hd0RBnlN43PQ67rAq0+mIw66P0VohXQoTtqKFK8UHs\n"
+      "wjHHT/EgwSpYQhfIrnAMZjC+Nmpc+ZKAg2lpi16ieg7wvvPGMoDnVWp+sANQUmQ=\n"
+      "-----END ENCRYPTED PRIVATE KEY-----\n";
+  config.credentials.key_pem = kLocked;
+  CHECK(refusal(config).code == TlsErrorCode::bad_key);
+}
+
+TEST_CASE("contexts and texts can be assigned by a move") {
+  TlsContext kept = context(server_config());
+  kept = context(client_config());
+  CHECK(kept.role() == Role::client);
+  SelfSigned made = certificate_for({"one"});
+  const std::string wanted(localhost().certificate_pem.view());
+  made = certificate_for({"two"});
+  CHECK(made.certificate_pem.view() != wanted);
+  CHECK(made.key_pem.view().starts_with("-----BEGIN PRIVATE KEY-----"));
+}
+
 TEST_CASE("the record and the errors have names") {
   for (int i = 0; i <= static_cast<int>(TlsFailureKind::out_of_memory); ++i)
     CHECK_FALSE(name(static_cast<TlsFailureKind>(i)).empty());
@@ -125,6 +159,9 @@ TEST_CASE("the record and the errors have names") {
     CHECK_FALSE(name(static_cast<TlsLayer>(i)).empty());
   for (int i = 0; i <= static_cast<int>(AlpnOutcome::no_overlap); ++i)
     CHECK_FALSE(name(static_cast<AlpnOutcome>(i)).empty());
+  CHECK(name(Protocol::h2) == "h2");
+  CHECK(name(Protocol::http11) == "http/1.1");
+  CHECK(name(Protocol::other) == "other");
   CHECK(TlsError{TlsErrorCode::library, std::string(1000, 'x')}.message().size() == 320);
 }
 

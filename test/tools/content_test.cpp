@@ -25,7 +25,7 @@ TEST_CASE("an echo gives back what was pushed, in any cuts, and frees what was s
         echo.finish();
         finished = true;
       }
-    } else if (const auto piece = echo.next()) {
+    } else if (const auto piece = echo.next(Content::kBlockBytes)) {
       popped.append(reinterpret_cast<const char*>(piece->bytes.data()), piece->bytes.size());
       last = piece->last;
       freed += echo.done();
@@ -38,9 +38,9 @@ TEST_CASE("an echo gives back what was pushed, in any cuts, and frees what was s
 
 TEST_CASE("an echo of nothing ends with an empty piece") {
   EchoContent echo;
-  CHECK(!echo.next().has_value());
+  CHECK(!echo.next(Content::kBlockBytes).has_value());
   echo.finish();
-  const auto piece = echo.next();
+  const auto piece = echo.next(Content::kBlockBytes);
   REQUIRE(piece.has_value());
   CHECK(piece->bytes.empty());
   CHECK(piece->last);
@@ -53,10 +53,10 @@ TEST_CASE("a file that became shorter than its announced length is broken") {
   std::fflush(file);
   FileContent content(std::make_shared<const Fd>(Fd(::dup(::fileno(file)))), 1, 10);
   std::fclose(file);
-  const auto piece = content.next();
+  const auto piece = content.next(Content::kBlockBytes);
   REQUIRE(piece.has_value());
   CHECK(piece->bytes.size() == 4);
   CHECK(!piece->last);
   content.done();
-  CHECK(content.next()->broken);
+  CHECK(content.next(Content::kBlockBytes)->broken);
 }

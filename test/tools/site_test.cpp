@@ -26,7 +26,7 @@ std::string_view field(const Answer& answer, std::string_view name) {
 std::string whole(Content& content) {
   std::string text;
   for (bool last = false; !last;) {
-    const auto piece = content.next();
+    const auto piece = content.next(Content::kBlockBytes);
     REQUIRE(piece.has_value());
     REQUIRE(!piece->broken);
     text.append(reinterpret_cast<const char*>(piece->bytes.data()), piece->bytes.size());

@@ -25,7 +25,7 @@ struct Peer {
   void push(std::string_view octets) { freed += socket.push(std::as_bytes(std::span(octets))); }
   /// Takes all that the socket says.
   void take() {
-    while (const auto piece = socket.next()) {
+    while (const auto piece = socket.next(Content::kBlockBytes)) {
       REQUIRE(!piece->broken);
       said.append(reinterpret_cast<const char*>(piece->bytes.data()), piece->bytes.size());
       last = piece->last;
