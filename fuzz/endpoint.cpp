@@ -189,6 +189,7 @@ void Endpoint::on_event(const Event& event) {
     caller_memory_.stream_heard();
     Stream& stream = streams_[e->stream.value];
     stream.head_request = e->method == "HEAD";
+    stream.connect_request = e->method == "CONNECT";
     stream.got.begun = true;
     Section got = section_of(e->fields);
     got.insert(got.begin(), {"method", std::string(e->method)});
@@ -424,7 +425,7 @@ void Endpoint::respond(Input& input, std::uint32_t id) {
   stream.given.ended = end == EndStream::yes;
   stream.given.head = section_of(fields);
   stream.given.head.insert(stream.given.head.begin(), {"status", std::to_string(status)});
-  const bool empty = stream.head_request || status == 204;
+  const bool empty = stream.head_request || (status == 204 && !stream.connect_request);
   stream.given.declared = empty ? 0 : declared_by(fields);
 }
 

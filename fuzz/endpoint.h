@@ -35,7 +35,7 @@ class Endpoint {
   struct Stream {
     Message given, got;
     Section promise;  ///< of a pushed stream: its request
-    bool head_request = false;
+    bool head_request = false, connect_request = false;
     bool reset = false;  ///< RST_STREAM came
     bool reset_by_us = false;
     bool closed = false;

@@ -124,6 +124,17 @@ constexpr Difference kDifferences[] = {
        return std::ranges::any_of(
            message.parts, [](const Part& part) { return std::ranges::count(part.section, "host", &Line::name) > 1; });
      }},
+    {"a request may have neither :authority nor host; here nghttp2 is stricter (RFC 9113 8.3.1)",
+     [](const Message& message) {
+       return message.to == Role::server && value_of(request_of(message), ":authority").empty() &&
+              find(request_of(message), "host") == nullptr;
+     }},
+    {"a status is three digits from 100 on (RFC 9110 15)",
+     [](const Message& message) {
+       return message.to == Role::client && std::ranges::any_of(message.parts, [](const Part& part) {
+                return value_of(part.section, ":status").starts_with('0');
+              });
+     }},
     {"te is of requests (RFC 9113 8.2.2)",
      [](const Message& message) {
        return message.to == Role::client &&
