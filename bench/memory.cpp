@@ -1,4 +1,5 @@
 // Bytes of heap that server sessions live in. op = one session or one stream.
+#include <algorithm>
 #include <optional>
 
 #include "engine/engines.h"
@@ -12,6 +13,8 @@ class Held : public Task {
   std::vector<Figure> figures() const override { return {{"held_bytes", bytes_}, {"held_blocks", blocks_}}; }
 
  protected:
+  static constexpr std::size_t kReadBytes = 4096;
+
   struct Server : IgnoreAll {
     typename Engine::template Session<Server> session{Side::server, kLarge, *this};
     typename Engine::ResponseHead* answer_with = nullptr;
@@ -22,9 +25,12 @@ class Held : public Task {
       session.feed(client_hello());
       drain();
     }
+    // As a socket brings it, with the answers taken in between: an engine need not hold more of them than it likes.
     void receive(Bytes bytes) {
-      session.feed(bytes);
-      drain();
+      for (std::size_t at = 0; at < bytes.size(); at += kReadBytes) {
+        session.feed(bytes.subspan(at, std::min(kReadBytes, bytes.size() - at)));
+        drain();
+      }
     }
     void drain() {
       while (session.pull(out) != 0) {

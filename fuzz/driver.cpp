@@ -14,20 +14,6 @@ std::byte content_at(StreamId stream, std::uint64_t at) {
   return static_cast<std::byte>((at * 31 + stream.value) & 0xff);
 }
 
-/// Whether both begin with the same bytes at the same addresses, however they are cut.
-bool same_places(std::span<const ByteView> a, std::span<const ByteView> b) {
-  std::size_t in_a = 0, in_b = 0;
-  while (!a.empty() && !b.empty()) {
-    if (a[0].data() + in_a != b[0].data() + in_b) return false;
-    const std::size_t step = std::min(a[0].size() - in_a, b[0].size() - in_b);
-    in_a += step;
-    in_b += step;
-    if (in_a == a[0].size()) a = a.subspan(1), in_a = 0;
-    if (in_b == b[0].size()) b = b.subspan(1), in_b = 0;
-  }
-  return true;
-}
-
 // Longer than a frame, so that CONTINUATION is needed.
 const std::string kHuge(20000, '~');
 
@@ -68,6 +54,7 @@ Driver::Driver(Role role, Input input)
       options_(input_.u8()),
       memory_((options_ & 7) == 7 ? input_.u8() : ~std::uint32_t{0}),
       config_(config_of(role, input_, memory_.allocator())),
+      caller_memory_(config_),
       fed_(role),
       sent_(role) {
   if ((options_ & 8) != 0) {
@@ -133,6 +120,7 @@ void Driver::begin_upgraded() {
   const Request request{"GET", "http", "example.com", "/", {}, {}};
   const auto id = connection_->begin_upgraded(request, server ? ByteView(kSettings) : ByteView());
   if (!id) return;
+  caller_memory_.request(request);
   Stream& stream = streams_[id->value];
   stream.heard = true;
   stream.head = stream.ended = server;
@@ -190,8 +178,7 @@ void Driver::step(bool may_feed) {
       if ((input_.u8() & 15) != 4) return;
       input_ended_ = over_ = true;
       connection_->transport_lost();
-      committed_.clear();
-      committed_bytes_.clear();
+      committed_.forget();
       return;
     case 27: {
       const StreamId id = some_stream();
@@ -308,6 +295,7 @@ void Driver::on_event(const Event& event) {
     Stream& stream = streams_[id.value];
     check(!stream.heard, "a stream begins once");
     stream.heard = true;
+    caller_memory_.stream_heard();
     return stream;
   };
   if (const auto* e = std::get_if<RequestReceived>(&event)) {
@@ -369,11 +357,8 @@ void Driver::on_event(const Event& event) {
     heard(s->stream, s->user);
     const auto loan = loans_.find(s->token.value);
     check(loan != loans_.end() && loan->second.stream == s->stream, "DataSent comes exactly once per token");
-    const std::byte* const front = loan->second.memory.get();
-    for (const ByteView slice : committed_) {
-      check(slice.data() + slice.size() <= front || slice.data() >= front + loan->second.bytes,
-            "memory comes back after its last committed byte was taken");
-    }
+    check(!committed_.shows(loan->second.memory.get(), loan->second.bytes),
+          "memory comes back after its last committed byte was taken");
     const bool sent = sent_.content(s->stream) >= loan->second.end;
     check(loan->second.bytes == 0 || sent == (s->outcome == DataOutcome::sent), "what was sent is told from the rest");
     loans_.erase(loan);
@@ -423,69 +408,22 @@ void Driver::on_event(const Event& event) {
 
 // ---- output
 
-void Driver::output_stays() {
-  std::size_t at = 0;
-  for (const ByteView slice : committed_) {
-    check(std::memcmp(slice.data(), committed_bytes_.data() + at, slice.size()) == 0,
-          "committed output does not change");
-    at += slice.size();
-  }
-}
-
-void Driver::commit(std::vector<ByteView> slices) {
-  committed_ = std::move(slices);
-  committed_bytes_.clear();
-  for (const ByteView slice : committed_) committed_bytes_.insert(committed_bytes_.end(), slice.begin(), slice.end());
-}
-
 void Driver::poll() {
   const std::uint8_t how = input_.u8();
-  ByteView slices[16];
-  const std::size_t room = 1 + (how & 15);
   const std::size_t max_bytes = (how & 16) != 0 ? 64 * 1024 : 1 + (how >> 5) * std::size_t{40};
-  output_stays();
-  const bool expected = connection_->has_output();
-  const std::size_t count = connection_->poll_output({slices, room}, max_bytes);
-  check(count <= room, "no more slices than there is room for");
-  output_stays();
-
-  std::vector<ByteView> seen(slices, slices + count);
-  std::size_t bytes = 0, before = 0;
-  for (const ByteView slice : seen) {
-    check(!slice.empty(), "no slice is empty");
-    bytes += slice.size();
-  }
-  for (const ByteView slice : committed_) before += slice.size();
-  check(bytes <= std::max(max_bytes, before), "at most max_bytes are committed");
-  check(expected || bytes == 0, "without has_output there is nothing to poll");
-  // A stream whose window is a sliver may be put off by the poll itself; the caller's loop must not spin on it.
-  check(!expected || bytes > 0 || !connection_->has_output(), "what has_output says can be polled");
-  check(bytes == 0 || connection_->has_output(), "what was polled is output until it is taken");
-
-  check(same_places(committed_, seen), "polling again returns the same, perhaps followed by more");
-  if (bytes > before) commit(std::move(seen));
+  committed_.poll(*connection_, 1 + (how & 15), max_bytes);
   check_explained();
 }
 
 void Driver::take(std::size_t bytes) {
-  output_stays();
-  bytes = std::min(bytes, committed_bytes_.size());
+  const std::vector<std::byte> taken = committed_.take(bytes);
   sent_.out_of_memory = memory_.failed();
-  sent_.add(ByteView(committed_bytes_).first(bytes), max_frame_size_,
-            [this](StreamId stream, std::uint64_t at, std::byte octet) {
-              check(at < streams_[stream.value].given, "we send what we were given");
-              check(octet == content_at(stream, at), "content goes out as it came");
-            });
-  committed_bytes_.erase(committed_bytes_.begin(), committed_bytes_.begin() + static_cast<std::ptrdiff_t>(bytes));
-  std::size_t left = bytes;
-  while (left > 0) {
-    const std::size_t part = std::min(left, committed_.front().size());
-    committed_.front() = committed_.front().subspan(part);
-    left -= part;
-    if (committed_.front().empty()) committed_.erase(committed_.begin());
-  }
-  connection_->consume_output(bytes);
-  taken_ += bytes;
+  sent_.add(taken, max_frame_size_, [this](StreamId stream, std::uint64_t at, std::byte octet) {
+    check(at < streams_[stream.value].given, "we send what we were given");
+    check(octet == content_at(stream, at), "content goes out as it came");
+  });
+  connection_->consume_output(taken.size());
+  taken_ += taken.size();
   check_sent();
   check(sent_.data_bytes() <= 65535 + fed_.credit(), "DATA keeps to the connection's window");
   if (!in_event_) feed({});
@@ -531,15 +469,18 @@ void Driver::send_head() {
     if ((how & 0x0c) == 0x0c) {
       const auto sent = connection_->send_informational(id, static_cast<std::uint16_t>(100 + (how >> 4 & 3)), fields);
       check(!sent || (stream != nullptr && stream->heard), "only known streams are answered");
+      caller_memory_.section(fields);
       return;
     }
     static constexpr std::uint16_t kStatus[] = {200, 204, 304, 404, 199, 999, 1000, 206};
     const auto sent = connection_->send_response(id, kStatus[how >> 4 & 7], fields, end);
     check(!sent || (stream != nullptr && stream->heard && !stream->closed), "only known streams are answered");
     if (sent && end == EndStream::yes) stream->end_given = true;
+    caller_memory_.section(fields);
     return;
   }
   if (streams_.size() >= kMaxStreams) return;
+  caller_memory_.request(request);
   void* const user = reinterpret_cast<void*>(next_user_++);
   const auto id = config_.role == Role::server ? connection_->push(some_stream(), request, user)
                                                : connection_->send_request(request, end, user);
@@ -568,9 +509,11 @@ void Driver::send_content(bool lent) {
     if (!connection_->send_data(id, data, token, end)) return;
     streams_[id.value].given += size;
     loans_[token.value] = {id, streams_[id.value].given, std::move(memory), size};
+    caller_memory_.lent();
   } else {
     const auto taken = connection_->send_copy(id, data, end);
     if (!taken) return;
+    caller_memory_.copied();
     check(*taken <= size && *taken <= config_.copy_bound, "send_copy takes what its bound allows");
     streams_[id.value].given += *taken;
     streams_[id.value].waits_for_room = *taken < size;
@@ -584,6 +527,7 @@ void Driver::send_content(bool lent) {
 void Driver::send_trailers() {
   const StreamId id = some_stream();
   const std::vector<Field> fields = some_fields(true);
+  caller_memory_.section(fields);
   if (!connection_->send_trailers(id, fields)) return;
   Stream& stream = streams_[id.value];
   check(stream.heard && !stream.end_given, "trailers are accepted between head and end");
@@ -603,6 +547,7 @@ void Driver::send_settings() {
     entries[i] = {kIds[id & 7], (id & 0x80) != 0 ? input_.u32() : input_.u8()};
   }
   if (!connection_->send_settings({entries, count})) return;
+  caller_memory_.settings({entries, count});
   for (const Setting& entry : std::span(entries, count)) {
     if (entry.id == SettingId::initial_window_size)
       most_initial_window_ = std::max<std::int64_t>(most_initial_window_, entry.value);
@@ -640,6 +585,7 @@ void Driver::send_extension(std::uint8_t call) {
     check(!accepted || !is_known(head.type), "callers send no frames of ours");
   }
   if (!accepted) return;
+  caller_memory_.frame(payload.size());
   check(call == 35 || config_.role == Role::server, "servers have services and origins");
   check(id == kConnection || call == 34 || (streams_[id.value].heard && !streams_[id.value].closed), "it has a stream");
   head.length = static_cast<std::uint32_t>(payload.size());
@@ -729,6 +675,7 @@ void Driver::pass_time(std::uint32_t ms) {
 
 // RFC 9113 6.9: announced = window + delivered and unconsumed + owed.
 void Driver::check_windows() {
+  caller_memory_.check_bound(memory_);
   const WindowView whole = connection_->window(kConnection).value_or(WindowView{});
   std::uint64_t unconsumed = 0;
   for (const auto& [id, stream] : streams_) unconsumed += stream.connection_unconsumed;
@@ -853,13 +800,8 @@ void Driver::check_sent() {
 void Driver::finish() {
   const auto take_all = [this] {
     for (int i = 0; i < 10000 && connection_->has_output(); ++i) {
-      ByteView slices[16];
-      const std::size_t count = connection_->poll_output(slices);
-      output_stays();
-      std::vector<ByteView> seen(slices, slices + count);
-      check(same_places(committed_, seen), "polling again returns the same, perhaps followed by more");
-      commit(std::move(seen));
-      take(committed_bytes_.size());
+      committed_.poll(*connection_, Committed::kMostSlices, 64 * 1024);
+      take(committed_.size());
     }
     check(!connection_->has_output(), "output comes to an end");
   };
@@ -875,8 +817,7 @@ void Driver::finish() {
   if ((input_.size() + streams_.size()) % 2 == 0) {
     connection_->transport_lost();
     input_ended_ = over_ = true;
-    committed_.clear();
-    committed_bytes_.clear();
+    committed_.forget();
     feed({});
     check(loans_.empty(), "all lent memory came back");
     for (const auto& [id, stream] : streams_)

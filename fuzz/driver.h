@@ -9,6 +9,8 @@
 
 #include <h2core/connection.h>
 
+#include "caller_memory.h"
+#include "committed.h"
 #include "input.h"
 #include "wire_model.h"
 
@@ -61,9 +63,7 @@ class Driver {
   void views_last();
 
   void poll();
-  void commit(std::vector<hpack::ByteView> slices);
   void take(std::size_t bytes);
-  void output_stays();
 
   void send_head();
   void send_content(bool lent);
@@ -90,6 +90,7 @@ class Driver {
   std::uint8_t options_;
   Memory memory_;
   h2::Config config_;
+  CallerMemory caller_memory_;
   std::optional<h2::Connection> connection_;
   h2::TimePoint now_{};
   bool clock_runs_ = false;
@@ -103,8 +104,7 @@ class Driver {
   std::uint64_t next_token_ = 1;
   std::uintptr_t next_user_ = 1;
   std::vector<Viewed> views_;
-  std::vector<hpack::ByteView> committed_;
-  std::vector<std::byte> committed_bytes_;  // the same, copied when they were first seen
+  Committed committed_;
 
   Fed fed_;
   Sent sent_;

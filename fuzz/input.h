@@ -74,6 +74,8 @@ class Memory {
             }};
   }
   bool failed() const { return calls_ > fail_at_; }
+  std::size_t live() const { return live_; }
+  std::size_t peak() const { return peak_; }
 
  private:
   static constexpr std::size_t kHead = 16;  // keeps malloc's alignment
@@ -83,6 +85,7 @@ class Memory {
     char* const block = static_cast<char*>(std::malloc(kHead + bytes));
     std::memcpy(block, &bytes, sizeof bytes);
     live_ += bytes;
+    if (live_ > peak_) peak_ = live_;
     return block + kHead;
   }
   void release(void* memory, std::size_t bytes) {
@@ -97,7 +100,7 @@ class Memory {
 
   std::uint32_t fail_at_;
   std::uint32_t calls_ = 0;
-  std::size_t live_ = 0;
+  std::size_t live_ = 0, peak_ = 0;
 };
 
 }  // namespace fuzz

@@ -1,8 +1,14 @@
 #!/usr/bin/python3
 """Writes fuzz/corpus/: small inputs, each a story that a fuzzer would take long to find. Run it after changing what the
-octets of an input mean (driver.cpp, hpack_decoder.cpp, request_validity.cpp, cuts.cpp, priority.cpp)."""
+octets of an input mean (driver.cpp, endpoint.cpp, endpoints.cpp, hpack_decoder.cpp, hpack_round_trip.cpp,
+nghttp2_*.cpp, request_validity.cpp, cuts.cpp, priority.cpp, tls_records.cpp). With `--merge` and the folder of a built
+fuzz/ it then keeps what FOLDER found beside them, as far as that reaches further: make_seeds.py --merge BUILD FOLDER."""
+import hashlib
 import pathlib
 import struct
+import subprocess
+import sys
+import tempfile
 
 CORPUS = pathlib.Path(__file__).parent / "corpus"
 PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
@@ -267,6 +273,11 @@ def seeds():
         yield "request_validity", name, b"\1" + b"".join(bytes(pair) for pair in section)
     yield "request_validity", "own", b"\1" + bytes([0, 0, 1, 3, 3, 0x84]) + b"/abc" + bytes([0x83]) + b"x-y" + bytes([0x82]) + b"\xc3\xa4"
 
+    yield from round_trip_seeds()
+    yield from endpoint_seeds()
+    yield from nghttp2_seeds(blocks)
+    yield from tls_seeds()
+
     for name, value in {
             "usual": b"u=1, i",
             "all": b"a=(1 2.5 \"x\\\"\");p=?0, b=:YQ==:, c=*t/1, u=7;x=1,i=?0",
@@ -278,11 +289,167 @@ def seeds():
         yield "priority", f"broken_{i}", bytes([1, 3, 0, 0, 1, 0xf0, i, 0, 13])
 
 
+# Calls of hpack_round_trip.cpp.
+ARRIVE, AGREE, TRIM = b"\xc0", b"\xe8", b"\xf0"
+
+
+def announce(size):
+    return bytes([0xd8, size])
+
+
+def fields(*names_and_values):
+    """A block of fields by their place in the target's lists."""
+    return bytes([len(names_and_values) - 1]) + b"".join(bytes([0, name, value]) for name, value in names_and_values)
+
+
+def round_trip_seeds():
+    request, secrets = fields((0, 0), (1, 1), (8, 4), (9, 5)), fields((3, 4), (3, 5), (4, 5), (5, 5))
+    again = bytes([2, 4, 12, 20])
+    for name, calls in {
+            "request": request + ARRIVE,
+            "again": (request + again + ARRIVE) * 2,
+            "secrets": secrets + ARRIVE + bytes([0, 3, 8, 5]) + ARRIVE,
+            "smaller": request + ARRIVE + announce(64) + AGREE + ARRIVE + again + ARRIVE,
+            "dipped": request + ARRIVE + announce(0) + announce(255) + AGREE * 2 + again + ARRIVE * 3,
+            "smaller_in_flight": announce(33) + request * 3 + AGREE + again + ARRIVE * 5,
+            "trimmed": request + ARRIVE + TRIM + again + ARRIVE + b"\xf8" + again,
+            "long": bytes([0, 0, 0xf7, ord("a"), 0xf6, ord("~")]) * 3 + ARRIVE * 3,
+    }.items():
+        yield "hpack_round_trip", name, b"\2" + calls
+        yield "hpack_round_trip", "small_" + name, b"\0\2" + calls
+        yield "hpack_round_trip", "no_memory_" + name, b"\3\5" + calls
+
+
+# Steps of endpoints.cpp: a side (0 is the server), what it does, then what that needs.
+CLIENT_SIDE, SERVER_SIDE = 1, 0
+
+
+def side_call(side, call, *octets):
+    return bytes([side, call, *octets])
+
+
+def flush(side):
+    return bytes([9 << 1 | side, 12 << 1 | side])
+
+
+HELLO = flush(CLIENT_SIDE) + flush(SERVER_SIDE)
+SETTLE = bytes([0xfe])
+
+
+def ask(how, chosen=0):
+    return side_call(CLIENT_SIDE, 0, how, chosen >> 8, chosen & 255) + flush(CLIENT_SIDE)
+
+
+def reply(stream, how, chosen=0):
+    return side_call(SERVER_SIDE, 5, stream, how, chosen >> 8, chosen & 255)
+
+
+def endpoint_seeds():
+    for name, options, steps in [
+            ("get", (0, 0, 0, 0), ask(4) + reply(0, 0) + side_call(0, 9, 0, 100) + flush(0)),
+            ("post", (0, 0, 0, 0), ask(1) + side_call(1, 7, 0, 200) + side_call(1, 9, 0, 50) + flush(1) + reply(0, 4) + flush(0)),
+            ("trailers", (0, 0, 0, 0), ask(1, 3) + side_call(1, 12, 0, 0, 0x22) + flush(1) + reply(0, 0, 4) +
+             side_call(0, 12, 0, 0, 0x22) + flush(0)),
+            ("huge", (0, 0, 0, 0), ask(5, 0x40) + reply(0, 0, 0x40) + flush(0)),
+            ("interim", (0, 0, 0, 0), ask(4) + reply(0, 0x30, 1) * 2 + reply(0, 1) + flush(0)),
+            ("slivers", (2, 0x40, 2, 0x40), ask(1) + side_call(1, 7, 0, 250) * 2 + reply(0, 0) + side_call(0, 7, 0, 250) +
+             flush(1) + side_call(0, 14, 0, 0, 10) + flush(0) + SETTLE),
+            ("waiting", (0x20, 0, 1, 0), ask(4) * 4 + HELLO + reply(0, 4) + flush(0) + SETTLE),
+            ("pushed", (0, 0, 0, 0), ask(4) + bytes([0, 0, 0, 0, 0, 0]) * 2 + reply(1, 0) + flush(0) + SETTLE),
+            ("reset", (0, 0, 0, 0), ask(1) + side_call(1, 7, 0, 200) + side_call(1, 13, 0, 0) + reply(0, 0) + side_call(0, 13, 0, 3) +
+             flush(1) + flush(0)),
+            ("settled", (0, 0, 0, 0), ask(1) + side_call(0, 2, 0x4c, 0) + side_call(1, 2, 0x41, 3) + flush(0) + ask(1, 0x40) + SETTLE),
+            ("goaway", (0, 0, 0, 0), ask(4) * 2 + side_call(0, 4, 2) + flush(0) + ask(4) + SETTLE + reply(0, 4)),
+            ("gone", (0, 0, 0, 0), ask(4) + side_call(0, 4, 1) + flush(0) + ask(4)),
+            ("cut", (0, 0, 0, 0), ask(1) + side_call(1, 7, 0, 99) + bytes([7 << 1 | 1, 0x10, 8 << 1 | 1, 30, 15 << 1])),
+            ("small_pieces", (0, 0, 0, 0), ask(1) + bytes([7 << 1 | 1, 0x11, 8 << 1 | 1, 9, 11 << 1 | 1, 5]) * 4),
+            ("priorities", (0, 16, 0, 16), ask(4) * 2 + side_call(1, 17, 0, 1) + side_call(0, 17, 1, 9) + reply(0, 0) + reply(1, 0) +
+             side_call(0, 7, 0, 99) + side_call(0, 7, 1, 99) + flush(0) + SETTLE),
+            ("unread_replies", (0x80, 0, 0x80, 0), side_call(1, 3, 7) * 8 + flush(1) + side_call(0, 3, 8) + SETTLE),
+            ("copied", (16, 4, 16, 8), ask(1, 0x404) + side_call(1, 10, 0, 90) + flush(1) + side_call(1, 11, 0, 40) + SETTLE),
+            ("tunnel", (0, 0, 0, 0), ask(3) + reply(0, 0) + flush(0) + side_call(1, 7, 0, 9) + side_call(0, 7, 0, 9) + SETTLE),
+    ]:
+        yield "endpoints", name, bytes(options) + b"\1" + HELLO + steps
+        yield "endpoints", "early_" + name, bytes(options) + b"\0" + steps
+        yield "endpoints", "automatic_" + name, bytes([options[0] | 4, options[1] | 1, options[2] | 2, options[3] | 1, 1]) + HELLO + steps
+
+
+def part(*names_and_values):
+    """A section for nghttp2_messages.cpp, by the places in its lists."""
+    return bytes([len(names_and_values)]) + b"".join(bytes(pair) for pair in names_and_values)
+
+
+def nghttp2_seeds(blocks):
+    for i, block in enumerate(blocks):
+        yield "nghttp2", f"block_{i}", b"\0" + bytes([len(block)]) + block
+    yield "nghttp2", "blocks", b"\0" + b"".join(bytes([len(block)]) + block for block in blocks[:10])
+    yield "nghttp2", "resized", b"\0" + bytes([len(INDEXED_GET)]) + INDEXED_GET + b"\xf0\1\x03\x3f\x21\xbe"
+    get = part((0, 0), (1, 3), (2, 5), (3, 7))
+    ok, early, trailer = part((5, 10)), part((5, 16)), part((15, 3))
+    for name, message in {
+            "get": b"\0" + get,
+            "post": b"\x10" + get[:-2] + b"\3\7" + b"\1\5" + b"\1\0",
+            "length": b"\x08" + part((0, 18), (1, 3), (2, 5), (3, 7), (9, 14)) + b"\1\5",
+            "short": b"\x08" + part((0, 18), (1, 3), (2, 5), (3, 7), (9, 14)) + b"\1\4",
+            "trailers": b"\x10" + get + b"\1\2\0" + trailer,
+            "connect": b"\x08" + part((0, 1), (2, 6)) + b"\1\3",
+            "websocket": b"\x08" + part((0, 1), (4, 15), (1, 3), (2, 5), (3, 7)) + b"\1\3",
+            "options": b"\0" + part((0, 2), (1, 4), (3, 8), (6, 5), (7, 12)),
+            "upgrade": b"\0" + get[:1] + get[1:] + part((10, 15)),
+            "ok": b"\1" + ok,
+            "early": b"\x19" + early + b"\0" + ok + b"\1\3\0" + trailer,
+            "head": b"\3" + part((5, 10), (9, 14)),
+            "not_modified": b"\1" + part((5, 19), (9, 14)),
+            "no_content": b"\x09" + part((5, 11)) + b"\1\0",
+            "tunnel": b"\x0d" + ok + b"\1\5",
+    }.items():
+        yield "nghttp2", name, b"\1" + message
+
+
+def tls_seeds():
+    step = lambda side, what, *octets: bytes([what << 1 | side, *octets])
+    there = step(1, 1) + step(1, 4)
+    back = step(0, 1) + step(0, 4)
+    for version, options in ("13", 0), ("12", 4):
+        flights = there + back + there + back + there
+        yield "tls_records", f"untouched_{version}", bytes([options, 20]) + flights + back
+        yield "tls_records", f"large_{version}", bytes([options | 3, 255]) + flights + (back + there) * 3
+        yield "tls_records", f"small_pieces_{version}", bytes([options, 9]) + (step(1, 0, 3) + step(1, 3, 40) + back) * 6
+        for way in range(8):
+            for flight in range(4):
+                before = (there + back) * (flight // 2) + (there if flight % 2 else b"")
+                side = 0 if flight % 2 else 1
+                mangled = step(side, 1) + step(side, 6, way, 0, 4, 22, 3, 3) + (step(side, 6, way, 1, 1) if way > 5 else b"")
+                yield "tls_records", f"mangled_{way}_{flight}_{version}", bytes([options, 30]) + before + mangled + step(side, 4) + back + there
+
+
+def merge(build, found):
+    """What was found beside the seeds, minimised, until a target's corpus has 300 KB."""
+    for program in sorted(pathlib.Path(build).iterdir()):
+        ours, theirs = CORPUS / program.name, pathlib.Path(found) / program.name
+        if not ours.is_dir() or not theirs.is_dir():
+            continue
+        with tempfile.TemporaryDirectory() as scratch:
+            kept = pathlib.Path(scratch)
+            subprocess.run([program, "-merge=1", "-max_len=600", kept, ours, theirs], check=True, stderr=subprocess.DEVNULL)
+            room = 250_000 - sum(path.stat().st_size for path in ours.iterdir())
+            known = {path.read_bytes() for path in ours.iterdir()}
+            for path in sorted(kept.iterdir(), key=lambda path: path.stat().st_size):
+                octets = path.read_bytes()
+                room -= len(octets)
+                if room < 0 or len(list(ours.iterdir())) >= 600:
+                    break
+                if octets not in known:
+                    (ours / hashlib.sha1(octets).hexdigest()[:12]).write_bytes(octets)
+
+
 def main():
     for target, name, octets in seeds():
         folder = CORPUS / target
         folder.mkdir(parents=True, exist_ok=True)
         (folder / name).write_bytes(octets)
+    if sys.argv[1:2] == ["--merge"]:
+        merge(*sys.argv[2:])
 
 
 main()

@@ -46,11 +46,12 @@ struct Config {
   std::uint32_t max_continuations = 32;      ///< per block, empty ones count
   std::uint32_t max_settings_entries = 64;   ///< per SETTINGS frame
   std::uint32_t max_interim_responses = 16;  ///< per request
-  std::uint32_t max_queued_output = 65536;   ///< bytes of replies to a peer that does not read; then `receive` waits
+  /// Bytes of replies and, on a server, of heads that wait for a peer that does not read; then `receive` waits.
+  std::uint32_t max_queued_output = 32768;
 
-  /// Frames that move nothing forward (`Work`) cost 1 each, a stream that is reset, by whomever, 4, and field sections
-  /// of no use 1 more for each 256 bytes. Requests, responses and content give back more than an honest peer can lose
-  /// by them, and time refills. Empty, it ends the connection with ENHANCE_YOUR_CALM. A browser that cancels a page of
+  /// Frames that move nothing forward (`Work`) cost 1 each, a stream that is reset before its answer, by whomever, 4.
+  /// Requests, responses and content give back more than an honest peer can lose by them, and time refills; all prices
+  /// are in docs/security.md. Empty, it ends the connection with ENHANCE_YOUR_CALM. A browser that cancels a page of
   /// 200 requests costs 400; the whole is a burst of 5,000 requests that are reset, then 500 of them a second.
   std::uint32_t work_budget = 10000;
   std::uint32_t work_refill_per_second = 1000;
@@ -59,9 +60,9 @@ struct Config {
 
   /// Zero switches a timer off. The clock starts with the first `advance_time()`.
   Duration preface_timeout = std::chrono::seconds(10);
-  Duration settings_timeout = std::chrono::seconds(10);
-  Duration header_timeout = std::chrono::seconds(10);  ///< from the first frame of a header block to its last
-  Duration output_timeout{0};                          ///< for output of which the transport takes nothing
+  Duration settings_timeout = std::chrono::seconds(10);  ///< not of SETTINGS that only let windows grow
+  Duration header_timeout = std::chrono::seconds(10);    ///< from the first frame of a header block to its last
+  Duration output_timeout{0};                            ///< for output of which the transport takes nothing
   /// The least that a peer sends of content that it owes and may send, in bytes per second over `content_interval`;
   /// then the stream is reset. Not of tunnels. Zero: as slowly as it likes.
   std::uint32_t min_content_rate = 0;
@@ -87,6 +88,13 @@ struct Config {
   std::uint64_t seed = 0;  ///< of every table that is keyed by what a peer chooses
   Allocator allocator{};
   FrameObserver observer{};
+
+  /// The most bytes of `allocator` that a peer can make one connection hold, whatever it sends and however little it
+  /// reads. What the caller adds by its own calls comes on top: content that it lends (80 bytes for each piece), copies
+  /// (`copy_bound` for each stream), heads and trailers over `max_queued_output`, requests of its own (400 bytes each),
+  /// and received content that it does not consume (136 bytes for each stream that has ended). SIZE_MAX where the
+  /// configuration sets no limit.
+  H2CORE_API std::size_t memory_bound() const noexcept;
 };
 
 }  // namespace h2

@@ -65,7 +65,7 @@ class H2CORE_API Connection {
   Connection& operator=(Connection&& other) noexcept;
 
   /// The next event. Decodes from the front of `input` and advances it. Null: none waits, and the input is used up
-  /// (or `max_queued_output` of replies wait for a peer that does not read: then the rest of `input` is left).
+  /// (or too much waits for a peer that does not read, see `Config::max_queued_output`: then the rest of `input` is left).
   std::optional<Event> receive(ByteView& input) noexcept;
   /// The peer sends no more; our output may still go out. Loop over `receive` with empty input afterwards.
   void receive_eof() noexcept;

@@ -32,7 +32,7 @@ enum class Work : std::uint8_t {
 #include <h2core/works.inc>
 #undef H2_WORK
 };
-inline constexpr std::size_t kWorks = static_cast<std::size_t>(Work::large_section) + 1;
+inline constexpr std::size_t kWorks = static_cast<std::size_t>(Work::useless_section) + 1;
 /// The sentence of its row ("too many PING frames").
 H2CORE_API std::string_view describe(Work work) noexcept;
 

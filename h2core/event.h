@@ -112,7 +112,7 @@ struct PingAnswered {
   Duration round_trip;
 };
 /// The peer takes no stream above `last_stream` (RFC 9113 6.8). Requests above end with Verdict::not_processed.
-/// At most the first 256 bytes of debug data are kept.
+/// The debug data is at most a frame long; a log may want less of it.
 struct GoawayReceived {
   StreamId last_stream;
   ErrorCode code;

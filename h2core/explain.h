@@ -19,7 +19,7 @@ enum class Holdup : std::uint8_t {
   small_window,         ///< sending: the window is a few bytes, and a frame of that size is held for a moment
   turn,                 ///< sending: content of other streams goes first (RFC 9218 10)
   output,               ///< framed, and not taken by the transport; receiving: the WINDOW_UPDATE for it is
-  unread_replies,       ///< receiving: input waits, for the peer does not read our replies (`max_queued_output`)
+  unread_replies,       ///< receiving: input waits, for the peer does not read what we sent (`max_queued_output`)
   peer_silent,          ///< receiving: the peer may send and does not
   settings_unanswered,  ///< receiving: the peer has not acknowledged our SETTINGS
 };

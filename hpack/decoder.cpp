@@ -2,6 +2,8 @@
 // are left in the block if they can be, and otherwise decoded straight to where an entry would keep them.
 #include <hpack/decoder.h>
 
+#include <algorithm>
+
 #include <hpack/detail/huffman.h>
 #include <hpack/detail/integer_inline.h>
 #include <hpack/detail/static_table.h>
@@ -46,6 +48,15 @@ struct Decoder::Text {
   std::size_t room() const noexcept { return huffman ? huffman_decode_room(size) : size; }
 };
 
+/// What is to go to the arena.
+struct Decoder::Literal {
+  const Octet* end;  ///< of the representation
+  Text name;         ///< empty if it was referenced
+  Text value;
+  std::size_t name_room;  ///< of a name that was referenced
+  bool insert, too_large;
+};
+
 Decoder::Decoder(const Config& config) noexcept
     : static_marks_(config.static_marks != nullptr ? config.static_marks : kNoMarks),
       classify_(config.classify),
@@ -54,8 +65,9 @@ Decoder::Decoder(const Config& config) noexcept
 
 Decoder::~Decoder() = default;
 
-void Decoder::begin(ByteView block) noexcept {
+void Decoder::begin(ByteView block, std::size_t max_text) noexcept {
   table_.pin();
+  max_text_ = max_text;
   at_ = reinterpret_cast<const Octet*>(block.data());
   end_ = at_ + block.size();
   leading_ = true;
@@ -127,15 +139,21 @@ Decoder::Step Decoder::literal(const Octet* at, unsigned octet, Field& out) noex
   } else {
     least_size += kStatic[index].name.size();
   }
-  const bool too_large = insert && least_size > table_.capacity();
+  bool too_large = insert && least_size > table_.capacity();
   if (too_large) insert = false;
 
   // Everything that is not a view of the block goes to the arena: name, then value.
   char* end = nullptr;
   if (insert || name_text.huffman || value_text.huffman) {
     if (insert && !table_.reserve_entry()) return fail(DecodeError::out_of_memory);
-    end = table_.room(name_room + value_text.room() + kHuffmanSlack);
-    if (end == nullptr) return fail(DecodeError::out_of_memory);
+    end = table_.room_at_hand(name_room + value_text.room() + kHuffmanSlack);
+    if (end == nullptr) {
+      const Found found = find_room({at, name_text, value_text, index == 0 ? 0 : name_room, insert, too_large});
+      if (found.step != Step::field) return found.step;
+      end = found.room;
+      insert = found.insert;
+      too_large = found.too_large;
+    }
   }
 
   std::uint32_t name_mark = 0;
@@ -202,6 +220,33 @@ Decoder::Step Decoder::literal(const Octet* at, unsigned octet, Field& out) noex
   }
   at_ = at;
   return Step::field;
+}
+
+/// The arena has no room at hand. Huffman's code may only look long, so it is counted before memory is asked for; and what
+/// the table does not take must fit the rest of the block's text.
+[[gnu::noinline]] Decoder::Found Decoder::find_room(Literal parts) noexcept {
+  const auto exact = [](const Text& text) {
+    return text.huffman ? detail::count_huffman(text.octets, text.size) : text.size;
+  };
+  const std::size_t name_size = exact(parts.name), value_size = exact(parts.value);
+  if (name_size == detail::kBadHuffman || value_size == detail::kBadHuffman) return {fail(DecodeError::bad_huffman)};
+  const std::size_t size = name_size + parts.name_room + value_size + detail::kEntryOverhead;
+  if (parts.insert && size > table_.capacity()) {
+    parts.too_large = true;
+    parts.insert = false;
+  }
+  std::size_t text = parts.insert ? parts.name_room : 0;  // what is not inserted stays in the block, or in its entry,
+  if (parts.insert || parts.name.huffman) text += name_size;  // if it is no Huffman's code
+  if (parts.insert || parts.value.huffman) text += value_size;
+  const std::size_t left = max_text_ - std::min(max_text_, table_.block_text());
+  if (!parts.insert && text > left) {
+    if (parts.too_large) table_.clear();
+    at_ = parts.end;
+    return {Step::oversized};
+  }
+  char* const room = table_.make_room(text + kHuffmanSlack, left);
+  if (room == nullptr) return {fail(DecodeError::out_of_memory)};
+  return {Step::field, room, parts.insert, parts.too_large};
 }
 
 const Decoder::Octet* Decoder::size_update(const Octet* at, unsigned octet) noexcept {

@@ -44,9 +44,10 @@ using Classify = std::uint32_t (*)(std::string_view name, std::string_view value
 /// Views of a block's fields stay valid until the next begin() or trim(), even where a later field of the block
 /// evicts their entry; some of them show the block itself, so it must stay put as long.
 ///
-/// Memory follows what is used, not what SETTINGS allow: a small multiple of the live entries and of what one block's
-/// literals decode to. A block can decode to much more than its own length by referring to long names again and
-/// again; drop_views() is how the caller puts an end to that. Blocks like those seen before need no heap call.
+/// Memory follows what is used, not what SETTINGS allow: the live entries, what one block's literals decode to, and about
+/// as much again; `max_text` bounds it. A block can decode to much more than its own length by referring to
+/// long names again and again; drop_views() is how the caller puts an end to that. Blocks like those seen before need no
+/// heap call.
 class H2CORE_API Decoder {
  public:
   struct Config {
@@ -57,7 +58,12 @@ class H2CORE_API Decoder {
     Allocator allocator = {};
   };
 
-  enum class Step : std::uint8_t { field, end, error };
+  enum class Step : std::uint8_t {
+    field,
+    end,
+    error,
+    oversized,  ///< a field that has more text than is left of `max_text`: checked, and not shown
+  };
 
   explicit Decoder(const Config& config) noexcept;
   ~Decoder();
@@ -65,8 +71,9 @@ class H2CORE_API Decoder {
   Decoder& operator=(const Decoder&) = delete;
 
   /// Starts a block, which is given whole. Views of the block before end here, whether or not it was read to its end;
-  /// what is left of it is not decoded, so read on to `end` to keep the table in step.
-  void begin(ByteView block) noexcept;
+  /// what is left of it is not decoded, so read on to `end` to keep the table in step. At most `max_text` octets of text
+  /// are kept for views, besides what the table can take.
+  void begin(ByteView block, std::size_t max_text = SIZE_MAX) noexcept;
 
   /// Decodes the next field. An error is final: the table no longer matches the peer's, so all later blocks fail too.
   Step next(Field& out) noexcept;
@@ -74,9 +81,12 @@ class H2CORE_API Decoder {
   DecodeError error() const noexcept { return error_; }
 
   /// Gives up all views of this block so far, and those of each later field of it with the next next(). From here on
-  /// memory does not grow with the rest of the block, only with its longest field: for a block that
+  /// memory does not grow with the rest of the block, and what the table cannot take is oversized: for a block that
   /// went over its limit and is read on to keep the table in step.
-  void drop_views() noexcept { table_.unpin(); }
+  void drop_views() noexcept {
+    table_.unpin();
+    max_text_ = 0;
+  }
 
   /// We announced this maximum: size updates up to it are right from now on.
   void allow_table_size(std::uint32_t bytes) noexcept {
@@ -90,6 +100,11 @@ class H2CORE_API Decoder {
   /// Gives memory back as far as live entries permit. Between blocks only; ends all views.
   void trim() noexcept { table_.trim(); }
 
+  /// What a decoder holds at most whose table never exceeded `table_size`, with such a `max_text` for each block.
+  static std::uint64_t memory_bound(std::uint32_t table_size, std::uint64_t max_text) noexcept {
+    return detail::Table::ring_bound(table_size) + detail::Table::pinned_bound(table_size, max_text);
+  }
+
   std::uint32_t table_size() const noexcept { return table_.size(); }          ///< as RFC 7541 4.1 counts
   std::uint32_t table_capacity() const noexcept { return table_.capacity(); }  ///< as the peer last set it
   std::uint32_t entry_count() const noexcept { return table_.count(); }
@@ -101,12 +116,19 @@ class H2CORE_API Decoder {
  private:
   using Octet = unsigned char;
   struct Text;
+  struct Literal;
+  struct Found {
+    Step step;
+    char* room = nullptr;
+    bool insert = false, too_large = false;
+  };
 
   Step indexed(const Octet* at, unsigned octet, Field& out) noexcept;
   Step literal(const Octet* at, unsigned octet, Field& out) noexcept;
   const Octet* size_update(const Octet* at, unsigned octet) noexcept;
   bool read_integer(const Octet*& at, std::uint32_t& value) noexcept;
   bool read_text(const Octet*& at, Text& text) noexcept;
+  Found find_room(Literal parts) noexcept;
   Step fail(DecodeError error) noexcept;
 
   const Octet* at_ = nullptr;
@@ -115,6 +137,7 @@ class H2CORE_API Decoder {
   Classify classify_;
   detail::Table table_;
   std::uint32_t maximum_;
+  std::size_t max_text_ = SIZE_MAX;
   std::uint32_t owed_maximum_ = 0;  ///< what the owed size update may say at most
   bool update_owed_ = false;
   bool leading_ = false;  ///< nothing but size updates in this block so far

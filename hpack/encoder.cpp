@@ -128,7 +128,6 @@ struct Encoder::Key {
 
 Encoder::Encoder(const Config& config) noexcept
     : table_(std::min(config.table_cap, kInitialTableSize), config.allocator),
-      allocator_(config.allocator),
       cap_(config.table_cap),
       announced_(kInitialTableSize),
       smallest_(table_.capacity()),
@@ -314,7 +313,7 @@ inline void Encoder::remember(const Key& key, std::uint32_t number) noexcept {
 /// As many buckets as the ring has places. On failure the old ones stay.
 bool Encoder::replace_slots(std::uint32_t buckets) noexcept {
   const std::size_t slots = std::size_t{buckets} * (kFieldWays + kNameWays);
-  auto* const memory = static_cast<Slot*>(allocator_.allocate(allocator_.context, slots * sizeof(Slot)));
+  auto* const memory = static_cast<Slot*>(table_.allocate(slots * sizeof(Slot)));
   if (memory == nullptr) return false;
   std::uninitialized_fill_n(memory, slots, Slot{0, 0});
   release_slots();
@@ -327,13 +326,18 @@ bool Encoder::replace_slots(std::uint32_t buckets) noexcept {
   return true;
 }
 
+std::uint64_t Encoder::memory_bound(std::uint32_t table_cap) noexcept {
+  const std::uint64_t slots = detail::Table::most_slots(table_cap) * (kFieldWays + kNameWays) * sizeof(Slot);
+  return detail::Table::ring_bound(table_cap) + detail::Table::arena_bound(table_cap) + slots + slots / 2;
+}
+
 std::size_t Encoder::slots_bytes() const noexcept {
   return std::size_t{buckets_} * (kFieldWays + kNameWays) * sizeof(Slot);
 }
 
 void Encoder::release_slots() noexcept {
   if (slots_ == nullptr) return;
-  allocator_.release(allocator_.context, slots_, slots_bytes());
+  table_.release(slots_, slots_bytes());
   slots_ = nullptr;
   buckets_ = 0;
 }

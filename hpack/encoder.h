@@ -58,6 +58,9 @@ class H2CORE_API Encoder {
   /// Gives memory back as far as live entries permit.
   void trim() noexcept;
 
+  /// What an encoder holds at most.
+  static std::uint64_t memory_bound(std::uint32_t table_cap) noexcept;
+
   std::uint32_t table_size() const noexcept { return table_.size(); }  ///< as RFC 7541 4.1 counts
   std::uint32_t table_capacity() const noexcept {
     return table_.capacity();
@@ -89,7 +92,6 @@ class H2CORE_API Encoder {
   void release_slots() noexcept;
 
   detail::Table table_;
-  Allocator allocator_;
   Slot* slots_ = nullptr;      ///< buckets for whole fields, then as many for names
   std::uint32_t buckets_ = 0;  ///< a power of two
   std::uint32_t cap_;

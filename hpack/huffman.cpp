@@ -13,6 +13,8 @@ namespace {
 
 using detail::kEos;
 using detail::kHuffmanCodes;
+using detail::load_big;
+using detail::load_big32;
 using detail::Octet;
 
 constexpr unsigned kLookupBits = 12;
@@ -94,12 +96,22 @@ Symbol find_long_code(std::uint32_t front) noexcept {
   return {kLong.symbols[length.index + offset], length.bits};
 }
 
-// Both characters are stored whether there are two or one; the room for it is part of kHuffmanSlack.
-inline char* store_pair(char* text, std::uint32_t row) noexcept {
-  text[0] = static_cast<char>(row >> 16);
-  text[1] = static_cast<char>(row >> 24);
-  return text + ((row >> 8) & 0xff);
-}
+// Where characters go: to memory, or only into a sum. Both characters of a row are stored whether there are two or one;
+// the room for it is part of kHuffmanSlack.
+struct Store {
+  char* text;
+  void row(std::uint32_t row) noexcept {
+    text[0] = static_cast<char>(row >> 16);
+    text[1] = static_cast<char>(row >> 24);
+    text += (row >> 8) & 0xff;
+  }
+  void one(std::uint16_t symbol) noexcept { *text++ = static_cast<char>(symbol); }
+};
+struct Count {
+  std::size_t characters;
+  void row(std::uint32_t row) noexcept { characters += (row >> 8) & 0xff; }
+  void one(std::uint16_t) noexcept { ++characters; }
+};
 
 struct PackedCode {
   std::array<std::uint64_t, 256> row{};  ///< code << 8 | bits
@@ -116,11 +128,10 @@ constexpr PackedCode kPacked = make_packed_codes();
 
 inline std::uint64_t packed_code(char c) noexcept { return kPacked.row[static_cast<unsigned char>(c)]; }
 
-}  // namespace
-
-namespace detail {
-
-char* decode_huffman(const Octet* code, std::size_t size, char* text) noexcept {
+// False for a coding error. `sink` is a copy, so that it stays in registers.
+template <class Sink>
+[[gnu::always_inline]] inline bool decode(const Octet* code, std::size_t size, Sink& out) noexcept {
+  Sink sink = out;
   const Octet* const end = code + size;
   std::uint64_t front = 0;  // the next bits, from the top; below the first `have` there may be more true ones
   unsigned have = 0;
@@ -133,14 +144,14 @@ char* decode_huffman(const Octet* code, std::size_t size, char* text) noexcept {
     for (int i = 0; i < 4; ++i) {  // 4 x 12 bits of at least 56
       row = kLookup.row[front >> (64 - kLookupBits)];
       if (row == 0) break;
-      text = store_pair(text, row);
+      sink.row(row);
       front <<= row & 63;
       have -= row & 63;
     }
     if (row != 0 || have < 30) continue;
     const Symbol found = find_long_code(static_cast<std::uint32_t>(front >> 32));
-    if (found.symbol == kEos) return nullptr;
-    *text++ = static_cast<char>(found.symbol);
+    if (found.symbol == kEos) return false;
+    sink.one(found.symbol);
     front <<= found.bits;
     have -= found.bits;
   }
@@ -177,14 +188,14 @@ char* decode_huffman(const Octet* code, std::size_t size, char* text) noexcept {
       const std::uint32_t row = kLookup.row[~ones >> (64 - kLookupBits)];
       unsigned bits = row & 63;
       if (row != 0) {
-        if (bits > have) return nullptr;  // the padding completed a code, so it was not ones
-        text = store_pair(text, row);
+        if (bits > have) return false;  // the padding completed a code, so it was not ones
+        sink.row(row);
       } else {
-        if (last && have < 8 && ones >> (64 - have) == 0) return text;
+        if (last && have < 8 && ones >> (64 - have) == 0) return out = sink, true;
         const Symbol found = find_long_code(static_cast<std::uint32_t>(~ones >> 32));
         bits = found.bits;
-        if (found.symbol == kEos || bits > have) return nullptr;
-        *text++ = static_cast<char>(found.symbol);
+        if (found.symbol == kEos || bits > have) return false;
+        sink.one(found.symbol);
       }
       ones <<= bits;
       have -= bits;
@@ -196,7 +207,21 @@ char* decode_huffman(const Octet* code, std::size_t size, char* text) noexcept {
       front &= ~std::uint64_t{0} << (64 - have);
     }
   }
-  return text;
+  return out = sink, true;
+}
+
+}  // namespace
+
+namespace detail {
+
+char* decode_huffman(const Octet* code, std::size_t size, char* text) noexcept {
+  Store sink{text};
+  return decode(code, size, sink) ? sink.text : nullptr;
+}
+
+std::size_t count_huffman(const Octet* code, std::size_t size) noexcept {
+  Count sink{0};
+  return decode(code, size, sink) ? sink.characters : kBadHuffman;
 }
 
 Octet* encode_huffman(const char* text, std::size_t size, Octet* out, const Octet* limit) noexcept {

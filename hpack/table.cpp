@@ -1,9 +1,12 @@
 // The slow side of the dynamic table: growing, packing, giving back.
 #include <hpack/detail/table.h>
 
+#include <algorithm>
 #include <bit>
 #include <cstring>
 #include <new>
+
+#include <hpack/huffman.h>
 
 namespace hpack::detail {
 namespace {
@@ -11,6 +14,8 @@ namespace {
 // First sizes, chosen so that a connection with a handful of fields stays near 1 KiB; doubling from there.
 constexpr std::size_t kFirstArena = 512;
 constexpr std::uint32_t kFirstRing = 16;
+// And of an arena for more text of the same block.
+constexpr std::size_t kPiece = 2048;
 
 // Beyond this a size computation might overflow; no allocator has that much.
 constexpr std::size_t kMostBytes = SIZE_MAX / 16;
@@ -41,17 +46,29 @@ void Table::reclaim() noexcept {
   if (used_ - live_ >= arena_bytes_ / 4) pack(octets_);
 }
 
-char* Table::make_room(std::size_t octets) noexcept {
+char* Table::make_room(std::size_t octets, std::size_t more) noexcept {
   if (octets > kMostBytes) return nullptr;
+  if (pinned_) return make_pinned_room(octets, more);
   const std::size_t need = live_ + octets;
-  if (!pinned_ && need <= arena_bytes_ / 2) {
+  if (need <= arena_bytes_ / 2) {
     pack(octets_);
     return octets_ + used_;
   }
-  std::size_t bytes = arena_bytes_ == 0 ? kFirstArena : 2 * arena_bytes_;
-  if (!pinned_) bytes = kFirstArena;
+  std::size_t bytes = kFirstArena;
   if (bytes < 2 * need) bytes = std::bit_ceil(2 * need);
   if (!replace_arena(bytes)) return nullptr;
+  return octets_ + used_;
+}
+
+// The outgrown arena stays for its views. The new one has room for what lives, and for as much new text as the largest
+// block had, or as this one had so far, which keeps arenas few; but for no more than may still come.
+char* Table::make_pinned_room(std::size_t octets, std::size_t more) noexcept {
+  const std::size_t text = block_text();
+  const std::size_t usual = arena_bytes_ == 0 ? std::size_t{0} : std::max({text, most_text_, kPiece});
+  const std::size_t bytes = live_ + std::max(octets, std::min(usual, more)) + kHuffmanSlack;
+  if (!replace_arena(std::max(kFirstArena, bytes))) return nullptr;
+  outgrown_ = text;
+  block_start_ = used_;
   return octets_ + used_;
 }
 
@@ -89,10 +106,7 @@ void Table::pack(char* to) noexcept {
   used_ = static_cast<std::size_t>(end - to);
 }
 
-bool Table::grow_ring() noexcept {
-  // An entry counts 32 octets at least, so the ring never outgrows the table by more than this doubling.
-  return replace_ring(ring_ == nullptr ? kFirstRing : 2 * (ring_mask_ + 1));
-}
+bool Table::grow_ring() noexcept { return replace_ring(ring_ == nullptr ? kFirstRing : 2 * (ring_mask_ + 1)); }
 
 bool Table::replace_ring(std::uint32_t slots) noexcept {
   auto* const memory = static_cast<Entry*>(allocate(slots * sizeof(Entry)));
@@ -107,8 +121,32 @@ bool Table::replace_ring(std::uint32_t slots) noexcept {
   return true;
 }
 
+std::uint64_t Table::most_slots(std::uint32_t capacity) noexcept {
+  return std::max(std::bit_ceil(std::uint64_t{most_entries(capacity)}), std::uint64_t{kFirstRing});
+}
+
+std::uint64_t Table::ring_bound(std::uint32_t capacity) noexcept {
+  const std::uint64_t bytes = most_slots(capacity) * sizeof(Entry);
+  return bytes + bytes / 2;
+}
+
+// What is about to be inserted stands beside what it will evict, so two capacities may live; and their double is taken.
+std::uint64_t Table::arena_bound(std::uint32_t capacity) noexcept {
+  const std::uint64_t bytes = std::max(std::bit_ceil(4 * std::uint64_t{capacity}), std::uint64_t{kFirstArena});
+  return bytes + bytes / 2 + 2 * sizeof(Retired);
+}
+
+// Text lies in arenas of which each new one has a copy of what lives. The last of it may be inserted, and then is not
+// counted against `max_text`. A quarter of the first arena may be lost to gaps.
+std::uint64_t Table::pinned_bound(std::uint32_t capacity, std::uint64_t max_text) noexcept {
+  const std::uint64_t arenas = static_cast<std::uint64_t>(std::bit_width(max_text / kPiece)) + 1;
+  const std::uint64_t first = capacity + max_text + kFirstArena;
+  return first + first / 4 + (arenas + 2) * (std::uint64_t{capacity} + sizeof(Retired) + kHuffmanSlack);
+}
+
 void Table::trim() noexcept {
   unpin();
+  most_text_ = 0;
   if (count() == 0) {
     release_arena();
     release_ring();
@@ -136,6 +174,8 @@ void Table::release_ring() noexcept {
 }
 
 void Table::release_retired() noexcept {
+  most_text_ = std::max(most_text_, block_text());
+  outgrown_ = 0;
   while (retired_ != nullptr) {
     Retired* const next = retired_->next;
     release(retired_, retired_->bytes);
@@ -143,15 +183,15 @@ void Table::release_retired() noexcept {
   }
 }
 
-void* Table::allocate(std::size_t bytes) noexcept {
-  void* const memory = allocator_.allocate(allocator_.context, bytes);
-  if (memory != nullptr) heap_bytes_ += bytes;
-  return memory;
+std::size_t Table::heap_bytes() const noexcept {
+  std::size_t bytes = ring_slots() * sizeof(Entry);
+  if (octets_ != nullptr) bytes += sizeof(Retired) + arena_bytes_;
+  for (const Retired* arena = retired_; arena != nullptr; arena = arena->next) bytes += arena->bytes;
+  return bytes;
 }
 
-void Table::release(void* memory, std::size_t bytes) noexcept {
-  heap_bytes_ -= bytes;
-  allocator_.release(allocator_.context, memory, bytes);
-}
+void* Table::allocate(std::size_t bytes) noexcept { return allocator_.allocate(allocator_.context, bytes); }
+
+void Table::release(void* memory, std::size_t bytes) noexcept { allocator_.release(allocator_.context, memory, bytes); }
 
 }  // namespace hpack::detail

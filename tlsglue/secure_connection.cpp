@@ -144,8 +144,10 @@ std::optional<Event> SecureConnection::on_failed() noexcept {
   const TlsFailure& failure = channel_.failure();
   handshake_until_.reset();
   if (now_.has_value()) linger_until_ = *now_ + kLinger;
-  if (phase_ == Phase::h2 && failure.kind == TlsFailureKind::renegotiation && failure.alert == 0) {
-    http2_.shutdown(h2::Shutdown::immediate, h2::Duration{0}, h2::ErrorCode::protocol_error);
+  const bool flood = failure.kind == TlsFailureKind::flood;
+  if (phase_ == Phase::h2 && failure.alert == 0 && (flood || failure.kind == TlsFailureKind::renegotiation)) {
+    const h2::ErrorCode code = flood ? h2::ErrorCode::enhance_your_calm : h2::ErrorCode::protocol_error;
+    http2_.shutdown(h2::Shutdown::immediate, h2::Duration{0}, code);
   } else if (phase_ != Phase::h2 || failure.kind != TlsFailureKind::inadequate_security) {
     phase_ = Phase::failed;
     plaintext_ = {};
@@ -200,6 +202,7 @@ void SecureConnection::transport_lost() noexcept {
 
 std::size_t SecureConnection::poll_output(std::span<ByteView> slices, std::size_t max_bytes) noexcept {
   encrypt(std::min(max_bytes, kMaxWaitingCiphertext));
+  note_output();
   return channel_.poll_output(slices, max_bytes);
 }
 
@@ -232,7 +235,16 @@ void SecureConnection::encrypt(std::size_t max_bytes) noexcept {
   }
 }
 
-void SecureConnection::consume_output(std::size_t bytes) noexcept { channel_.consume_output(bytes); }
+void SecureConnection::consume_output(std::size_t bytes) noexcept {
+  channel_.consume_output(bytes);
+  output_since_ = now_;
+  note_output();
+}
+
+void SecureConnection::note_output() noexcept {
+  if (channel_.has_output() && !output_waits_) output_since_ = now_;
+  output_waits_ = channel_.has_output();
+}
 
 std::size_t SecureConnection::send_plaintext(ByteView data) noexcept {
   if (phase_ != Phase::plaintext || close_wanted_) return 0;
@@ -322,6 +334,36 @@ std::optional<h2::TimePoint> SecureConnection::deadline() const noexcept {
   if (!linger_is_over()) lower(next, linger_until_);
   lower(next, idle_until_);
   return next;
+}
+
+// ---- why nothing moves ----
+
+namespace {
+
+// What says that everything was framed, or could be: then it is ciphertext that waits.
+bool ends_behind_framing(h2::Holdup what) {
+  using h2::Holdup;
+  return what == Holdup::nothing || what == Holdup::over || what == Holdup::no_content || what == Holdup::turn;
+}
+
+}  // namespace
+
+std::optional<h2::Explanation> SecureConnection::explain(h2::StreamId stream) const noexcept {
+  auto both = http2_.explain(stream);
+  if (!both.has_value() || phase_ > Phase::h2) return both;
+  const bool all = stream == h2::kConnection;
+  const bool waits = channel_.has_output();
+  if (waits && (all || ends_behind_framing(both->sending.what))) {
+    both->sending.what = h2::Holdup::output;
+    both->sending.who = h2::Actor::transport;
+    if (all) both->sending.since = output_since_;
+  }
+  if (phase_ == Phase::handshake && !waits) both->sending.who = h2::Actor::peer;  // its part of the handshake is due
+  if (channel_.waiting_bytes() >= kMaxWaitingCiphertext && both->receiving.what != h2::Holdup::over) {
+    both->receiving.what = h2::Holdup::unread_replies;
+    both->receiving.who = h2::Actor::peer;
+  }
+  return both;
 }
 
 // ---- the gathering block ----

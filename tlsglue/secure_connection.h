@@ -81,6 +81,10 @@ class SecureConnection {
   /// Where the protocol is not h2: our close_notify, behind what was taken. Under h2, `http2().shutdown()` leads to it.
   H2CORE_API void close() noexcept;
 
+  /// As `h2::Connection::explain`, with what TLS adds: what was framed may wait as ciphertext, whether for the transport or
+  /// for the handshake, and while `kMaxWaitingCiphertext` waits, nothing is read either.
+  H2CORE_API std::optional<h2::Explanation> explain(h2::StreamId stream) const noexcept;
+
   const TlsChannel& channel() const noexcept { return channel_; }
   TlsRecord record() const noexcept { return channel_.record(); }
   TlsSession take_session() noexcept { return channel_.take_session(); }
@@ -116,6 +120,7 @@ class SecureConnection {
   void note_traffic() noexcept;
   bool is_idle() const noexcept;
   bool linger_is_over() const noexcept;
+  void note_output() noexcept;
 
   TlsChannel channel_;
   h2::Connection http2_;
@@ -126,6 +131,8 @@ class SecureConnection {
   h2::Duration handshake_timeout_;
   std::optional<h2::TimePoint> now_;
   std::optional<h2::TimePoint> handshake_until_, linger_until_, idle_until_;
+  std::optional<h2::TimePoint> output_since_;  // when ciphertext last moved, or began to wait
+  bool output_waits_ = false;
   Phase phase_ = Phase::handshake;
   h2::Role role_;
   bool preface_settled_ = true;

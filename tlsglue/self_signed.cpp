@@ -40,7 +40,7 @@ bool add_names(X509* certificate, std::span<const std::string_view> names) {
     text[name.size()] = '\0';
     GENERAL_NAME* entry = GENERAL_NAME_new();
     ASN1_OCTET_STRING* address = a2i_IPADDRESS(text);
-    ASN1_IA5STRING* host = address == nullptr ? ASN1_IA5STRING_new() : nullptr;
+    ASN1_IA5STRING* host = address == nullptr && !detail::ran_out_of_memory() ? ASN1_IA5STRING_new() : nullptr;
     fine =
         entry != nullptr &&
         (address != nullptr || (host != nullptr && ASN1_STRING_set(host, text, static_cast<int>(name.size())) == 1)) &&

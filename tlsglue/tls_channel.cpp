@@ -15,9 +15,10 @@ namespace detail {
 
 namespace {
 
-// Messages after the handshake that carry nothing for the application (KeyUpdate, tickets), in a row. Each costs us a key
-// schedule or an answer for some thirty bytes; no honest peer needs so many between two records of data.
-constexpr unsigned kMaxIdleMessages = 32;
+// Messages after the handshake (KeyUpdate, tickets) and records of any kind that bring no data, in a row. Each costs us a
+// decryption, a key schedule or an answer for some thirty bytes; no honest peer needs so many between two records of data.
+// OpenSSL bounds a few kinds by 32 of each; this is below, so that every kind ends alike.
+constexpr unsigned kMaxIdle = 24;
 // "h2,http/1.1" and what browsers add is far below; the rest of a longer offer is cut from the record only.
 constexpr std::size_t kOfferedBytes = 128;
 // Enough to tell the protocols that are met on a TLS port apart.
@@ -56,6 +57,7 @@ struct ChannelState {
   TlsOutcome shake_hands() noexcept;
   TlsOutcome read() noexcept;
   TlsOutcome at_end_of_input() noexcept;
+  bool is_name_verified() const noexcept;
   bool settle_alpn() noexcept;
   void fail(TlsFailureKind kind, TlsLayer layer, std::string_view sentence, std::uint8_t alert = 0) noexcept;
   void fail_from_library() noexcept;
@@ -84,9 +86,10 @@ struct ChannelState {
   BoundedText<240> sentence;
   std::byte first[kFirstBytes] = {};
   std::size_t first_seen = 0;
-  unsigned idle_messages = 0;
-  int alert_sent = -1, alert_received = -1;  // fatal ones
-  const char* renegotiation = nullptr;       // what the peer tried
+  unsigned idle_messages = 0, idle_records = 0;  // since the last data
+  // Fatal ones. Short of memory, OpenSSL may send one and then ask for more input: one that was sent is a failure.
+  int alert_sent = -1, alert_received = -1;
+  const char* renegotiation = nullptr;  // what the peer tried
   bool first_settled = false;
   bool handshake_done = false;
   bool counted = false;  // its end is in the counters
@@ -97,7 +100,7 @@ struct ChannelState {
   bool eof = false;
   bool close_sent = false;
   bool lost = false;
-  bool out_of_memory = false;  // inside a hook
+  bool out_of_memory = false;  // where no result can tell
 };
 
 // ---- what OpenSSL calls ----
@@ -133,8 +136,9 @@ void on_message(int sent, int, int content, const void* bytes, std::size_t size,
   const auto* octets = static_cast<const unsigned char*>(bytes);
   if (content == SSL3_RT_ALERT && size == 2) {
     const bool farewell = octets[1] == SSL_AD_CLOSE_NOTIFY || octets[1] == SSL_AD_USER_CANCELLED;
-    // TLS 1.3 ignores the level (RFC 8446 6): everything but a farewell is fatal.
-    const bool fatal = octets[0] == SSL3_AL_FATAL || (SSL_version(ssl) == TLS1_3_VERSION && !farewell);
+    // TLS 1.3 ignores the level (RFC 8446 6): everything but a farewell is fatal. Before, it counts.
+    const bool tls13 = SSL_version(ssl) == TLS1_3_VERSION;
+    const bool fatal = octets[0] == SSL3_AL_FATAL ? !(tls13 && farewell && state.handshake_done) : tls13 && !farewell;
     if (fatal) (sent != 0 ? state.alert_sent : state.alert_received) = octets[1];
     return;
   }
@@ -278,11 +282,14 @@ TlsOutcome ChannelState::shake_hands() noexcept {
   ERR_clear_error();
   const int result = SSL_do_handshake(ssl);
   if (result != 1) {
-    const int verdict = SSL_get_error(ssl, result);
-    if (verdict != SSL_ERROR_WANT_READ) fail_from_library();
+    if (SSL_get_error(ssl, result) != SSL_ERROR_WANT_READ || alert_sent >= 0) fail_from_library();
     return {};
   }
   handshake_done = true;
+  if (!is_name_verified()) {
+    fail(TlsFailureKind::out_of_memory, TlsLayer::certificate, "no memory to verify the server's name");
+    return {};
+  }
   if (!settle_alpn()) return {};
   end_handshake(true);
   return {TlsStatus::handshake_done};
@@ -298,7 +305,7 @@ TlsOutcome ChannelState::read() noexcept {
   std::size_t bytes = 0;
   const int result = SSL_read_ex(ssl, room, kRecordBytes, &bytes);
   const int verdict = result == 1 ? SSL_ERROR_NONE : SSL_get_error(ssl, result);
-  if (verdict == SSL_ERROR_SSL || verdict == SSL_ERROR_SYSCALL) {
+  if (verdict == SSL_ERROR_SSL || verdict == SSL_ERROR_SYSCALL || alert_sent >= 0) {
     fail_from_library();
     return {};
   }
@@ -312,12 +319,14 @@ TlsOutcome ChannelState::read() noexcept {
     count(context.counters.closed);
     return {TlsStatus::close_notify};
   }
-  if (idle_messages > kMaxIdleMessages) {
-    fail(TlsFailureKind::protocol_error, TlsLayer::policy, "too many TLS messages without data between them");
+  if (verdict != SSL_ERROR_NONE && feed.record_ended()) ++idle_records;
+  if (std::max(idle_messages, idle_records) > kMaxIdle) {
+    count(context.counters.floods);
+    fail(TlsFailureKind::flood, TlsLayer::policy, "too many TLS messages or records without data between them");
     return {};
   }
   if (verdict != SSL_ERROR_NONE) return {};
-  idle_messages = 0;
+  idle_messages = idle_records = 0;
   return {TlsStatus::plaintext, {room, bytes}};
 }
 
@@ -389,6 +398,17 @@ void ChannelState::name_foreign_bytes() noexcept {
 
 // ---- how the handshake ended ----
 
+// OpenSSL compares no name at all when it finds no memory to copy the one that it was given, and says nothing; so the
+// comparison is made once more. A session that is resumed was verified for the same name.
+bool ChannelState::is_name_verified() const noexcept {
+  if (context.role != Role::client || !context.verifies || SSL_session_reused(ssl) == 1) return true;
+  X509* const leaf = SSL_get0_peer_certificate(ssl);
+  if (leaf == nullptr) return false;
+  return X509_check_ip_asc(leaf, server_name.text, 0) == 1 ||
+         X509_check_host(leaf, server_name.text, server_name.length, X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS, nullptr) ==
+             1;
+}
+
 // False, and failed, when the protocol is not one that the policy has.
 bool ChannelState::settle_alpn() noexcept {
   const unsigned char* identifier = nullptr;
@@ -454,7 +474,10 @@ void ChannelState::fail_from_library() noexcept {
   const unsigned long code = ERR_peek_error();
   const char* reason = ERR_reason_error_string(code);
   const TlsLayer place = handshake_done ? TlsLayer::record : TlsLayer::handshake;
-  if (out_of_memory) return fail(TlsFailureKind::out_of_memory, place, "out of memory");
+  if (out_of_memory || (alert_received < 0 && ran_out_of_memory())) {
+    return fail(TlsFailureKind::out_of_memory, place, "out of memory",
+                static_cast<std::uint8_t>(std::max(alert_sent, 0)));
+  }
 
   const int alert = alert_received >= 0 ? alert_received : alert_sent;
   const long verified = SSL_get_verify_result(ssl);
@@ -528,8 +551,14 @@ bool set_server_name(ChannelState& state, std::string_view name) {
   X509_VERIFY_PARAM* parameters = SSL_get0_param(state.ssl);
   X509_VERIFY_PARAM_set_hostflags(parameters, X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS);
   if (X509_VERIFY_PARAM_set1_ip_asc(parameters, state.server_name.text) == 1) return true;
-  return SSL_ctrl(state.ssl, SSL_CTRL_SET_TLSEXT_HOSTNAME, TLSEXT_NAMETYPE_host_name, state.server_name.text) == 1 &&
-         X509_VERIFY_PARAM_set1_host(parameters, state.server_name.text, state.server_name.length) == 1;
+  state.out_of_memory = ran_out_of_memory();
+  if (!state.out_of_memory &&
+      SSL_ctrl(state.ssl, SSL_CTRL_SET_TLSEXT_HOSTNAME, TLSEXT_NAMETYPE_host_name, state.server_name.text) == 1 &&
+      X509_VERIFY_PARAM_set1_host(parameters, state.server_name.text, state.server_name.length) == 1) {
+    return true;
+  }
+  state.out_of_memory = state.out_of_memory || ran_out_of_memory();
+  return false;
 }
 
 bool attach(ChannelState& state) {
@@ -566,6 +595,7 @@ TlsChannel::TlsChannel(TlsContext& context, const PeerName& peer) noexcept
   } else if (!has_name && state.context.verifies) {
     state.refuse_to_start(TlsFailureKind::protocol_error, "a client that verifies needs the server's name");
   } else if (has_name && !detail::set_server_name(state, peer.server_name)) {
+    if (state.out_of_memory) state.refuse_to_start(TlsFailureKind::out_of_memory, "out of memory");
     state.refuse_to_start(TlsFailureKind::protocol_error, "the server's name is no host name");
   }
   if (!is_client || state.over) return;
@@ -612,7 +642,8 @@ std::size_t TlsChannel::send_plaintext(ByteView plaintext) noexcept {
   const int result = SSL_write_ex(state_->ssl, plaintext.data(), std::min(plaintext.size(), kRecordBytes), &written);
   if (result == 1) return written;
   const int verdict = SSL_get_error(state_->ssl, result);
-  if (verdict != SSL_ERROR_WANT_READ && verdict != SSL_ERROR_WANT_WRITE) state_->fail_from_library();
+  const bool waits = verdict == SSL_ERROR_WANT_READ || verdict == SSL_ERROR_WANT_WRITE;
+  if (!waits || state_->alert_sent >= 0) state_->fail_from_library();
   return 0;
 }
 

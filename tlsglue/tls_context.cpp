@@ -20,10 +20,17 @@ using Refusal = hpack::Result<void, TlsError>;
 // ECDHE with AES-GCM or ChaCha20-Poly1305: what every TLS 1.2 peer of HTTP/2 must have (RFC 9113 9.2.2).
 constexpr const char* kTls12Suites = "ECDHE+AESGCM:ECDHE+CHACHA20:!aNULL:!PSK";
 
-std::string_view library_reason() {
+// What OpenSSL refused, and why it says it did.
+TlsError refused(TlsErrorCode code, std::string_view a, std::string_view b = {}) {
+  const char* reason = ERR_reason_error_string(ERR_peek_last_error());
+  if (detail::ran_out_of_memory()) return {TlsErrorCode::out_of_memory, "out of memory"};
+  return {code, a, b, ": ", reason != nullptr ? reason : "no reason given"};
+}
+
+// What ended a row of PEM blocks: nothing more, or one that cannot be read.
+bool ended_in_order() {
   const unsigned long code = ERR_peek_last_error();
-  const char* reason = ERR_reason_error_string(code);
-  return reason != nullptr ? reason : "no reason given";
+  return ERR_GET_LIB(code) == ERR_LIB_PEM && ERR_GET_REASON(code) == PEM_R_NO_START_LINE;
 }
 
 // A path or a text of the caller's as OpenSSL reads it, and how messages call it.
@@ -74,8 +81,7 @@ hpack::Result<Certificate, TlsError> load_certificate(const Credentials& from) {
   Certificate made;
   made.leaf.reset(PEM_read_bio_X509_AUX(certificates->bio.get(), nullptr, &no_passphrase, nullptr));
   if (made.leaf == nullptr) {
-    return TlsError{TlsErrorCode::bad_certificate, "no usable PEM certificate in ", certificates->where, ": ",
-                    library_reason()};
+    return refused(TlsErrorCode::bad_certificate, "no usable PEM certificate in ", certificates->where);
   }
   while (X509* next = PEM_read_bio_X509(certificates->bio.get(), nullptr, &no_passphrase, nullptr)) {
     detail::X509Ptr owner{next};
@@ -85,13 +91,16 @@ hpack::Result<Certificate, TlsError> load_certificate(const Credentials& from) {
     }
     static_cast<void>(owner.release());
   }
-  ERR_clear_error();  // "no start line" ended the loop
+  if (!ended_in_order()) {
+    return refused(TlsErrorCode::bad_certificate, "a certificate that cannot be read in ", certificates->where);
+  }
+  ERR_clear_error();
   made.key.reset(PEM_read_bio_PrivateKey(keys->bio.get(), nullptr, &no_passphrase, nullptr));
   if (made.key == nullptr) {
-    return TlsError{TlsErrorCode::bad_key, "no usable PEM private key in ", keys->where, ": ", library_reason()};
+    return refused(TlsErrorCode::bad_key, "no usable PEM private key in ", keys->where);
   }
   if (X509_check_private_key(made.leaf.get(), made.key.get()) != 1) {
-    ERR_clear_error();
+    if (detail::ran_out_of_memory()) return TlsError{TlsErrorCode::out_of_memory, "out of memory"};
     return TlsError{TlsErrorCode::key_mismatch, "the key in ", keys->where, " does not belong to the certificate in ",
                     certificates->where};
   }
@@ -107,7 +116,7 @@ Refusal use_credentials(ContextState& state, const Credentials& credentials) {
   if (!certificate) return certificate.error();
   if (SSL_CTX_use_cert_and_key(state.ssl, certificate->leaf.get(), certificate->key.get(), certificate->chain.get(),
                                1) != 1) {
-    return TlsError{TlsErrorCode::bad_certificate, "OpenSSL refuses the certificate: ", library_reason()};
+    return refused(TlsErrorCode::bad_certificate, "OpenSSL refuses the certificate");
   }
   return {};
 }
@@ -118,7 +127,7 @@ Refusal use_trust(ContextState& state, const TlsConfig& config) {
   SSL_CTX_set_verify(state.ssl, state.verifies ? SSL_VERIFY_PEER | demands : SSL_VERIFY_NONE, nullptr);
   if (config.ca_file.empty() && config.ca_pem.empty()) {
     if (state.verifies && SSL_CTX_set_default_verify_paths(state.ssl) != 1) {
-      return TlsError{TlsErrorCode::bad_trust, "cannot use the system's CA certificates: ", library_reason()};
+      return refused(TlsErrorCode::bad_trust, "cannot use the system's CA certificates");
     }
     return {};
   }
@@ -129,12 +138,13 @@ Refusal use_trust(ContextState& state, const TlsConfig& config) {
   while (X509* next = PEM_read_bio_X509_AUX(source->bio.get(), nullptr, &no_passphrase, nullptr)) {
     const detail::X509Ptr owner{next};
     if (X509_STORE_add_cert(store, next) != 1) {
-      return TlsError{TlsErrorCode::bad_trust, "cannot trust a certificate in ", source->where, ": ", library_reason()};
+      return refused(TlsErrorCode::bad_trust, "cannot trust a certificate in ", source->where);
     }
     ++added;
   }
-  if (added == 0) {
-    return TlsError{TlsErrorCode::bad_trust, "no PEM certificate in ", source->where, ": ", library_reason()};
+  if (added == 0) return refused(TlsErrorCode::bad_trust, "no PEM certificate in ", source->where);
+  if (!ended_in_order()) {
+    return refused(TlsErrorCode::bad_trust, "a certificate that cannot be read in ", source->where);
   }
   ERR_clear_error();
   return {};
@@ -176,7 +186,7 @@ Refusal use_alpn(ContextState& state, const AlpnPolicy& policy) {
   }
   if (state.role == Role::client &&
       SSL_CTX_set_alpn_protos(state.ssl, state.alpn, static_cast<unsigned>(state.alpn_bytes)) != 0) {
-    return TlsError{TlsErrorCode::bad_alpn, "OpenSSL refuses the ALPN policy: ", library_reason()};
+    return refused(TlsErrorCode::bad_alpn, "OpenSSL refuses the ALPN policy");
   }
   return {};
 }
@@ -189,7 +199,7 @@ Refusal use_versions(ContextState& state, const TlsConfig& config) {
   if (SSL_CTX_set_min_proto_version(state.ssl, number(config.min_version)) != 1 ||
       SSL_CTX_set_max_proto_version(state.ssl, number(config.max_version)) != 1 ||
       SSL_CTX_set_cipher_list(state.ssl, kTls12Suites) != 1) {
-    return TlsError{TlsErrorCode::library, "OpenSSL refuses the TLS versions: ", library_reason()};
+    return refused(TlsErrorCode::library, "OpenSSL refuses the TLS versions");
   }
   return {};
 }
@@ -219,7 +229,7 @@ Refusal set_up(ContextState& state, const TlsConfig& config) {
   state.ssl = SSL_CTX_new(config.role == Role::server ? TLS_server_method() : TLS_client_method());
   state.bio_method = detail::make_bio_method();
   if (state.ssl == nullptr || state.bio_method == nullptr) {
-    return TlsError{TlsErrorCode::out_of_memory, "OpenSSL cannot make a context: ", library_reason()};
+    return refused(TlsErrorCode::library, "OpenSSL cannot make a context");
   }
   use_options(state, config.resumption);
   if (Refusal done = use_versions(state, config); !done) return done;

@@ -29,6 +29,7 @@ std::string_view name(TlsFailureKind kind) noexcept {
     case TlsFailureKind::wrong_protocol: return "wrong protocol";
     case TlsFailureKind::alpn_refused: return "ALPN refused";
     case TlsFailureKind::timed_out: return "timed out";
+    case TlsFailureKind::flood: return "flood";
     case TlsFailureKind::out_of_memory: return "out of memory";
   }
   return "none";

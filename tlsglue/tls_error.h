@@ -55,6 +55,7 @@ enum class TlsFailureKind : std::uint8_t {
   wrong_protocol,       ///< an HTTP/2 preface where http/1.1 was agreed
   alpn_refused,         ///< a client did not get a protocol of its policy
   timed_out,            ///< the handshake took too long
+  flood,                ///< many messages or records in a row that bring no data (KeyUpdate, tickets, empty records)
   out_of_memory,
 };
 H2CORE_API std::string_view name(TlsFailureKind kind) noexcept;

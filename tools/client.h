@@ -24,7 +24,7 @@ class Client final : public AnyClient {
       : engine_(engine),
         run_(run),
         origin_(origin),
-        session_(run, origin, engine.http2()),
+        session_(run, origin, engine.http2(), explained_by(engine)),
         on_change_(std::move(on_change)) {
     if constexpr (kUpgrades) {
       session_.start_first(

@@ -65,9 +65,13 @@ void print_frame(void*, const h2::FrameNote& note) noexcept {
 h2::Config client_config(const GetOptions& options) {
   h2::Config config;
   config.role = h2::Role::client;
-  // What a body that waits for its turn may take of our memory; more where a long fat link made the windows grow.
+  // What a body that waits for its turn may take of our memory. On a long fat link windows grow, and all bodies together
+  // take no more than 64 MiB, if the user does not ask for hundreds at once.
   config.settings.initial_window_size = 256 * 1024;
   config.connection_window = 4 << 20;
+  const std::uint64_t most = std::min<std::uint64_t>(options.concurrency, options.repeat * options.urls.size());
+  config.window_limit = static_cast<std::uint32_t>(std::clamp<std::uint64_t>(
+      (64 << 20) / std::max<std::uint64_t>(most, 1), config.settings.initial_window_size, config.window_limit));
   config.settings.enable_push = options.push ? 1 : 0;
   // A server that vanished is found out by a PING.
   config.keepalive_interval = std::chrono::seconds(15);

@@ -11,14 +11,14 @@ constexpr h2::Duration kGoodbye = std::chrono::seconds(5);
 
 }  // namespace
 
-Http2Site::Http2Site(h2::Connection& connection, const Site& site, ConnectionLog& log, Foresight foresight,
-                     const Deadlines& deadlines)
+Http2Site::Http2Site(h2::Connection& connection, Stalls::Explain explain, const Site& site, ConnectionLog& log,
+                     Foresight foresight, const Deadlines& deadlines)
     : connection_(connection),
       site_(site),
       log_(log),
       foresight_(foresight),
       stalls_(
-          connection, kStallsNamed, [this] { return streams(); },
+          connection, std::move(explain), kStallsNamed, [this] { return streams(); },
           [this](h2::StreamId stream, const std::string& sentence) { log_.stalled(stream, sentence); }),
       slow_readers_(
           connection, deadlines, [this] { return responses(); },

@@ -28,7 +28,7 @@ class Served final : public ServedApplication {
         site_(site),
         log_(std::move(log)),
         h2_name_(std::move(h2_name)),
-        http2_(engine.http2(), site, log_, foresight, deadlines),
+        http2_(engine.http2(), explained_by(engine), site, log_, foresight, deadlines),
         deadlines_(deadlines),
         now_(now),
         h2c_(h2c) {}

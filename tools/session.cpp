@@ -6,13 +6,13 @@
 namespace tools {
 
 // Whoever asks for every frame may have every stall.
-Session::Session(const Fetching& run, Origin& origin, h2::Connection& connection)
+Session::Session(const Fetching& run, Origin& origin, h2::Connection& connection, Stalls::Explain explain)
     : run_(run),
       origin_(origin),
       connection_(connection),
       pushes_(origin.first(), run.report, connection),
       stalls_(
-          connection, std::numeric_limits<std::size_t>::max(), [this] { return streams(); },
+          connection, std::move(explain), std::numeric_limits<std::size_t>::max(), [this] { return streams(); },
           [this](h2::StreamId stream, const std::string& sentence) {
             const bool all = stream == h2::kConnection;
             run_.report.say((all ? "stalled connection: " : "stalled stream " + std::to_string(stream.value) + ": ") +
@@ -152,7 +152,8 @@ void Session::on(const h2::GoawayReceived& goaway) {
   if (goaway.code == h2::ErrorCode::no_error || ending_) return;
   std::string line = "the server ended the connection: " + std::string(h2::name(goaway.code));
   if (!goaway.debug.empty()) line += ", ";
-  for (const std::byte octet : goaway.debug) {
+  constexpr std::size_t kShown = 256;
+  for (const std::byte octet : goaway.debug.first(std::min(goaway.debug.size(), kShown))) {
     const char c = static_cast<char>(octet);
     line += c >= 0x20 && c < 0x7f ? c : '?';
   }

@@ -18,7 +18,7 @@ struct Fetching {
 
 class Session {
  public:
-  Session(const Fetching& run, Origin& origin, h2::Connection& connection);
+  Session(const Fetching& run, Origin& origin, h2::Connection& connection, Stalls::Explain explain);
 
   Origin& origin() { return origin_; }
   /// The server said GOAWAY: what is open may end, and no more is asked here.

@@ -45,7 +45,7 @@ std::optional<h2::TimePoint> Stalls::deadline() const {
 }
 
 void Stalls::look_at_connection(h2::TimePoint now) {
-  const auto both = connection_.explain(h2::kConnection);
+  const auto both = explain_(h2::kConnection);
   const std::optional<Stall> stall = both ? of_connection(*both, now) : std::nullopt;
   if (!stall || stall == told_of_connection_) return;
   told_of_connection_ = stall;
@@ -59,7 +59,7 @@ void Stalls::look_at_streams(h2::TimePoint now) {
   for (const h2::StreamId stream : streams_()) {
     const auto before = told_of_streams_.find(stream);
     if (before != told_of_streams_.end()) told.insert(*before);
-    const auto both = connection_.explain(stream);
+    const auto both = explain_(stream);
     const std::optional<Stall> stall = both ? of_stream(*both, now) : std::nullopt;
     if (!stall || (before != told_of_streams_.end() && before->second == *stall)) continue;
     told.insert_or_assign(stream, *stall);
@@ -71,11 +71,9 @@ void Stalls::look_at_streams(h2::TimePoint now) {
 
 std::optional<Stalls::Stall> Stalls::of_connection(const h2::Explanation& both, h2::TimePoint now) {
   using h2::Holdup;
-  h2::Hold sending = both.sending;
-  // Ciphertext that waits is not seen by h2core, only that nobody asks for the content that is ready.
-  if (sending.what == Holdup::nothing) sending.what = Holdup::output;
-  const bool sends = sending.what == Holdup::output || sending.what == Holdup::connection_window;
-  if (sends && is_long(sending, now)) return Stall{kSending, sending};
+  const Holdup out = both.sending.what;
+  const bool sends = out == Holdup::output || out == Holdup::connection_window;
+  if (sends && is_long(both.sending, now)) return Stall{kSending, both.sending};
   const Holdup in = both.receiving.what;
   const bool receives =
       in == Holdup::unread_replies || in == Holdup::connection_window || in == Holdup::settings_unanswered;

@@ -4,13 +4,13 @@
 
 #include <new>
 
-#include <h2core/types.h>
+#include <h2core/detail/memory.h>
 
 namespace h2::detail {
 
 class BufferPool {
  public:
-  explicit BufferPool(const Allocator& allocator) noexcept : allocator_(allocator) {}
+  explicit BufferPool(const Allocator& allocator) noexcept : classes_(allocator) {}
   BufferPool(const BufferPool&) = delete;
   BufferPool& operator=(const BufferPool&) = delete;
   ~BufferPool() { trim(); }
@@ -18,9 +18,10 @@ class BufferPool {
   /// At least `bytes`, aligned for any type; null when memory failed.
   void* take(std::size_t bytes) noexcept {
     const std::size_t which = class_of(bytes);
-    if (which == kClasses) return allocator_.allocate(allocator_.context, bytes);
-    Class& row = classes_[which];
-    if (row.first == nullptr) return allocator_.allocate(allocator_.context, kSizes[which]);
+    if (which == kClasses) return allocate(bytes);
+    Classes* classes = classes_.get();
+    if (classes == nullptr || classes->row[which].first == nullptr) return allocate(kSizes[which]);
+    Class& row = classes->row[which];
     Free* found = row.first;
     row.first = found->next;
     --row.kept;
@@ -29,25 +30,32 @@ class BufferPool {
   /// `bytes` as they were asked for.
   void give_back(void* memory, std::size_t bytes) noexcept {
     const std::size_t which = class_of(bytes);
-    if (which == kClasses) return allocator_.release(allocator_.context, memory, bytes);
-    Class& row = classes_[which];
-    if (row.kept == kKept[which]) return allocator_.release(allocator_.context, memory, kSizes[which]);
+    if (which == kClasses) return release(memory, bytes);
+    Classes* classes = classes_.make();
+    if (classes == nullptr || classes->row[which].kept == kKept[which]) return release(memory, kSizes[which]);
+    Class& row = classes->row[which];
     row.first = ::new (memory) Free{row.first};
     ++row.kept;
   }
   void trim() noexcept {
-    for (std::size_t which = 0; which < kClasses; ++which) {
-      Class& row = classes_[which];
-      while (row.first != nullptr) {
-        Free* next = row.first->next;
-        allocator_.release(allocator_.context, row.first, kSizes[which]);
-        row.first = next;
+    Classes* classes = classes_.get();
+    for (std::size_t which = 0; classes != nullptr && which < kClasses; ++which) {
+      for (Free* free = classes->row[which].first; free != nullptr;) {
+        Free* next = free->next;
+        release(free, kSizes[which]);
+        free = next;
       }
-      row.kept = 0;
     }
+    classes_.release();
   }
 
+  static constexpr std::size_t bound() noexcept { return sizeof(Classes); }  // and the copies
+
  private:
+  // Ours to choose: at most 100 KiB are kept, and only while the connection is busy.
+  static constexpr std::size_t kClasses = 4;
+  static constexpr std::size_t kSizes[kClasses] = {256, 1024, 4096, 16384};
+  static constexpr std::uint32_t kKept[kClasses] = {16, 8, 6, 4};
   struct Free {
     Free* next;
   };
@@ -55,19 +63,25 @@ class BufferPool {
     Free* first = nullptr;
     std::uint32_t kept = 0;
   };
-  // Ours to choose: at most 100 KiB are kept, and only while the connection is busy.
-  static constexpr std::size_t kClasses = 4;
-  static constexpr std::size_t kSizes[kClasses] = {256, 1024, 4096, 16384};
-  static constexpr std::uint32_t kKept[kClasses] = {16, 8, 6, 4};
+  struct Classes {
+    Class row[kClasses];
+  };
 
   static std::size_t class_of(std::size_t bytes) noexcept {
     std::size_t which = 0;
     while (which < kClasses && bytes > kSizes[which]) ++which;
     return which;
   }
+  void* allocate(std::size_t bytes) noexcept {
+    const Allocator& allocator = classes_.allocator();
+    return allocator.allocate(allocator.context, bytes);
+  }
+  void release(void* memory, std::size_t bytes) noexcept {
+    const Allocator& allocator = classes_.allocator();
+    allocator.release(allocator.context, memory, bytes);
+  }
 
-  Allocator allocator_;
-  Class classes_[kClasses];
+  Lazy<Classes> classes_;
 };
 
 }  // namespace h2::detail

@@ -92,7 +92,7 @@ void Engine::resize_connection_window(std::uint32_t bytes) noexcept {
 
 // Called when DATA has used much of a window, so that short messages cause no PING.
 void Engine::start_probe() noexcept {
-  if (probe_.running || !clock_runs_ || now_ < probe_.next || failed_ || shutting_down_) return;
+  if (now_ < probe_.next || failed_ || shutting_down_) return;
   const bool streams_may = !stream_windows_fixed_ && announced_.initial_window_size < config_.window_limit;
   const bool connection_may = !connection_window_fixed_ && recv_target_ < config_.window_limit;
   if (!streams_may && !connection_may) return;
@@ -141,7 +141,7 @@ bool Engine::grow_windows(std::uint32_t bytes) noexcept {
       settings_in_flight_.size() < kMaxSettingsInFlight && !lifts_a_window_too_far(bytes)) {
     const Setting larger{SettingId::initial_window_size, bytes};
     announced_.initial_window_size = bytes;
-    write_settings({&larger, 1});
+    write_settings({&larger, 1}, false);
     grown = true;
   }
   counters_.windows_grown += grown;

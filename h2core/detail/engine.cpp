@@ -1,53 +1,9 @@
 // Life of a connection: construction, the events that wait, time, our settings, shutdown and failure.
 #include <h2core/detail/engine.h>
+#include <h2core/detail/setting_rules.h>
 
 namespace h2::detail {
 namespace {
-
-std::uint32_t looser(std::uint32_t a, std::uint32_t b) { return a > b ? a : b; }
-
-// Per setting, the value that allows the peer more (RFC 9113 6.5.3).
-Settings looser(const Settings& a, const Settings& b) {
-  return {.header_table_size = looser(a.header_table_size, b.header_table_size),
-          .enable_push = looser(a.enable_push, b.enable_push),
-          .max_concurrent_streams = looser(a.max_concurrent_streams, b.max_concurrent_streams),
-          .initial_window_size = looser(a.initial_window_size, b.initial_window_size),
-          .max_frame_size = looser(a.max_frame_size, b.max_frame_size),
-          .max_header_list_size = looser(a.max_header_list_size, b.max_header_list_size),
-          .enable_connect_protocol = looser(a.enable_connect_protocol, b.enable_connect_protocol),
-          .no_rfc7540_priorities = b.no_rfc7540_priorities};
-}
-
-bool is_possible(const Setting& setting, Role role) {
-  switch (setting.id) {
-    case SettingId::enable_push: return setting.value <= (role == Role::client ? 1U : 0U);
-    case SettingId::initial_window_size: return setting.value <= kMaxWindow;
-    case SettingId::max_frame_size: return setting.value >= 16384 && setting.value <= 0xffffff;
-    case SettingId::enable_connect_protocol:
-    case SettingId::no_rfc7540_priorities: return setting.value <= 1;
-    default: return true;
-  }
-}
-
-// Behind what was announced: RFC 8441 3 takes nothing back, and RFC 9218 2.1 wants the first SETTINGS to say it.
-bool may_follow(const Setting& setting, const Settings& announced) {
-  if (setting.id == SettingId::enable_connect_protocol) return setting.value >= announced.enable_connect_protocol;
-  if (setting.id == SettingId::no_rfc7540_priorities) return setting.value == announced.no_rfc7540_priorities;
-  return true;
-}
-
-void set(Settings& settings, const Setting& setting) {
-  switch (setting.id) {
-    case SettingId::header_table_size: settings.header_table_size = setting.value; break;
-    case SettingId::enable_push: settings.enable_push = setting.value; break;
-    case SettingId::max_concurrent_streams: settings.max_concurrent_streams = setting.value; break;
-    case SettingId::initial_window_size: settings.initial_window_size = setting.value; break;
-    case SettingId::max_frame_size: settings.max_frame_size = setting.value; break;
-    case SettingId::max_header_list_size: settings.max_header_list_size = setting.value; break;
-    case SettingId::enable_connect_protocol: settings.enable_connect_protocol = setting.value; break;
-    case SettingId::no_rfc7540_priorities: settings.no_rfc7540_priorities = setting.value; break;
-  }
-}
 
 // An id of the form 0x?a?a, which nobody will ever define, and any value.
 Setting grease_setting(std::uint64_t noise) {
@@ -63,7 +19,7 @@ std::size_t first_settings(const Config& config, Setting (&entries)[kFirstSettin
   const Settings& ours = config.settings;
   std::size_t count = 0;
   const auto add = [&](SettingId id, std::uint32_t value, std::uint32_t usual) {
-    if (value != usual && is_possible({id, value}, config.role)) entries[count++] = {id, value};
+    if (value != usual && broken_by({id, value}, config.role) == Violation::none) entries[count++] = {id, value};
   };
   add(SettingId::header_table_size, ours.header_table_size, defaults.header_table_size);
   if (config.role == Role::client) add(SettingId::enable_push, ours.enable_push, defaults.enable_push);
@@ -74,7 +30,7 @@ std::size_t first_settings(const Config& config, Setting (&entries)[kFirstSettin
   add(SettingId::enable_connect_protocol, ours.enable_connect_protocol, defaults.enable_connect_protocol);
   add(SettingId::no_rfc7540_priorities, ours.no_rfc7540_priorities, defaults.no_rfc7540_priorities);
   for (const Setting& extra : config.extra_settings.first(std::min(config.extra_settings.size(), kExtraSettings)))
-    if (is_possible(extra, config.role)) entries[count++] = extra;
+    if (broken_by(extra, config.role) == Violation::none) entries[count++] = extra;
   if (config.grease) entries[count++] = grease_setting(shown(config.seed));
   return count;
 }
@@ -87,29 +43,32 @@ std::uint32_t first_id(const Config& config) {
 
 }  // namespace
 
+Engine::Messages::Messages(const Config& config) noexcept
+    : decoder(hpack::Decoder::Config{.table_size = kUsualTable,
+                                     .classify = &classify,
+                                     .static_marks = kStaticMarks,
+                                     .allocator = config.allocator}),
+      encoder(hpack::Encoder::Config{.table_cap = config.encoder_table_cap,
+                                     .seed = static_cast<std::uint32_t>(config.seed >> 32),
+                                     .allocator = config.allocator}),
+      block(config.allocator),
+      fields(config.allocator),
+      cookie(config.allocator),
+      copies(config.allocator),
+      waiting(config.allocator),
+      kept_priorities(config.allocator) {}
+
 Engine::Engine(const Config& config) noexcept
     : config_(config),
-      decoder_(hpack::Decoder::Config{
-          .table_size = 4096, .classify = &classify, .static_marks = kStaticMarks, .allocator = config.allocator}),
-      encoder_(hpack::Encoder::Config{.table_cap = config.encoder_table_cap,
-                                      .seed = static_cast<std::uint32_t>(config.seed >> 32),
-                                      .allocator = config.allocator}),
-      output_(config.allocator),
-      streams_(config.allocator, config.seed),
-      turns_(streams_),
-      chunks_(config.allocator),
-      copies_(config.allocator),
+      output_(config_.allocator),
+      streams_(config_.allocator, config.seed),
+      turns_(streams_, config_.allocator),
+      chunks_(config_.allocator),
       stage_(config.role == Role::server ? Stage::preface : Stage::header),
-      stash_(config.allocator),
-      block_(config.allocator),
-      fields_(config.allocator),
-      note_fields_(config.allocator),
-      cookie_(config.allocator),
-      settings_in_flight_(config.allocator),
-      kept_priorities_(config.allocator),
+      stash_(config_.allocator),
+      settings_in_flight_(config_.allocator),
       next_id_(first_id(config)),
-      waiting_(config.allocator),
-      pings_(config.allocator),
+      pings_(config_.allocator),
       ping_counter_(shown(config.seed)),
       budget_(config.work_budget) {
   config_.first_stream_id = next_id_;
@@ -127,7 +86,7 @@ Engine::Engine(const Config& config) noexcept
   Setting entries[kFirstSettings + kExtraSettings + 1];
   const std::size_t count = first_settings(config, entries);
   for (std::size_t i = 0; i < count; ++i) set(announced_, entries[i]);
-  write_settings({entries, count});
+  write_settings({entries, count}, true);
   if (config.connection_window > 65535) {
     const std::uint32_t window = config.connection_window < kMaxWindow ? config.connection_window : kMaxWindow;
     recv_target_ = window;
@@ -145,6 +104,16 @@ Engine::~Engine() {
     drop_chunks(stream);
   });
   drop_output();
+  if (messages_ == nullptr) return;
+  messages_->~Messages();
+  config_.allocator.release(config_.allocator.context, messages_, sizeof(Messages));
+}
+
+// False when memory failed.
+bool Engine::make_messages() noexcept {
+  void* memory = config_.allocator.allocate(config_.allocator.context, sizeof(Messages));
+  if (memory != nullptr) messages_ = ::new (memory) Messages(config_);
+  return messages_ != nullptr;
 }
 
 // After every call: what waits, and whether the end has come.
@@ -213,6 +182,7 @@ void Engine::emit_stream_event(std::uint32_t slot, Out& out) noexcept {
   if (out && std::holds_alternative<StreamClosed>(*out)) {
     stream.released = true;
     if (--live_streams_ == 0) idle_since_ = now_;
+    ++lingering_;
     remove_if_settled(slot);
   }
 }
@@ -273,7 +243,7 @@ void Engine::over(ErrorCode code) noexcept {
 }
 
 void Engine::close_all(ErrorCode code) noexcept {
-  waiting_.clear();
+  if (messages_ != nullptr) messages_->waiting.clear();
   streams_.each([this, code](std::uint32_t slot) {
     if (!is_closed(streams_[slot].state)) close_stream(slot, State::reset_by_us, code, Violation::none, false);
   });
@@ -283,7 +253,7 @@ void Engine::receive_eof() noexcept {
   if (eof_ || lost_) return;
   eof_ = true;
   if (!failed_) {
-    waiting_.clear();
+    if (messages_ != nullptr) messages_->waiting.clear();
     streams_.each([this](std::uint32_t slot) {  // a message that was cut can never be whole
       const Stream& stream = streams_[slot];
       if (is_closed(stream.state) || stream.ended_by_peer) return;
@@ -313,7 +283,7 @@ void Engine::drop_output() noexcept {
 TransportWish Engine::transport_wish() const noexcept {
   if (lost_ || failure_ == Violation::output_timeout) return TransportWish::close;  // nobody takes our GOAWAY either
   if ((!failed_ && !finished_) || !output_.empty()) return TransportWish::open;
-  if (eof_ || (linger_by_ && now_ >= *linger_by_)) return TransportWish::close;
+  if (eof_ || now_ >= linger_by_) return TransportWish::close;
   return TransportWish::shut_down_write;
 }
 
@@ -321,7 +291,7 @@ void Engine::shutdown(Shutdown how, Duration drain, ErrorCode code) noexcept {
   if (failed_ || lost_ || finished_) return;
   if (drain > Duration{0} && clock_runs_) {
     const TimePoint by = now_ + drain;
-    if (!drain_by_ || by < *drain_by_) drain_by_ = by;
+    drain_by_ = std::min(drain_by_, by);
   }
   if (how == Shutdown::immediate) {
     if (!goaway_final_ || code != ErrorCode::no_error) finish_goaway(code);
@@ -392,6 +362,17 @@ void Engine::reward(std::uint32_t amount) noexcept {
   if (budget_warned_ && budget_ * 4 > std::int64_t{config_.work_budget} * 3) budget_warned_ = budget_used_up_ = false;
 }
 
+// To what we send belong WINDOW_UPDATEs, for stream and connection and for each piece that is read, and PINGs, which
+// measure how it arrives. So many cost nothing; and they pay for nothing else, so that no download buys resets.
+void Engine::expect_answers(std::size_t count) noexcept {
+  answers_due_ = static_cast<std::uint32_t>(std::min<std::size_t>(answers_due_ + count, config_.work_budget));
+}
+
+void Engine::charge_answer(Work cause) noexcept {
+  if (answers_due_ == 0) return charge(cause, kFrameCost);
+  --answers_due_;
+}
+
 // ---- time
 
 void Engine::advance_time(TimePoint now) noexcept {
@@ -400,6 +381,7 @@ void Engine::advance_time(TimePoint now) noexcept {
     now_ = clock_start_ = last_received_ = idle_since_ = now;
     preface_by_ = now + config_.preface_timeout;
     open_block_.began_at = now;
+    if (failed_ || finished_) linger_by_ = now + kLinger;
     for (std::size_t i = 0; i < settings_in_flight_.size(); ++i) settings_in_flight_[i].sent_at = now;
     for (std::size_t i = 0; i < pings_.size(); ++i) pings_[i].sent_at = now;
   } else if (now > now_) {
@@ -408,7 +390,7 @@ void Engine::advance_time(TimePoint now) noexcept {
     now_ = now;
     now_ms_ = static_cast<std::uint32_t>((now - clock_start_) / std::chrono::milliseconds(1));
     const std::int64_t units = step.count() / 1000 * config_.work_refill_per_second + refill_remainder_ns_;
-    refill_remainder_ns_ = units % 1000000;
+    refill_remainder_ns_ = static_cast<std::uint32_t>(units % 1000000);
     reward(static_cast<std::uint32_t>(std::min<std::int64_t>(units / 1000000, config_.work_budget)));
   }
   check_timers();
@@ -419,11 +401,9 @@ void Engine::check_timers() noexcept {
   if (failed_ || lost_ || finished_) return;
   if (!settings_seen_ && config_.preface_timeout > Duration{0} && now_ >= preface_by_)
     return fail(Violation::preface_timeout);
-  if (!settings_in_flight_.empty() && config_.settings_timeout > Duration{0} &&
-      now_ >= settings_in_flight_.front().sent_at + config_.settings_timeout)
-    return fail(Violation::settings_timeout);
-  if (drain_by_ && now_ >= *drain_by_) {
-    drain_by_.reset();
+  if (const auto due = settings_due(); due && now_ >= *due) return fail(Violation::settings_timeout);
+  if (now_ >= drain_by_) {
+    drain_by_ = kNever;
     shutdown(Shutdown::immediate, Duration{0}, ErrorCode::no_error);
     return;
   }
@@ -432,14 +412,27 @@ void Engine::check_timers() noexcept {
   if (pending.output && config_.output_timeout > Duration{0} && now_ >= *time_of(output_ms_) + config_.output_timeout)
     return fail(Violation::output_timeout);
   if (config_.min_content_rate > 0 && now_ >= content_check_by_) check_content();
-  if (sliver_by_ && now_ >= *sliver_by_) end_holds();
+  if (now_ >= sliver_by_) end_holds();
   if (config_.keepalive_interval > Duration{0}) check_keepalive();
   if (failed_ || live_streams_ > 0) return;
   if (config_.idle_timeout > Duration{0} && !shutting_down_ && now_ >= idle_since_ + config_.idle_timeout) {
     connection_events_ |= kIdle;
     shutdown(Shutdown::graceful, Duration{0}, ErrorCode::no_error);
   }
-  if (now_ >= idle_since_ + std::chrono::seconds(1)) trim_due_ = true;
+  if ((worked_ || last_received_ >= trimmed_at_) && now_ >= idle_since_ + kTrimAfter) {
+    if (views_live_) trim_due_ = true;
+    else trim();
+  }
+}
+
+// Of those that grow windows nobody waits for the ACK: a link that stands still must not end an upload.
+std::optional<TimePoint> Engine::settings_due() const noexcept {
+  if (config_.settings_timeout <= Duration{0}) return std::nullopt;
+  for (std::size_t i = 0; i < settings_in_flight_.size(); ++i) {
+    const PendingSettings& sent = settings_in_flight_[i];
+    if (sent.is_awaited) return sent.sent_at + config_.settings_timeout;
+  }
+  return std::nullopt;
 }
 
 // At the end of an interval: whose content was due all through it has sent enough, or is reset.
@@ -473,22 +466,19 @@ void Engine::check_keepalive() noexcept {
 
 std::optional<TimePoint> Engine::deadline() const noexcept {
   if (!clock_runs_ || lost_) return std::nullopt;
-  std::optional<TimePoint> first;
-  const auto add = [&first](TimePoint when) {
-    if (!first || when < *first) first = when;
-  };
+  TimePoint first = kNever;
+  const auto add = [&first](TimePoint when) { first = std::min(first, when); };
   if (failed_ || finished_) {
-    if (linger_by_ && now_ < *linger_by_) add(*linger_by_);
-    return first;
+    if (now_ < linger_by_) add(linger_by_);
+    return first == kNever ? std::nullopt : std::optional(first);
   }
   if (!settings_seen_ && config_.preface_timeout > Duration{0}) add(preface_by_);
-  if (!settings_in_flight_.empty() && config_.settings_timeout > Duration{0})
-    add(settings_in_flight_[0].sent_at + config_.settings_timeout);
+  if (const auto due = settings_due()) add(*due);
   if (open_block_.open && config_.header_timeout > Duration{0}) add(open_block_.began_at + config_.header_timeout);
   if (pending.output && config_.output_timeout > Duration{0}) add(*time_of(output_ms_) + config_.output_timeout);
   if (config_.min_content_rate > 0 && our_active_ + peer_active_ > 0) add(content_check_by_);
-  if (drain_by_) add(*drain_by_);
-  if (sliver_by_) add(*sliver_by_);
+  add(drain_by_);
+  add(sliver_by_);
   if (config_.keepalive_interval > Duration{0}) {
     bool asked = false;
     for (std::size_t i = 0; i < pings_.size(); ++i)
@@ -500,26 +490,34 @@ std::optional<TimePoint> Engine::deadline() const noexcept {
   }
   if (config_.idle_timeout > Duration{0} && live_streams_ == 0 && !shutting_down_)
     add(idle_since_ + config_.idle_timeout);
-  return first;
+  if (worked_ && live_streams_ == 0 && !trim_due_ && output_.empty()) add(idle_since_ + kTrimAfter);
+  return first == kNever ? std::nullopt : std::optional(first);
 }
 
 void Engine::trim() noexcept {
   trim_due_ = false;
   if (live_streams_ > 0 || !output_.empty()) return;
+  worked_ = false;
+  trimmed_at_ = now_ + Duration{1};
   output_.trim();
   streams_.trim();
+  turns_.trim();
   if (chunks_.used() == 0) chunks_.release();
-  if (stage_ == Stage::header && !open_block_.open) {
-    stash_.release();
-    block_.release();
-    fields_.release();
-    note_fields_.release();
-    cookie_.release();
-    if (kept_priorities_.empty()) kept_priorities_.release();
-  }
-  copies_.trim();
-  decoder_.trim();
-  encoder_.trim();
+  if (pings_.empty()) pings_.release();
+  if (stage_ == Stage::header) stash_.release();
+  if (messages_ != nullptr) messages_->trim(open_block_.open);
+}
+
+void Engine::Messages::trim(bool block_open) noexcept {
+  copies.trim();
+  if (waiting.empty()) waiting.release();
+  if (kept_priorities.empty()) kept_priorities.release();
+  if (block_open) return;
+  block.release();
+  fields.release();
+  cookie.release();
+  decoder.trim();
+  encoder.trim();
 }
 
 // ---- our settings and pings
@@ -528,7 +526,8 @@ Result<void> Engine::send_settings(std::span<const Setting> entries) noexcept {
   if (failed_ || lost_ || finished_) return Misuse::connection_over;
   Settings next = announced_;
   for (const Setting& entry : entries) {
-    if (!is_possible(entry, config_.role) || !may_follow(entry, next)) return Misuse::bad_setting;
+    if (broken_by(entry, config_.role) != Violation::none || broken_after(entry, next, false) != Violation::none)
+      return Misuse::bad_setting;
     set(next, entry);
   }
   if (entries.size() > config_.max_settings_entries) return Misuse::bad_setting;
@@ -538,7 +537,7 @@ Result<void> Engine::send_settings(std::span<const Setting> entries) noexcept {
   for (const Setting& entry : entries)
     if (entry.id == SettingId::initial_window_size) stream_windows_fixed_ = true;
   announced_ = next;
-  write_settings(entries);
+  write_settings(entries, true);
   publish();
   return {};
 }
@@ -557,10 +556,11 @@ bool Engine::lifts_a_window_too_far(std::uint32_t initial_window) noexcept {
   return too_far;
 }
 
-void Engine::write_settings(std::span<const Setting> entries) noexcept {
+void Engine::write_settings(std::span<const Setting> entries, bool is_awaited) noexcept {
   const std::size_t bytes = kFrameHeaderBytes + entries.size() * 6;
   std::byte* out = output_.reserve(bytes);
-  if (out == nullptr || !settings_in_flight_.push({announced_, now_})) return fail(Violation::out_of_memory);
+  if (out == nullptr || !settings_in_flight_.push({announced_, now_, is_awaited}))
+    return fail(Violation::out_of_memory);
   write::settings(out, entries);
   output_.commit(bytes);
   ++counters_.frames_sent;
@@ -586,10 +586,12 @@ void Engine::refresh_effective(bool acknowledged) noexcept {
       else stream.recv_target = static_cast<std::int32_t>(stream.recv_target + shift);
       update_stream_window(stream);
     });
-  if (acknowledged) decoder_.require_table_size(acknowledged_.header_table_size);
-  if (!acknowledged || loosest.header_table_size > acknowledged_.header_table_size)
-    decoder_.allow_table_size(loosest.header_table_size);
   effective_ = loosest;
+  if (messages_ == nullptr && announced_.header_table_size == kUsualTable) return;
+  if (!prepare_messages()) return fail(Violation::out_of_memory);
+  if (acknowledged) messages_->decoder.require_table_size(acknowledged_.header_table_size);
+  if (!acknowledged || loosest.header_table_size > acknowledged_.header_table_size)
+    messages_->decoder.allow_table_size(loosest.header_table_size);
 }
 
 Result<void> Engine::ping(Token token) noexcept {

@@ -38,6 +38,7 @@ class Engine {
   Pending pending;
 
   explicit Engine(const Config& config) noexcept;
+  static std::size_t memory_bound(const Config& config) noexcept;
   Engine(const Engine&) = delete;
   Engine& operator=(const Engine&) = delete;
   ~Engine();
@@ -98,28 +99,59 @@ class Engine {
   struct PendingSettings {
     Settings settings;
     TimePoint sent_at;
+    bool is_awaited;  // by the settings timeout
   };
   // A header block that continues in further frames.
   struct OpenBlock {
-    bool open = false;
     FrameHeader first;
     StreamId promised;
     std::uint32_t continuations = 0;
+    bool open = false;
     TimePoint began_at{};
   };
   enum class Decoded : std::uint8_t { ok, too_large, failed };
+  // Of a stream that is still idle (RFC 9218 7).
+  struct KeptPriority {
+    StreamId stream;
+    Priority priority;
+  };
+  static constexpr std::size_t kKeptPriorities = 128;  // ours to choose: over the default of streams
+  // What messages need, made with the first header block: many connections wait long for theirs.
+  struct Messages {
+    explicit Messages(const Config& config) noexcept;
+    hpack::Decoder decoder;
+    hpack::Encoder encoder;
+    Array<std::byte> block;  // over several frames; at most the list limit and a frame
+    Array<Field> fields;
+    Array<char> cookie;  // crumbs joined
+    BufferPool copies;
+    Ring<StreamId> waiting;  // requests over the peer's limit
+    Array<KeptPriority> kept_priorities;
+    void trim(bool block_open) noexcept;
+  };
+  static constexpr std::uint32_t kUsualTable = 4096;  // RFC 9113 6.5.2
 
   // What a frame costs that moves nothing forward. A reset costs a stream's set-up and tear-down, twice what the
   // request gave back, so that a burst of honest cancels passes and an endless one does not.
   static constexpr std::size_t kFrameCost = 1, kResetCost = 4;
-  static std::size_t section_cost(std::size_t block_bytes) noexcept { return kFrameCost + block_bytes / 256; }
+  static constexpr std::size_t kFreeSection = 256;       // bytes; one of no use costs 1 for each so many
+  static constexpr std::uint32_t kFullPiece = 256;       // bytes; less content in a frame gives nothing back
+  static constexpr std::size_t kLeastCredit = 2048;      // bytes; who reads little opens two windows for twice as many
+  static constexpr std::uint32_t kLeastLingering = 100;  // streams that are gone and not consumed; never fewer
+  static constexpr std::size_t kFreeMoves = 64;          // windows of streams; SETTINGS cost 1 more for each so many
 
   static constexpr std::size_t kMaxPings = 8, kMaxSettingsInFlight = 8;  // ours to choose: replies are soon
   static constexpr std::uint32_t kListBound = 1 << 20;  // of a section when no MAX_HEADER_LIST_SIZE was announced
+  static constexpr std::size_t kBlockSlack = 16384;     // of a block over the list that it decodes to
+  static std::size_t list_limit(const Settings& ours) noexcept {
+    return std::min(ours.max_header_list_size, kListBound);
+  }
+  static constexpr TimePoint kNever = TimePoint::max();
   static constexpr Duration kLinger = std::chrono::seconds(5);
-  static constexpr std::size_t kGoawayDebug = 256;
+  static constexpr Duration kTrimAfter = std::chrono::seconds(1);
   static constexpr std::int64_t kEnoughOwed = 1 << 20;  // bytes; announced, however large the window
   static constexpr std::uint32_t kSliver = 512;  // bytes; smaller DATA costs more in frames than it brings in time
+  static constexpr std::uint32_t kCrumb = 64;    // bytes; an honest window is larger
   static constexpr Duration kSliverHold = std::chrono::milliseconds(20);
 
   // engine.cpp
@@ -139,8 +171,11 @@ class Engine {
   void tell_budget(Work cause) noexcept;
   std::string_view sentence_of(Violation violation) const noexcept;
   void reward(std::uint32_t amount) noexcept;
+  void expect_answers(std::size_t count) noexcept;
+  void charge_answer(Work cause) noexcept;
   bool lifts_a_window_too_far(std::uint32_t initial_window) noexcept;
-  void write_settings(std::span<const Setting> entries) noexcept;
+  void write_settings(std::span<const Setting> entries, bool is_awaited) noexcept;
+  std::optional<TimePoint> settings_due() const noexcept;
   void write_goaway(StreamId last, ErrorCode code, std::string_view debug) noexcept;
   bool write_ping(PingOwner owner, Token token) noexcept;
   void refresh_effective(bool acknowledged) noexcept;
@@ -153,9 +188,12 @@ class Engine {
   bool is_content_due(const Stream& stream) const noexcept;
   void drop_output() noexcept;
   void trim() noexcept;
+  bool prepare_messages() noexcept { return messages_ != nullptr || make_messages(); }
+  bool make_messages() noexcept;
 
   // receive.cpp
   bool advance(ByteView& input, Out& out) noexcept;
+  bool too_many_unsettled() const noexcept;
   bool read_preface(ByteView& input) noexcept;
   bool read_header(ByteView& input, Out& out) noexcept;
   bool is_tls_record() const noexcept;
@@ -165,18 +203,26 @@ class Engine {
   bool read_data(ByteView& input, Out& out) noexcept;
   bool read_skip(ByteView& input) noexcept;
   void begin_data(std::uint32_t pad_bytes) noexcept;
+  void charge_late_content(std::uint32_t content) noexcept;
   void drop_data() noexcept;
   void on_frame(ByteView payload, Out& out) noexcept;
   void on_rst_stream(ByteView payload) noexcept;
+  void charge_reset(State state) noexcept;
   void on_settings(ByteView payload, Out& out) noexcept;
   void on_settings_ack(Out& out) noexcept;
+  Violation check_all(ByteView entries) const noexcept;
   Violation apply_all(ByteView entries) noexcept;
+  Violation check(const Setting& setting, const Settings& before) const noexcept;
   Violation apply(const Setting& setting) noexcept;
   Violation apply_initial_window(std::uint32_t value) noexcept;
   void on_ping(ByteView payload, Out& out) noexcept;
   void on_goaway(ByteView payload, Out& out) noexcept;
   void on_window_update(ByteView payload) noexcept;
-  State state_of(StreamId id, std::uint32_t slot) const noexcept;
+  State state_of_gone(StreamId id) const noexcept;
+  State state_of(StreamId id, std::uint32_t slot) const noexcept {
+    if (slot == kNoSlot) return state_of_gone(id);
+    return streams_[slot].waiting ? State::idle : streams_[slot].state;
+  }
   bool is_idle(StreamId id) const noexcept;
   bool is_ours(StreamId id) const noexcept { return id.opened_by_client() == (config_.role == Role::client); }
   std::uint32_t add_stream(StreamId id) noexcept;
@@ -195,9 +241,14 @@ class Engine {
   void open_block(ByteView content, StreamId promised, Out& out) noexcept;
   bool grow_block(ByteView content) noexcept;
   void on_block(ByteView block, Out& out) noexcept;
+  void on_decoded(Decoded decoded, Out& out) noexcept;
   Decoded decode(ByteView block) noexcept;
+  std::span<const Field> section() const noexcept { return {messages_->fields.data(), messages_->fields.size()}; }
   void on_new_stream(Decoded decoded, Out& out) noexcept;
   void answer_too_large(StreamId id, EndStream end) noexcept;
+  bool is_caller_behind() const noexcept {
+    return lingering_ >= std::max(announced_.max_concurrent_streams, kLeastLingering);
+  }
   bool join_cookies(Head& head) noexcept;
   void pass_over_to(StreamId id) noexcept;
   void on_section(std::uint32_t slot, Decoded decoded, Out& out) noexcept;
@@ -225,7 +276,7 @@ class Engine {
   void remove_if_settled(std::uint32_t slot) noexcept;
   void count(Stream& stream) noexcept;
   void uncount(Stream& stream) noexcept;
-  Verdict verdict_of(const Stream& stream, ErrorCode code) const noexcept;
+  Verdict verdict_of(const Stream& stream, ErrorCode peers_word) const noexcept;
   std::size_t initial_streams_allowed() const noexcept;
 
   // credit.cpp
@@ -294,52 +345,41 @@ class Engine {
   }
 
   Config config_;
-  hpack::Decoder decoder_;
-  hpack::Encoder encoder_;
   OutputQueue output_;
   StreamTable streams_;
   Turns turns_;
   Slab<Chunk> chunks_;
-  BufferPool copies_;
 
   // input
   Stage stage_ = Stage::header;
   std::uint8_t head_have_ = 0;
   std::byte head_[kFrameHeaderBytes] = {};
-  bool settings_seen_ = false;
+  std::uint8_t preface_have_ = 0;
+  bool settings_seen_ = false, peer_settings_known_ = false;
+  bool data_dropped_ = false;
   FrameHeader frame_;
   std::uint32_t data_left_ = 0;  // content of the current DATA frame, not delivered
   std::uint32_t skip_left_ = 0;  // padding, or a payload that nobody wants
   std::uint32_t pad_left_ = 0;
-  bool data_dropped_ = false;
-  std::size_t preface_have_ = 0;
   Array<std::byte> stash_;  // one frame's payload that straddles calls; at most MAX_FRAME_SIZE
-  Array<std::byte> block_;  // a header block over several frames; at most the list limit and a frame
   OpenBlock open_block_;
-  Array<Field> fields_;
-  Array<Field> note_fields_;  // for the observer alone
-  Array<char> cookie_;        // crumbs joined
+  Messages* messages_ = nullptr;
 
   // settings
   Settings peer_;
-  bool peer_settings_known_ = false;
   Settings acknowledged_{};  // ours, as the peer has confirmed them
   Settings announced_{};     // ours, as last sent
   Settings effective_{};     // ours, the loosest of acknowledged and pending: what the peer may rely on
   Ring<PendingSettings> settings_in_flight_;
 
-  // priorities of streams that are still idle (RFC 9218 7)
-  struct KeptPriority {
-    StreamId stream;
-    Priority priority;
-  };
-  static constexpr std::size_t kKeptPriorities = 128;  // ours to choose: over the default of streams
-  Array<KeptPriority> kept_priorities_;
   FrameHeader extension_;  // of ours, begun and not committed
 
   // windows of the connection
   std::int32_t send_window_ = 65535;
   std::int32_t recv_window_ = 65535;
+  std::int32_t late_content_ = 0;  // of streams that we reset: at most so much is on its way
+  std::uint32_t answers_due_ = 0;  // WINDOW_UPDATEs and PINGs that belong to what we sent
+  bool stream_windows_fixed_ = false, connection_window_fixed_ = false;  // their caller has chosen
   std::int64_t recv_owed_ = 0;
   std::int64_t recv_target_ = 65535;
   std::uint64_t unconsumed_ = 0;
@@ -353,14 +393,13 @@ class Engine {
     TimePoint next{};
   };
   Probe probe_;
-  bool stream_windows_fixed_ = false, connection_window_fixed_ = false;  // their caller has chosen
 
   // streams
   std::uint32_t next_id_;
   StreamId last_peer_id_;
   std::uint32_t our_active_ = 0, peer_active_ = 0, reserved_ = 0;
+  std::uint32_t lingering_ = 0;   // StreamClosed was delivered, and content is not consumed
   std::size_t live_streams_ = 0;  // StreamClosed not delivered yet
-  Ring<StreamId> waiting_;
   bool connection_held_ = false, connection_hold_over_ = false;  // as a stream's `held` and `hold_over`
 
   // events that wait: stream slots and, with the top bit set, chunks
@@ -387,17 +426,19 @@ class Engine {
   // time
   bool clock_runs_ = false;
   TimePoint now_{}, clock_start_{}, last_received_{}, idle_since_{}, preface_by_{};
-  std::uint32_t now_ms_ = 0;  // since the start of the clock
-  TimePoint content_check_by_{};
+  std::uint32_t now_ms_ = 0;     // since the start of the clock
   std::uint32_t output_ms_ = 0;  // when output was last taken, or began to wait
-  std::optional<TimePoint> drain_by_, linger_by_, sliver_by_;
+  TimePoint content_check_by_{};
+  TimePoint drain_by_ = kNever, linger_by_ = kNever, sliver_by_ = kNever;
 
   std::int64_t budget_;
-  std::int64_t refill_remainder_ns_ = 0;
+  std::uint32_t refill_remainder_ns_ = 0;  // of a millionth
   bool budget_warned_ = false, budget_used_up_ = false;
-  bool trim_due_ = false;        // views of the last event may still be read: memory goes at the next receive()
+  bool views_live_ = false;  // of the last event
+  bool trim_due_ = false;    // but views were live: memory goes at the next receive()
+  bool worked_ = false;      // a stream was there since the last trim
+  TimePoint trimmed_at_{};
   std::size_t reply_bytes_ = 0;  // of output nobody asked for but the peer
-  std::byte goaway_debug_[kGoawayDebug];
   Counters counters_;
 };
 

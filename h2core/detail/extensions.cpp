@@ -91,27 +91,29 @@ void Engine::on_priority_update(ByteView payload, Out& out) noexcept {
 // Streams that are named and idle count with the open ones against our limit (RFC 9218 7.1). Of a large limit only so
 // many are kept; without memory, none: it was advice.
 void Engine::keep_priority(StreamId id, Priority priority) noexcept {
-  for (std::size_t i = 0; i < kept_priorities_.size(); ++i) {
-    if (kept_priorities_[i].stream == id) {
-      kept_priorities_[i].priority = priority;
+  if (!prepare_messages()) return;
+  Array<KeptPriority>& kept = messages_->kept_priorities;
+  for (std::size_t i = 0; i < kept.size(); ++i) {
+    if (kept[i].stream == id) {
+      kept[i].priority = priority;
       return;
     }
   }
-  if (peer_active_ + kept_priorities_.size() >= effective_.max_concurrent_streams)
-    return fail(Violation::priority_update_limit);
-  if (kept_priorities_.size() < kKeptPriorities) static_cast<void>(kept_priorities_.push({id, priority}));
+  if (peer_active_ + kept.size() >= effective_.max_concurrent_streams) return fail(Violation::priority_update_limit);
+  if (kept.size() < kKeptPriorities) static_cast<void>(kept.push({id, priority}));
 }
 
 // What was said about the stream that opens now; ids below it are not idle any more.
 std::optional<Priority> Engine::kept_priority(StreamId id) noexcept {
   std::optional<Priority> found;
   std::size_t left = 0;
-  for (std::size_t i = 0; i < kept_priorities_.size(); ++i) {
-    const KeptPriority kept = kept_priorities_[i];
-    if (kept.stream == id) found = kept.priority;
-    if (kept.stream > id) kept_priorities_[left++] = kept;
+  Array<KeptPriority>& kept = messages_->kept_priorities;
+  for (std::size_t i = 0; i < kept.size(); ++i) {
+    const KeptPriority each = kept[i];
+    if (each.stream == id) found = each.priority;
+    if (each.stream > id) kept[left++] = each;
   }
-  kept_priorities_.truncate(left);
+  kept.truncate(left);
   return found;
 }
 
@@ -214,7 +216,7 @@ std::byte* Engine::begin_extension(FrameType type, std::uint8_t flags, StreamId 
 
 void Engine::commit_extension() noexcept {
   const std::size_t bytes = kFrameHeaderBytes + extension_.length;
-  note(Direction::sent, extension_, {output_.reserve(bytes) + kFrameHeaderBytes, extension_.length}, {});
+  note(Direction::sent, extension_, {output_.reserved() + kFrameHeaderBytes, extension_.length}, {});
   output_.commit(bytes);
   ++counters_.frames_sent;
 }

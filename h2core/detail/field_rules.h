@@ -122,6 +122,49 @@ constexpr bool all(std::string_view text, std::uint8_t octet_class) noexcept {
   return common != 0;
 }
 
+/// Sixteen octets at a time: field lines are long, and what is looked for in them is rare. A tenth of a request's work.
+using Octets = std::uint8_t __attribute__((vector_size(16)));
+
+/// Whether `test` finds one of the octets of `text`, which has four at least. Some are looked at twice.
+template <class Test>
+bool any(std::string_view text, Test test) noexcept {
+  const char* const first = text.data();
+  const std::size_t size = text.size();
+  auto found = Octets{} != Octets{};
+  Octets octets;
+  if (size >= 16) {
+    for (std::size_t i = 0; i + 16 < size; i += 16) {
+      __builtin_memcpy(&octets, first + i, sizeof octets);
+      found |= test(octets);
+    }
+    __builtin_memcpy(&octets, first + size - 16, sizeof octets);
+  } else if (size >= 8) {
+    std::uint64_t words[2];
+    __builtin_memcpy(words, first, 8);
+    __builtin_memcpy(words + 1, first + size - 8, 8);
+    __builtin_memcpy(&octets, words, sizeof octets);
+  } else {
+    std::uint32_t words[4];
+    __builtin_memcpy(words, first, 4);
+    __builtin_memcpy(words + 1, first + size - 4, 4);
+    words[2] = words[3] = words[0];
+    __builtin_memcpy(&octets, words, sizeof octets);
+  }
+  found |= test(octets);
+  std::uint64_t halves[2];
+  __builtin_memcpy(halves, &found, sizeof halves);
+  return (halves[0] | halves[1]) != 0;
+}
+
+/// The same as all(name, kLowerTchar). Nearly all names are of letters, digits and "-".
+constexpr bool valid_name(std::string_view name) noexcept {
+  if (!std::is_constant_evaluated() && name.size() >= 4) {
+    const auto unusual = [](Octets octets) { return (octets - 'a' >= 26) & (octets - '0' >= 10) & (octets != '-'); };
+    if (!any(name, unusual)) return true;
+  }
+  return all(name, kLowerTchar);
+}
+
 constexpr bool same(std::string_view a, const char* b) noexcept {
   return std::char_traits<char>::compare(a.data(), b, a.size()) == 0;
 }
@@ -182,51 +225,22 @@ constexpr std::uint32_t judge_name(std::string_view name) noexcept {
       break;
     default: break;
   }
-  if (name.front() != ':') return name_part(WellKnown::other, all(name, kLowerTchar) ? 0 : kNameBad);
+  if (name.front() != ':') return name_part(WellKnown::other, valid_name(name) ? 0 : kNameBad);
   const bool named = name.size() > 1 && all(name.substr(1), kLowerTchar);
   return name_part(WellKnown::unknown_pseudo, kPseudo | (named ? 0 : kNameBad));
-}
-
-template <class Word>
-constexpr Word load(const char* from) noexcept {
-  Word word = 0;
-  if (std::is_constant_evaluated()) {
-    for (std::size_t i = 0; i < sizeof word; ++i) {
-      word |= static_cast<Word>(static_cast<Word>(static_cast<unsigned char>(from[i])) << (8 * i));
-    }
-  } else {
-    __builtin_memcpy(&word, from, sizeof word);
-  }
-  return word;
-}
-
-inline constexpr std::uint64_t kOnes = ~std::uint64_t{0} / 255;
-
-/// Not zero if one of the eight octets is below 0x20 or is 0x7f.
-constexpr std::uint64_t controls(std::uint64_t word) noexcept {
-  const std::uint64_t del = word ^ (kOnes * 0x7f);
-  return (((word - kOnes * 0x20) & ~word) | ((del - kOnes) & ~del)) & (kOnes * 0x80);
 }
 
 /// RFC 9113 8.2.1 forbids NUL, CR, LF and surrounding whitespace. The other controls are invalid by RFC 9110 5.5, which
 /// 8.2.1 says we should go by; only HTAB may stand inside.
 constexpr bool valid_value(std::string_view value) noexcept {
-  const std::size_t size = value.size();
-  if (size == 0) return true;
-  const char* const octets = value.data();
+  if (value.empty()) return true;
   const auto blank = [](char octet) { return octet == ' ' || octet == '\t'; };
-  if (blank(octets[0]) || blank(octets[size - 1])) return false;
-  std::uint64_t found = 0;
-  if (size >= 8) {
-    for (std::size_t i = 0; i + 8 < size; i += 8) found |= controls(load<std::uint64_t>(octets + i));
-    found |= controls(load<std::uint64_t>(octets + size - 8));
-  } else if (size >= 4) {
-    found = controls(load<std::uint32_t>(octets) | static_cast<std::uint64_t>(load<std::uint32_t>(octets + size - 4))
-                                                       << 32);
-  } else {
-    return all(value, kValueOctet);
+  if (blank(value.front()) || blank(value.back())) return false;
+  if (!std::is_constant_evaluated() && value.size() >= 4) {
+    const auto control = [](Octets octets) { return (octets < 0x20) | (octets == 0x7f); };
+    if (!any(value, control)) return true;
   }
-  return found == 0 || all(value, kValueOctet);  // the second for HTAB, which is rare
+  return all(value, kValueOctet);  // also for HTAB, which is rare
 }
 
 /// uri-host [":" port], with userinfo in front unless the scheme forbids it (RFC 3986 3.2, RFC 9113 8.3.1).

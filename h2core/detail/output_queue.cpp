@@ -1,29 +1,21 @@
 // Blocks and segments of the output.
 #include <h2core/detail/output_queue.h>
 
+#include <algorithm>
+#include <utility>
+
 namespace h2::detail {
 
-std::byte* OutputQueue::reserve(std::size_t bytes) noexcept {
+std::byte* OutputQueue::find_room(std::size_t bytes) noexcept {
   if (!segments_.reserve(segments_.size() + 1)) return nullptr;
-  if (last_ == nullptr || last_->capacity - last_->written < bytes) {
-    if (!add_block(bytes)) return nullptr;
+  if (last_ != nullptr && last_->capacity - last_->written >= bytes) return reserved();
+  if (bytes <= kSure) return add_block(bytes) ? reserved() : nullptr;
+  if (draft_ == nullptr || draft_->capacity < bytes) {
+    free_draft();
+    draft_ = new_block(std::max(bytes, kBlock));
   }
-  return last_->data() + last_->written;
-}
-
-void OutputQueue::commit(std::size_t bytes) noexcept {
-  if (bytes == 0) return;
-  std::byte* const start = last_->data() + last_->written;
-  last_->written += bytes;
-  queued_ += bytes;
-  if (segments_.size() > handed_out_) {
-    Segment& tail = segments_.back();
-    if (tail.chunk == kOwned && tail.data + tail.bytes == start) {
-      tail.bytes += bytes;
-      return;
-    }
-  }
-  static_cast<void>(segments_.push({start, bytes, kOwned}));
+  drafting_ = draft_ != nullptr;
+  return drafting_ ? reserved() : nullptr;
 }
 
 std::size_t OutputQueue::poll(std::span<ByteView> slices, std::size_t max_bytes) noexcept {
@@ -52,30 +44,43 @@ void OutputQueue::trim() noexcept {
   handed_out_ = 0;
 }
 
+OutputQueue::Block* OutputQueue::new_block(std::size_t capacity) noexcept {
+  void* memory = allocator_->allocate(allocator_->context, sizeof(Block) + capacity);
+  if (memory == nullptr) return nullptr;
+  return ::new (memory) Block{nullptr, static_cast<std::uint32_t>(capacity), 0, 0};
+}
+
 bool OutputQueue::add_block(std::size_t bytes) noexcept {
-  Block* block = nullptr;
-  if (spare_ != nullptr && bytes <= kBlock) {
-    block = spare_;
+  Block* block = spare_;
+  if (block != nullptr && bytes <= kBlock) {
     spare_ = block->next;
     --spares_;
+    block->next = nullptr;
+    block->written = block->taken = 0;
   } else {
-    const std::size_t usual = first_ == nullptr ? kFirstBlock : kBlock;
-    const std::size_t capacity = bytes > usual ? bytes : usual;
-    void* memory = allocator_.allocate(allocator_.context, sizeof(Block) + capacity);
-    if (memory == nullptr) return false;
-    block = static_cast<Block*>(memory);
-    block->capacity = capacity;
+    block = new_block(first_ == nullptr && bytes <= kFirstBlock ? kFirstBlock : std::max(bytes, kBlock));
   }
-  block->next = nullptr;
-  block->written = block->taken = 0;
-  if (last_ != nullptr && first_ == last_ &&
-      last_->written == last_->taken) {  // an emptied last block makes way for the larger one
+  if (block != nullptr) link(block);
+  return block != nullptr;
+}
+
+void OutputQueue::link(Block* block) noexcept {
+  if (last_ != nullptr && first_ == last_ && last_->written == last_->taken) {  // an emptied one makes way
     retire(last_);
     first_ = last_ = nullptr;
   }
   (last_ != nullptr ? last_->next : first_) = block;
   last_ = block;
-  return true;
+}
+
+// What was reserved for the worst case has often become much less, and is copied: the rest would be held until it is
+// taken. Only without memory the draft itself goes.
+void OutputQueue::settle_draft(std::size_t bytes) noexcept {
+  drafting_ = false;
+  const bool fits = last_ != nullptr && last_->capacity - last_->written >= bytes;
+  if (!fits && !add_block(bytes)) return link(std::exchange(draft_, nullptr));
+  std::memcpy(reserved(), draft_->data(), bytes);
+  if (draft_->capacity > kBlock) free_draft();
 }
 
 void OutputQueue::owned_taken(std::size_t bytes) noexcept {
@@ -84,7 +89,7 @@ void OutputQueue::owned_taken(std::size_t bytes) noexcept {
     first_ = first_->next;
     retire(empty);
   }
-  first_->taken += bytes;
+  first_->taken += static_cast<std::uint32_t>(bytes);
   if (first_->taken < first_->written) return;
   if (first_ == last_) {
     first_->written = first_->taken = 0;
@@ -103,6 +108,11 @@ void OutputQueue::retire(Block* block) noexcept {
   ++spares_;
 }
 
+void OutputQueue::free_draft() noexcept {
+  drafting_ = false;
+  if (draft_ != nullptr) free_block(std::exchange(draft_, nullptr));
+}
+
 void OutputQueue::free_spares() noexcept {
   while (spare_ != nullptr) {
     Block* block = spare_;
@@ -119,6 +129,7 @@ void OutputQueue::release() noexcept {
     free_block(block);
   }
   last_ = nullptr;
+  free_draft();
   free_spares();
 }
 

@@ -10,15 +10,34 @@ class OutputQueue {
  public:
   static constexpr std::uint32_t kOwned = 0xffffffff;
 
-  explicit OutputQueue(const Allocator& allocator) noexcept : allocator_(allocator), segments_(allocator) {}
+  explicit OutputQueue(const Allocator& allocator) noexcept : segments_(allocator), allocator_(&allocator) {}
   OutputQueue(const OutputQueue&) = delete;
   OutputQueue& operator=(const OutputQueue&) = delete;
   ~OutputQueue() { release(); }
 
   /// Room for `bytes` in one piece, and for one segment that describes them; null when memory failed.
-  std::byte* reserve(std::size_t bytes) noexcept;
-  /// The first `bytes` of the room are part of the output now.
-  void commit(std::size_t bytes) noexcept;
+  std::byte* reserve(std::size_t bytes) noexcept {
+    drafting_ = false;
+    const bool fits = last_ != nullptr && last_->capacity - last_->written >= bytes;
+    return fits && segments_.has_room() ? last_->data() + last_->written : find_room(bytes);
+  }
+  /// That room again; until commit() or the next reserve().
+  std::byte* reserved() noexcept { return drafting_ ? draft_->data() : last_->data() + last_->written; }
+  /// The first `bytes` of the room are part of the output now, perhaps in another place.
+  void commit(std::size_t bytes) noexcept {
+    if (drafting_) settle_draft(bytes);
+    std::byte* const start = last_->data() + last_->written;
+    last_->written += static_cast<std::uint32_t>(bytes);
+    queued_ += bytes;
+    if (segments_.size() > handed_out_) {
+      Segment& tail = segments_.back();
+      if (tail.chunk == kOwned && tail.data + tail.bytes == start) {
+        tail.bytes += bytes;
+        return;
+      }
+    }
+    if (bytes > 0) static_cast<void>(segments_.push({start, bytes, kOwned}));
+  }
   /// Room for `count` more lent segments beside one of ours.
   bool reserve_segments(std::size_t count) noexcept { return segments_.reserve(segments_.size() + count + 1); }
   /// Queues lent memory; `chunk` comes back from `consume()`. Room was reserved.
@@ -67,7 +86,14 @@ class OutputQueue {
   /// Gives memory back that an idle connection does not need.
   void trim() noexcept;
 
+  /// What is held at most for so many bytes of ours: two blocks that follow each other hold one block's bytes at least.
+  static constexpr std::uint64_t bound(std::uint64_t queued) noexcept {
+    return (queued / kBlock + 1) * 2 * (sizeof(Block) + kBlock) + sizeof(Block) + kBlock +
+           3 * kSlices * sizeof(Segment);
+  }
+
  private:
+  static constexpr std::size_t kSlices = 64;  // for as many at a time DATA is framed, if callers do not ask for more
   struct Segment {
     const std::byte* data;
     std::size_t bytes;
@@ -76,29 +102,38 @@ class OutputQueue {
   // A block is written front to back and taken front to back; blocks are in the order of their bytes.
   struct Block {
     Block* next;
-    std::size_t capacity, written, taken;
+    std::uint32_t capacity, written, taken;
     std::byte* data() noexcept { return reinterpret_cast<std::byte*>(this + 1); }
   };
-  static constexpr std::size_t kFirstBlock = 512 - sizeof(Block);  // a handshake and a few replies
+  static constexpr std::size_t kFirstBlock = 128 - sizeof(Block);  // a handshake; then a GOAWAY when memory has ended
   static constexpr std::size_t kBlock = 8192 - sizeof(Block);
+
+  static constexpr std::size_t kSure = 1024;  // what is reserved up to here is not drafted: a block's end may be lost
 
   static constexpr std::size_t kSpares = 10;  // what a peer's unread replies may fill by default, and an edge
 
+  std::byte* find_room(std::size_t bytes) noexcept;
+  Block* new_block(std::size_t capacity) noexcept;
   bool add_block(std::size_t bytes) noexcept;
+  void link(Block* block) noexcept;
+  void settle_draft(std::size_t bytes) noexcept;
+  void free_draft() noexcept;
   void retire(Block* block) noexcept;
   void free_spares() noexcept;
   void owned_taken(std::size_t bytes) noexcept;
   void free_block(Block* block) noexcept {
-    allocator_.release(allocator_.context, block, sizeof(Block) + block->capacity);
+    allocator_->release(allocator_->context, block, sizeof(Block) + block->capacity);
   }
   void release() noexcept;
 
-  Allocator allocator_;
   Ring<Segment> segments_;
+  const Allocator* allocator_;
   Block* first_ = nullptr;
   Block* last_ = nullptr;
+  Block* draft_ = nullptr;  // where something is written first that may become much less than was reserved
   Block* spare_ = nullptr;  // emptied blocks, so that a steady flow allocates nothing
-  std::size_t spares_ = 0;
+  std::uint32_t spares_ = 0;
+  bool drafting_ = false;  // by the last reserve()
   std::size_t queued_ = 0;
   std::uint64_t taken_ = 0;
   std::size_t handed_out_ = 0;  // segments at the front that a caller has seen: they may not grow

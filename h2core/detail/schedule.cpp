@@ -51,7 +51,8 @@ bool Engine::frame_data(std::uint32_t slot, std::size_t room) noexcept {
   std::byte* frame = output_.reserve_segments(pieces) ? output_.reserve(kFrameHeaderBytes) : nullptr;
   if (frame == nullptr) return fail(Violation::out_of_memory), false;
 
-  const bool last = bytes == stream.queued_bytes && stream.end_queued;
+  const bool all = bytes == stream.queued_bytes;
+  const bool last = all && stream.end_queued;
   const bool end = last && stream.saved == nullptr;
   const FrameHeader header{static_cast<std::uint32_t>(bytes), FrameType::data,
                            end ? flags::end_stream : std::uint8_t{0}, stream.id};
@@ -65,7 +66,8 @@ bool Engine::frame_data(std::uint32_t slot, std::size_t room) noexcept {
   stream.sent_ms = now_ms_;
   gather(stream, bytes);
   stream.hold_over = connection_hold_over_ = false;
-  reward(3);  // a peer may answer each frame with a WINDOW_UPDATE for the stream and one for the connection
+  // Not where the peer's window makes crumbs of the content: those are work like any other.
+  if (all || bytes >= kCrumb) expect_answers(3 + bytes / kLeastCredit);
   turns_.served(slot);
   if (!last) {
     if (stream.queued_bytes > 0 && stream.send_window <= 0) ++counters_.stream_window_stalls;
@@ -80,12 +82,14 @@ bool Engine::frame_data(std::uint32_t slot, std::size_t room) noexcept {
 }
 
 // A window of a few bytes does not make frames of a few bytes: such a stream (or all, when it is the connection's
-// window) waits until the window grows, and at most kSliverHold, for a peer may grow it only when it is used up.
+// window) waits until the window grows, and at most kSliverHold, for a peer may grow it only when it is used up. Small
+// windows are the peer's wish if its SETTINGS say so; none at all is no wish.
 bool Engine::hold_sliver(std::uint32_t slot) noexcept {
   Stream& stream = streams_[slot];
   const bool by_connection = send_window_ <= stream.send_window;
   const std::int64_t window = by_connection ? send_window_ : stream.send_window;
-  const std::int64_t floor = std::min(kSliver, peer_.initial_window_size / 2);
+  const std::int64_t floor =
+      peer_.initial_window_size == 0 ? kSliver : std::min(kSliver, peer_.initial_window_size / 2);
   if (window >= floor || static_cast<std::uint64_t>(window) >= stream.queued_bytes || !clock_runs_) return false;
   if (by_connection ? connection_hold_over_ : stream.hold_over) return false;
   if (by_connection) {
@@ -94,12 +98,12 @@ bool Engine::hold_sliver(std::uint32_t slot) noexcept {
     stream.held = true;
     unready(slot);
   }
-  if (!sliver_by_) sliver_by_ = now_ + kSliverHold;
+  if (sliver_by_ == kNever) sliver_by_ = now_ + kSliverHold;
   return true;
 }
 
 void Engine::end_holds() noexcept {
-  sliver_by_.reset();
+  sliver_by_ = kNever;
   if (connection_held_) connection_hold_over_ = true;
   connection_held_ = false;
   streams_.each([this](std::uint32_t slot) {
@@ -156,7 +160,7 @@ void Engine::chunk_done(std::uint32_t index) noexcept {
   if (!chunk.copied) return append_event(kChunkRef | index);
   const std::uint32_t slot = chunk.stream;
   Stream& stream = streams_[slot];
-  if (chunk.bytes > 0) copies_.give_back(const_cast<std::byte*>(chunk.data), chunk.bytes);
+  if (chunk.bytes > 0) messages_->copies.give_back(const_cast<std::byte*>(chunk.data), chunk.bytes);
   stream.copied_bytes -= static_cast<std::uint32_t>(chunk.bytes);
   --stream.chunks_out;
   chunks_.give_back(index);

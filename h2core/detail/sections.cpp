@@ -21,9 +21,10 @@ void Engine::on_push_promise(ByteView payload, Out& out) noexcept {
 }
 
 void Engine::open_block(ByteView content, StreamId promised, Out& out) noexcept {
-  open_block_ = {.open = false, .first = frame_, .promised = promised, .continuations = 0, .began_at = now_};
+  open_block_ = {.first = frame_, .promised = promised, .continuations = 0, .open = false, .began_at = now_};
+  if (!prepare_messages()) return fail(Violation::out_of_memory);
   if (frame_.has(flags::end_headers)) return on_block(content, out);
-  block_.clear();
+  messages_->block.clear();
   open_block_.open = true;
   static_cast<void>(grow_block(content));
 }
@@ -35,22 +36,29 @@ void Engine::on_continuation(ByteView payload, Out& out) noexcept {
   if (!grow_block(payload)) return;
   if (!frame_.has(flags::end_headers)) return;
   open_block_.open = false;
-  on_block({block_.data(), block_.size()}, out);
+  on_block({messages_->block.data(), messages_->block.size()}, out);
 }
 
-// A block is shorter than the list that it decodes to, but for size updates; a frame of slack covers these.
+// A block is shorter than the list that it decodes to, but for size updates; a frame of slack covers these. A limit that
+// became smaller counts from its ACK on: until then an honest peer may have had the block in flight.
 bool Engine::grow_block(ByteView content) noexcept {
-  const std::size_t bound = std::min(announced_.max_header_list_size, kListBound) + std::size_t{16384};
-  if (block_.size() + content.size() > bound) return fail(Violation::header_block_too_large), false;
-  if (!block_.append(content.data(), content.size())) return fail(Violation::out_of_memory), false;
+  const std::size_t bound = list_limit(effective_) + kBlockSlack;
+  Array<std::byte>& block = messages_->block;
+  if (block.size() + content.size() > bound) return fail(Violation::header_block_too_large), false;
+  if (!block.append(content.data(), content.size(), bound)) return fail(Violation::out_of_memory), false;
   return true;
 }
 
 void Engine::on_block(ByteView block, Out& out) noexcept {
   const Decoded decoded = decode(block);
   if (decoded == Decoded::failed) return;
+  on_decoded(decoded, out);
+  if (!out && !failed_ && block.size() >= kFreeSection) charge(Work::useless_section, block.size() / kFreeSection);
+}
+
+void Engine::on_decoded(Decoded decoded, Out& out) noexcept {
   const FrameHeader& first = open_block_.first;
-  note(Direction::received, first, {}, {fields_.data(), fields_.size()});
+  note(Direction::received, first, {}, section());
   if (first.type == FrameType::push_promise) return on_promise(decoded, out);
 
   const std::uint32_t slot = streams_.find(first.stream);
@@ -63,38 +71,41 @@ void Engine::on_block(ByteView block, Out& out) noexcept {
   }
   const Step& next = step(state, Input::recv_headers);
   if (next.answer == Answer::violate) return refuse_frame(first.stream, next.violation);
-  if (next.answer == Answer::ignore) return charge(Work::late_frame, section_cost(block.size()));
+  if (next.answer == Answer::ignore) return charge(Work::late_frame, kFrameCost);
   on_section(slot, decoded, out);
 }
 
 // The limit holds while decoding, 32 bytes a field (RFC 9113 6.5.2); past it nothing is kept. It is advice to the peer
 // and a bound of ours, so it does not wait for an ACK; nor does the stream limit, for a refusal is safe to retry.
 Engine::Decoded Engine::decode(ByteView block) noexcept {
-  const std::size_t limit = std::min(announced_.max_header_list_size, kListBound);
-  std::size_t bytes = 0, count = 0;
+  using Got = hpack::Decoder::Step;
+  hpack::Decoder& decoder = messages_->decoder;
+  Array<Field>& fields = messages_->fields;
+  const std::size_t limit = list_limit(announced_), most = config_.max_fields;
+  std::size_t bytes = 0;
   bool over_limit = false;
-  fields_.clear();
-  decoder_.begin(block);
-  Field field;
-  hpack::Decoder::Step step;
-  while ((step = decoder_.next(field)) == hpack::Decoder::Step::field) {
-    if (over_limit) continue;
-    bytes += field.name.size() + field.value.size() + 32;
-    if (bytes > limit || ++count > config_.max_fields) {
-      over_limit = true;
-      fields_.clear();
-      decoder_.drop_views();
-    } else if (!fields_.push(field)) {
-      fail(Violation::out_of_memory);
-      return Decoded::failed;
+  fields.clear();
+  decoder.begin(block, limit);
+  for (;;) {
+    Field* const field = fields.spare(most + 1);
+    if (field == nullptr) return fail(Violation::out_of_memory), Decoded::failed;
+    const Got step = decoder.next(*field);
+    if (step == Got::field) [[likely]] {
+      bytes += field->name.size() + field->value.size() + 32;
+      if (bytes <= limit && fields.size() < most && !over_limit) [[likely]] {
+        fields.grew();
+        continue;
+      }
+    } else if (step == Got::end) {
+      return over_limit ? Decoded::too_large : Decoded::ok;
+    } else if (step == Got::error) {
+      const bool memory = decoder.error() == hpack::DecodeError::out_of_memory;
+      return fail(memory ? Violation::out_of_memory : Violation::header_block_invalid), Decoded::failed;
     }
+    over_limit = true;  // all the rest is decoded, and nothing of it kept
+    fields.clear();
+    decoder.drop_views();
   }
-  if (step == hpack::Decoder::Step::error) {
-    fail(decoder_.error() == hpack::DecodeError::out_of_memory ? Violation::out_of_memory
-                                                               : Violation::header_block_invalid);
-    return Decoded::failed;
-  }
-  return over_limit ? Decoded::too_large : Decoded::ok;
 }
 
 // A client opens a stream (RFC 9113 5.1.1). What is refused here was never heard of by the caller.
@@ -113,12 +124,15 @@ void Engine::on_new_stream(Decoded decoded, Out& out) noexcept {
   Head head;
   head.priority = config_.default_priority;
   Violation violation = Violation::none;
-  if (peer_active_ >= announced_.max_concurrent_streams) violation = Violation::stream_refused;
+  // A caller who is behind with consuming holds records of streams that are gone; it will not hold more of them.
+  if (peer_active_ >= announced_.max_concurrent_streams || is_caller_behind()) violation = Violation::stream_refused;
   else if (decoded == Decoded::too_large)
     return answer_too_large(id, first.has(flags::end_stream) ? EndStream::yes : EndStream::no);
-  else violation = check_request({fields_.data(), fields_.size()}, effective_.enable_connect_protocol != 0, head);
+  else violation = check_request(section(), effective_.enable_connect_protocol != 0, head);
   const bool end = first.has(flags::end_stream);
-  if (violation == Violation::none && end && head.content_length > 0) violation = Violation::content_length_mismatch;
+  const bool counts = head.method != "CONNECT";  // which has no content, but a tunnel (RFC 9110 9.3.6)
+  if (violation == Violation::none && end && counts && head.content_length > 0)
+    violation = Violation::content_length_mismatch;
   if (violation != Violation::none) {
     if (violation == Violation::stream_refused) ++counters_.streams_refused;
     return stream_error(id, violation);
@@ -153,10 +167,8 @@ void Engine::answer_too_large(StreamId id, EndStream end) noexcept {
   charge(Work::large_section, kResetCost);
   if (failed_) return;
   const Field status{":status", "431"};
-  const std::size_t before = output_.queued_bytes();
   if (!write_block(FrameType::headers, id, EndStream::yes, kConnection, {&status, 1}, {}))
     return fail(Violation::out_of_memory);
-  reply_bytes_ += output_.queued_bytes() - before;
   ++counters_.streams_refused;
   streams_.remember(id, end == EndStream::yes ? State::ended : State::reset_by_us);
   if (end == EndStream::no) write_rst_stream(id, ErrorCode::no_error);  // the rest of the request is of no use (8.1)
@@ -164,10 +176,15 @@ void Engine::answer_too_large(StreamId id, EndStream end) noexcept {
 
 // RFC 9113 8.2.3: who hands a request on may know cookies as one field only. False when memory failed.
 bool Engine::join_cookies(Head& head) noexcept {
-  Field* const fields = fields_.data() + (fields_.size() - head.regular.size());
-  std::size_t kept = 0;
+  Field* const fields = messages_->fields.data() + (messages_->fields.size() - head.regular.size());
+  Array<char>& joined = messages_->cookie;
+  std::size_t kept = 0, bytes = 0;
   Field* cookie = nullptr;
-  cookie_.clear();
+  for (const Field& field : head.regular)
+    if (field.name == "cookie") bytes += field.value.size() + 2;
+  if (bytes > joined.capacity()) joined.release();  // not beside the larger one
+  joined.clear();
+  if (!joined.reserve(bytes)) return false;
   for (std::size_t i = 0; i < head.regular.size(); ++i) {
     const Field field = fields[i];
     if (field.name != "cookie") {
@@ -178,12 +195,12 @@ bool Engine::join_cookies(Head& head) noexcept {
       cookie = &fields[kept++];
       *cookie = field;
     } else {
-      if (!cookie_.append("; ", 2)) return false;
+      if (!joined.append("; ", 2)) return false;
       if (field.indexing == Indexing::never) cookie->indexing = Indexing::never;
     }
-    if (!cookie_.append(field.value.data(), field.value.size())) return false;
+    if (!joined.append(field.value.data(), field.value.size())) return false;
   }
-  cookie->value = {cookie_.data(), cookie_.size()};
+  cookie->value = {joined.data(), joined.size()};
   head.regular = head.regular.first(kept);
   return true;
 }
@@ -211,7 +228,7 @@ void Engine::on_section(std::uint32_t slot, Decoded decoded, Out& out) noexcept 
 void Engine::on_response(std::uint32_t slot, EndStream end, Out& out) noexcept {
   Stream& stream = streams_[slot];
   Head head;
-  const Violation violation = check_response({fields_.data(), fields_.size()}, head);
+  const Violation violation = check_response(section(), head);
   if (violation != Violation::none) return stream_error(stream.id, violation);
   if (stream.state == State::reserved_remote) {  // by an interim response, too (RFC 9113 5.1)
     stream.state = step(stream.state, Input::recv_headers).next;
@@ -241,10 +258,10 @@ void Engine::on_response(std::uint32_t slot, EndStream end, Out& out) noexcept {
 
 void Engine::on_trailers(std::uint32_t slot, Out& out) noexcept {
   Stream& stream = streams_[slot];
-  Violation violation = check_trailers({fields_.data(), fields_.size()});
+  Violation violation = check_trailers(section());
   if (violation == Violation::none && stream.recv_content_left > 0) violation = Violation::content_length_mismatch;
   if (violation != Violation::none) return stream_error(stream.id, violation);
-  out.emplace(TrailersReceived{stream.id, stream.user, {fields_.data(), fields_.size()}});
+  out.emplace(TrailersReceived{stream.id, stream.user, section()});
   recv_end(slot);
 }
 
@@ -265,7 +282,7 @@ void Engine::on_promise(Decoded decoded, Out& out) noexcept {
       reserved_ + peer_active_ >= announced_.max_concurrent_streams)
     violation = Violation::stream_refused;
   else if (decoded == Decoded::too_large) violation = Violation::field_section_too_large;
-  else violation = check_request({fields_.data(), fields_.size()}, false, head);
+  else violation = check_request(section(), false, head);
   if (violation == Violation::none &&
       ((head.method != "GET" && head.method != "HEAD") || head.content_length > 0 || head.authority.empty()))
     violation = Violation::push_request_invalid;

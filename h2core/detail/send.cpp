@@ -83,19 +83,20 @@ Result<StreamId> Engine::send_request(const Request& request, EndStream end, voi
   }
   const RequestFields pseudo(request);
   if (const Misuse misuse = section_fits(pseudo.span(), request.fields); misuse != Misuse::none) return misuse;
-  const bool waits = !waiting_.empty() || our_active_ >= initial_streams_allowed();
+  if (!prepare_messages()) return Misuse::out_of_memory;
+  const bool waits = !messages_->waiting.empty() || our_active_ >= initial_streams_allowed();
   SavedFields* saved = nullptr;
   if (waits) {
     saved = save(pseudo.span(), request.fields);
-    if (saved == nullptr || !waiting_.reserve(waiting_.size() + 1)) {
-      if (saved != nullptr) copies_.give_back(saved, saved->allocation_bytes);
+    if (saved == nullptr || !messages_->waiting.reserve(messages_->waiting.size() + 1)) {
+      if (saved != nullptr) messages_->copies.give_back(saved, saved->allocation_bytes);
       return Misuse::out_of_memory;
     }
   }
   const StreamId id{next_id_};
   const std::uint32_t slot = add_stream(id);
   if (slot == kNoSlot) {
-    if (saved != nullptr) copies_.give_back(saved, saved->allocation_bytes);
+    if (saved != nullptr) messages_->copies.give_back(saved, saved->allocation_bytes);
     return Misuse::out_of_memory;
   }
   Stream& stream = streams_[slot];
@@ -111,10 +112,10 @@ Result<StreamId> Engine::send_request(const Request& request, EndStream end, voi
   stream.incremental = head.priority.incremental;
   stream.end_queued = end == EndStream::yes;
   if (waits) {
-    static_cast<void>(waiting_.push(id));
+    static_cast<void>(messages_->waiting.push(id));
     ++counters_.requests_waited;
   } else if (!start_request(slot, pseudo.span(), request.fields)) {
-    streams_.remove(slot);
+    streams_.discard(slot);
     return Misuse::out_of_memory;
   }
   next_id_ += 2;
@@ -135,12 +136,11 @@ Result<StreamId> Engine::begin_upgraded(const Request& request, ByteView http2_s
   Head head;
   head.priority = config_.default_priority;
   if (check_sent_request(request, false, head) != Violation::none) return Misuse::malformed_fields;
+  if (check_all(http2_settings) != Violation::none) return Misuse::bad_setting;
+  if (!prepare_messages()) return Misuse::out_of_memory;
   const std::uint32_t slot = add_stream(StreamId{1});
   if (slot == kNoSlot) return Misuse::out_of_memory;
-  if (apply_all(http2_settings) != Violation::none) {
-    streams_.remove(slot);
-    return Misuse::bad_setting;
-  }
+  static_cast<void>(apply_all(http2_settings));
   Stream& stream = streams_[slot];
   stream.known = true;
   stream.user = user;
@@ -196,8 +196,9 @@ bool Engine::start_request(std::uint32_t slot, std::span<const Field> pseudo, st
 
 // Strictly first in, first out, as the peer's limit allows (RFC 9113 5.1.2).
 void Engine::start_waiting() noexcept {
-  while (!waiting_.empty() && !failed_ && our_active_ < initial_streams_allowed()) {
-    const std::uint32_t slot = streams_.find(waiting_.front());
+  if (messages_ == nullptr) return;
+  while (!messages_->waiting.empty() && !failed_ && our_active_ < initial_streams_allowed()) {
+    const std::uint32_t slot = streams_.find(messages_->waiting.front());
     if (slot != kNoSlot && streams_[slot].waiting) {
       Stream& stream = streams_[slot];
       SavedFields* head = stream.saved;
@@ -205,11 +206,14 @@ void Engine::start_waiting() noexcept {
       std::size_t pseudo = 0;
       while (pseudo < head->count && head->fields()[pseudo].name.starts_with(':')) ++pseudo;
       const std::span<const Field> all(head->fields(), head->count);
-      const bool started = start_request(slot, all.first(pseudo), all.subspan(pseudo));
-      copies_.give_back(head, head->allocation_bytes);
+      // The peer's limit may have shrunk meanwhile, and over it the whole connection might end.
+      const bool fits = section_fits(all.first(pseudo), all.subspan(pseudo)) == Misuse::none;
+      if (!fits) close_stream(slot, State::reset_by_us, ErrorCode::refused_stream, Violation::none, true);
+      const bool started = !fits || start_request(slot, all.first(pseudo), all.subspan(pseudo));
+      messages_->copies.give_back(head, head->allocation_bytes);
       if (!started) return fail(Violation::out_of_memory);
     }
-    waiting_.pop();
+    messages_->waiting.pop();
   }
 }
 
@@ -309,7 +313,7 @@ Result<StreamId> Engine::push(StreamId parent, const Request& request, void* use
   const std::uint32_t slot = add_stream(id);
   if (slot == kNoSlot) return Misuse::out_of_memory;
   if (!write_block(FrameType::push_promise, parent, EndStream::no, id, pseudo.span(), request.fields)) {
-    streams_.remove(slot);
+    streams_.discard(slot);
     return Misuse::out_of_memory;
   }
   next_id_ += 2;
@@ -337,8 +341,8 @@ Result<void> Engine::reset(StreamId id, ErrorCode code) noexcept {
     return {};
   }
   if (!stream.waiting) {
+    if (output_.reserve(write::kRstStreamBytes) == nullptr) return Misuse::out_of_memory;
     write_rst_stream(id, code);
-    if (failed_) return Misuse::out_of_memory;
   }
   close_stream(slot, State::reset_by_us, code, Violation::none, false);
   publish();
@@ -365,6 +369,8 @@ Misuse Engine::section_fits(std::span<const Field> pseudo, std::span<const Field
 // Encodes into the output, in one piece: from here on the block's place on the wire is fixed.
 bool Engine::write_block(FrameType type, StreamId id, EndStream end, StreamId promised, std::span<const Field> pseudo,
                          std::span<const Field> fields) noexcept {
+  if (!prepare_messages()) return false;
+  hpack::Encoder& encoder = messages_->encoder;
   const std::size_t extra = type == FrameType::push_promise ? 4 : 0;
   const std::size_t crumbs = splits_cookies() ? crumb_fields(fields) : 0;
   const std::size_t bound =
@@ -372,9 +378,9 @@ bool Engine::write_block(FrameType type, StreamId id, EndStream end, StreamId pr
   std::byte* const frame = output_.reserve(bound + (bound / peer_.max_frame_size + 1) * kFrameHeaderBytes);
   if (frame == nullptr) return false;
   std::byte* const block = frame + kFrameHeaderBytes + extra;
-  std::byte* at = encoder_.begin_block(block);
-  for (const Field& field : pseudo) at = encoder_.field(field, at);
-  for (const Field& field : fields) at = splits_cookies() ? encode_field(field, at) : encoder_.field(field, at);
+  std::byte* at = encoder.begin_block(block);
+  for (const Field& field : pseudo) at = encoder.field(field, at);
+  for (const Field& field : fields) at = splits_cookies() ? encode_field(field, at) : encoder.field(field, at);
   if (extra > 0) {
     for (int i = 0; i < 4; ++i) block[i - 4] = static_cast<std::byte>(promised.value >> (24 - 8 * i));
   }
@@ -389,20 +395,25 @@ bool Engine::write_block(FrameType type, StreamId id, EndStream end, StreamId pr
     bytes = split_block(frame, header.length, header);
   }
   output_.commit(bytes);
+  if (config_.role == Role::server) {
+    reply_bytes_ += bytes;  // who asks and asks and never reads is bounded by it
+    expect_answers(1);
+  }
   if (config_.observer.on_frame != nullptr) {
-    note_fields_.clear();
-    if (note_fields_.append(pseudo.data(), pseudo.size()) && note_fields_.append(fields.data(), fields.size()))
-      note(Direction::sent, header, {}, {note_fields_.data(), note_fields_.size()});
+    Array<Field> all(config_.allocator);
+    if (all.append(pseudo.data(), pseudo.size()) && all.append(fields.data(), fields.size()))
+      note(Direction::sent, header, {}, {all.data(), all.size()});
   }
   return true;
 }
 
 // A cookie leaves crumb by crumb: those that stay the same from request to request are in the table (8.2.3).
 std::byte* Engine::encode_field(const Field& field, std::byte* at) noexcept {
-  if (field.name != "cookie") return encoder_.field(field, at);
+  hpack::Encoder& encoder = messages_->encoder;
+  if (field.name != "cookie") return encoder.field(field, at);
   for (std::string_view rest = field.value;;) {
     const std::size_t end = crumb_end(rest);
-    at = encoder_.field(Field{field.name, rest.substr(0, end), field.indexing}, at);
+    at = encoder.field(Field{field.name, rest.substr(0, end), field.indexing}, at);
     if (end == rest.size()) return at;
     rest.remove_prefix(end + 2);
   }
@@ -438,7 +449,7 @@ SavedFields* Engine::save(std::span<const Field> pseudo, std::span<const Field> 
   std::size_t bytes = sizeof(SavedFields) + count * sizeof(Field);
   for (const auto& part : {pseudo, fields})
     for (const Field& field : part) bytes += field.name.size() + field.value.size();
-  void* memory = copies_.take(bytes);
+  void* memory = messages_->copies.take(bytes);
   if (memory == nullptr) return nullptr;
   SavedFields* saved = ::new (memory) SavedFields{bytes, nullptr, static_cast<std::uint32_t>(count)};
   char* text = reinterpret_cast<char*>(saved->fields() + count);
@@ -458,7 +469,7 @@ SavedFields* Engine::save(std::span<const Field> pseudo, std::span<const Field> 
 void Engine::free_saved(Stream& stream) noexcept {
   while (SavedFields* saved = stream.saved) {
     stream.saved = saved->next;
-    copies_.give_back(saved, saved->allocation_bytes);
+    messages_->copies.give_back(saved, saved->allocation_bytes);
   }
 }
 
@@ -484,13 +495,13 @@ Result<std::size_t> Engine::send_copy(StreamId id, ByteView data, EndStream end)
   if (bytes > 0 || (all && end == EndStream::yes)) {
     std::byte* memory = nullptr;
     if (bytes > 0) {
-      memory = static_cast<std::byte*>(copies_.take(bytes));
+      memory = static_cast<std::byte*>(messages_->copies.take(bytes));
       if (memory == nullptr) return Misuse::out_of_memory;
       std::memcpy(memory, data.data(), bytes);
     }
     const Misuse misuse = queue_chunk(slot, {memory, bytes}, Token{}, true, all ? end : EndStream::no);
     if (misuse != Misuse::none) {
-      if (memory != nullptr) copies_.give_back(memory, bytes);
+      if (memory != nullptr) messages_->copies.give_back(memory, bytes);
       return misuse;
     }
     stream.copied_bytes += static_cast<std::uint32_t>(bytes);
@@ -579,7 +590,10 @@ void Engine::close_stream(std::uint32_t slot, State how, ErrorCode code, Violati
                           bool tell_reset) noexcept {
   Stream& stream = streams_[slot];
   if (is_closed(stream.state)) return;
-  stream.verdict = verdict_of(stream, code);
+  stream.verdict = verdict_of(stream, how == State::reset_by_peer ? code : ErrorCode::no_error);
+  if (how == State::reset_by_us && may_receive(stream) && stream.recv_window > 0)
+    late_content_ = static_cast<std::int32_t>(
+        std::min<std::int64_t>(std::int64_t{late_content_} + stream.recv_window, recv_window_));
   if (stream.state == State::reserved_local || stream.state == State::reserved_remote) --reserved_;
   stream.state = how;
   stream.code = code;
@@ -593,15 +607,15 @@ void Engine::close_stream(std::uint32_t slot, State how, ErrorCode code, Violati
   uncount(stream);
 }
 
-// RFC 9113 8.7: what a client may repeat.
-Verdict Engine::verdict_of(const Stream& stream, ErrorCode code) const noexcept {
+// RFC 9113 8.7: what a client may repeat. `peers_word` is the code of the peer's RST_STREAM.
+Verdict Engine::verdict_of(const Stream& stream, ErrorCode peers_word) const noexcept {
   if (stream.waiting) return Verdict::never_sent;
   if (!is_ours(stream.id)) return stream.sent_final ? Verdict::processed : Verdict::maybe_processed;
   if (stream.recv_final) return Verdict::processed;
   // While the transport lives, what is encoded leaves: the peer's table counts on it.
   if (lost_ && output_.handed_out() <= stream.head_at && !stream.upgraded) return Verdict::never_sent;
   if (goaway_received_ && stream.id > goaway_last_received_) return Verdict::not_processed;
-  return code == ErrorCode::refused_stream ? Verdict::not_processed : Verdict::maybe_processed;
+  return peers_word == ErrorCode::refused_stream ? Verdict::not_processed : Verdict::maybe_processed;
 }
 
 void Engine::finish_if_done(std::uint32_t slot) noexcept {
@@ -613,7 +627,9 @@ void Engine::finish_if_done(std::uint32_t slot) noexcept {
 // The record goes when its last event is out and no received byte is owed any more.
 void Engine::remove_if_settled(std::uint32_t slot) noexcept {
   const Stream& stream = streams_[slot];
-  if (stream.released && stream.connection_unconsumed == 0) streams_.remove(slot);
+  if (!stream.released || stream.connection_unconsumed > 0) return;
+  streams_.remove(slot);
+  --lingering_;
 }
 
 void Engine::count(Stream& stream) noexcept {
@@ -630,7 +646,7 @@ void Engine::uncount(Stream& stream) noexcept {
     return;
   }
   --our_active_;
-  if (!waiting_.empty()) start_waiting();
+  if (!messages_->waiting.empty()) start_waiting();
 }
 
 }  // namespace h2::detail

@@ -14,9 +14,8 @@ std::uint32_t StreamTable::add(StreamId id) noexcept {
   return slot;
 }
 
-void StreamTable::remove(std::uint32_t slot) noexcept {
+void StreamTable::discard(std::uint32_t slot) noexcept {
   const Stream& stream = slab_[slot];
-  remember(stream.id, stream.state);
   const std::size_t mask = map_.size() - 1;
   std::size_t hole = home(stream.id.value);
   while (map_[hole].id != stream.id.value) hole = (hole + 1) & mask;
@@ -62,17 +61,25 @@ void StreamTable::place(std::uint32_t id, std::uint32_t slot) noexcept {
 }
 
 void StreamTable::passed_over(StreamId after, StreamId before) noexcept {
-  gaps_[gaps_next_++ % kGaps] = {after.value, before.value};
+  if (Past* past = past_.make()) past->gaps[past->gaps_next++ % kGaps] = {after.value, before.value};
 }
 
-void StreamTable::remember(StreamId id, State how) noexcept { closed_[closed_next_++ % kClosed] = {id.value, how}; }
+void StreamTable::remember(StreamId id, State how) noexcept {
+  Past* const past = past_.make();
+  if (past == nullptr) return;
+  const std::uint32_t at = past->closed_next++ % kClosed;
+  past->closed[at] = id.value;
+  past->how[at] = how;
+}
 
 State StreamTable::how_closed(StreamId id) const noexcept {
-  for (std::size_t i = 0; i < kClosed; ++i) {  // latest first: what ended may have been reset since
-    const Closed& closed = closed_[(closed_next_ - 1 - i) % kClosed];
-    if (closed.id == id.value) return closed.how;
+  const Past* const past = past_.get();
+  if (past == nullptr) return State::forgotten;
+  for (std::uint32_t i = 1; i <= kClosed; ++i) {  // latest first: what ended may have been reset since
+    const std::uint32_t at = (past->closed_next - i) % kClosed;
+    if (past->closed[at] == id.value) return past->how[at];
   }
-  for (const Gap& gap : gaps_)
+  for (const Gap& gap : past->gaps)
     if (id.value > gap.after && id.value < gap.before && id.value % 2 == gap.before % 2) return State::never_used;
   return State::forgotten;
 }

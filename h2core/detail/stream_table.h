@@ -1,6 +1,9 @@
 // All streams that have a record, by id; and what is still remembered of those that have none.
 #pragma once
 
+#include <algorithm>
+#include <bit>
+
 #include <h2core/detail/memory.h>
 #include <h2core/detail/stream.h>
 
@@ -9,7 +12,10 @@ namespace h2::detail {
 class StreamTable {
  public:
   StreamTable(const Allocator& allocator, std::uint64_t seed) noexcept
-      : slab_(allocator), map_(allocator), multiplier_(static_cast<std::uint32_t>(seed * 2 + 0x9e3779b1U) | 1U) {}
+      : slab_(allocator),
+        map_(allocator),
+        past_(allocator),
+        multiplier_(static_cast<std::uint32_t>(seed * 2 + 0x9e3779b1U) | 1U) {}
 
   /// Slot of a stream, or kNoSlot. The last one found is remembered: frames come in runs.
   std::uint32_t find(StreamId id) noexcept {
@@ -25,7 +31,12 @@ class StreamTable {
 
   std::uint32_t add(StreamId id) noexcept;
   /// Removes the record and remembers how it ended.
-  void remove(std::uint32_t slot) noexcept;
+  void remove(std::uint32_t slot) noexcept {
+    remember(slab_[slot].id, slab_[slot].state);
+    discard(slot);
+  }
+  /// Removes the record of a stream that never came to be.
+  void discard(std::uint32_t slot) noexcept;
 
   Stream& operator[](std::uint32_t slot) noexcept { return slab_[slot]; }
   const Stream& operator[](std::uint32_t slot) const noexcept { return slab_[slot]; }
@@ -45,20 +56,29 @@ class StreamTable {
 
   void trim() noexcept;
 
+  /// What so many records take at most: their pages and places, also while these grow.
+  static constexpr std::uint64_t bound(std::uint64_t records) noexcept {
+    return Slab<Stream>::bound(records) +
+           std::bit_ceil(2 * std::max<std::uint64_t>(records, 8)) * 3 / 2 * sizeof(Place) + sizeof(Past);
+  }
+
  private:
   struct Place {
     std::uint32_t id;  // 0: free
     std::uint32_t slot;
   };
-  struct Closed {
-    std::uint32_t id;
-    State how;
-  };
   struct Gap {
     std::uint32_t after, before;
   };
-  // Bounds of our memory of the past, ours to choose: what one flight of frames may still name.
-  static constexpr std::size_t kClosed = 32, kGaps = 4;
+  // Bounds of our memory of the past, ours to choose: what one flight of frames may still name. Without memory it is
+  // forgotten at once, which is only more lenient.
+  static constexpr std::uint32_t kClosed = 32, kGaps = 4;
+  struct Past {
+    std::uint32_t closed[kClosed];
+    State how[kClosed];
+    Gap gaps[kGaps];
+    std::uint32_t closed_next, gaps_next;
+  };
 
   std::size_t home(std::uint32_t id) const noexcept {
     return (static_cast<std::uint32_t>(id * multiplier_) >> shift_) & (map_.size() - 1);
@@ -69,14 +89,11 @@ class StreamTable {
 
   Slab<Stream> slab_;
   Array<Place> map_;
+  Lazy<Past> past_;
   std::uint32_t multiplier_;
   unsigned shift_ = 32;
   StreamId last_id_;
   std::uint32_t last_slot_ = kNoSlot;
-  Closed closed_[kClosed] = {};
-  std::size_t closed_next_ = 0;
-  Gap gaps_[kGaps] = {};
-  std::size_t gaps_next_ = 0;
 };
 
 }  // namespace h2::detail

@@ -12,10 +12,15 @@ namespace h2::detail {
 
 class Turns {
  public:
-  explicit Turns(StreamTable& streams) noexcept : streams_(streams) {
-    for (unsigned list = 0; list < kLists; ++list) heads_[list] = patient_[list] = kNoSlot;
-  }
+  Turns(StreamTable& streams, const Allocator& allocator) noexcept : streams_(streams), lists_(allocator) {}
 
+  /// Before the first add(); false when memory failed.
+  bool prepare() noexcept { return lists_.make() != nullptr; }
+  /// Gives that memory back if nobody is ready.
+  void trim() noexcept {
+    if (empty()) lists_.release();
+  }
+  static constexpr std::size_t bound() noexcept { return sizeof(Lists); }
   bool empty() const noexcept { return filled_ == 0; }
   void add(std::uint32_t slot) noexcept;
   void remove(std::uint32_t slot) noexcept;
@@ -36,10 +41,15 @@ class Turns {
   void insert_before(std::uint32_t slot, std::uint32_t at) noexcept;
   std::uint32_t place_of(const Stream& stream, std::uint32_t head) const noexcept;
 
+  // Of lists that have a stream.
+  struct Lists {
+    std::uint32_t heads[kLists];    // of circular lists
+    std::uint32_t patient[kLists];  // of whole ones, who is let in next; it keeps its place
+  };
+
   StreamTable& streams_;
-  std::uint32_t heads_[kLists];    // of circular lists
-  std::uint32_t patient_[kLists];  // of whole ones, who is let in next; it keeps its place
-  std::uint32_t filled_ = 0;       // a bit per list that has a stream
+  Lazy<Lists> lists_;
+  std::uint32_t filled_ = 0;  // a bit per list that has a stream
   std::uint32_t turn_ = 0;
 };
 
@@ -66,11 +76,12 @@ inline std::uint32_t Turns::place_of(const Stream& stream, std::uint32_t head) c
 inline void Turns::add(std::uint32_t slot) noexcept {
   Stream& stream = streams_[slot];
   const unsigned list = list_of(stream);
-  std::uint32_t& head = heads_[list];
+  std::uint32_t& head = lists_.get()->heads[list];
+  const bool alone = (filled_ >> list & 1U) == 0;
   stream.ready = true;
   filled_ |= 1U << list;
-  if (head == kNoSlot) {
-    head = patient_[list] = stream.ready_prev = stream.ready_next = slot;
+  if (alone) {
+    head = lists_.get()->patient[list] = stream.ready_prev = stream.ready_next = slot;
     return;
   }
   const bool first = !stream.incremental && stream.id < streams_[head].id;
@@ -83,33 +94,34 @@ inline void Turns::remove(std::uint32_t slot) noexcept {
   const unsigned list = list_of(stream);
   stream.ready = false;
   if (stream.ready_next == slot) {
-    heads_[list] = kNoSlot;
     filled_ &= ~(1U << list);
     return;
   }
-  if (heads_[list] == slot) heads_[list] = stream.ready_next;
-  if (patient_[list] == slot) patient_[list] = stream.ready_next;
+  Lists& lists = *lists_.get();
+  if (lists.heads[list] == slot) lists.heads[list] = stream.ready_next;
+  if (lists.patient[list] == slot) lists.patient[list] = stream.ready_next;
   streams_[stream.ready_prev].ready_next = stream.ready_next;
   streams_[stream.ready_next].ready_prev = stream.ready_prev;
 }
 
 inline std::uint32_t Turns::next() const noexcept {
+  const Lists& lists = *lists_.get();
   if (!is_courtesy()) {
     unsigned list = static_cast<unsigned>(std::countr_zero(filled_));
     if ((list & 1U) == 0 && (filled_ >> list & 2U) != 0 && (turn_ & 1U) != 0) ++list;
-    return heads_[list];
+    return lists.heads[list];
   }
   const unsigned from = turn_ / kCourtesy % kLists;
   const std::uint32_t behind = filled_ >> from << from;
   const int list = std::countr_zero(behind != 0 ? behind : filled_);
-  return streams_[heads_[list]].incremental ? heads_[list] : patient_[list];
+  return streams_[lists.heads[list]].incremental ? lists.heads[list] : lists.patient[list];
 }
 
 inline void Turns::served(std::uint32_t slot) noexcept {
   const Stream& stream = streams_[slot];
   const unsigned list = list_of(stream);
-  if (stream.incremental) heads_[list] = stream.ready_next;
-  else if (is_courtesy()) patient_[list] = stream.ready_next;
+  if (stream.incremental) lists_.get()->heads[list] = stream.ready_next;
+  else if (is_courtesy()) lists_.get()->patient[list] = stream.ready_next;
   ++turn_;
 }
 

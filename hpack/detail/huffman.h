@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 
 #include <hpack/detail/integer_inline.h>
 
@@ -10,6 +11,10 @@ namespace hpack::detail {
 /// Decodes [code, code + size) to `text`, which has huffman_decode_room(size); returns the end of the text,
 /// or null for a coding error.
 char* decode_huffman(const Octet* code, std::size_t size, char* text) noexcept;
+
+/// How long that text is, without a place for it; kBadHuffman for a coding error.
+inline constexpr std::size_t kBadHuffman = SIZE_MAX;
+std::size_t count_huffman(const Octet* code, std::size_t size) noexcept;
 
 /// Encodes to `out`; returns the end, or null once the result would pass `limit`. Scribbles up to
 /// kHuffmanSlack octets past `limit`.

@@ -40,7 +40,7 @@ class H2CORE_API Table {
   std::uint32_t size() const noexcept { return size_; }
   std::uint32_t capacity() const noexcept { return capacity_; }
   std::uint32_t count() const noexcept { return newest_ - oldest_; }
-  std::size_t heap_bytes() const noexcept { return heap_bytes_; }
+  std::size_t heap_bytes() const noexcept;
 
   /// The i-th newest, i < count(): HPACK's index less 62.
   const Entry& newest(std::uint32_t i) const noexcept { return ring_[(newest_ - 1 - i) & ring_mask_]; }
@@ -54,13 +54,21 @@ class H2CORE_API Table {
   /// Room for `octets` at the end of the arena, or null when memory is out. What is written there stays only
   /// after commit(). `octets` is at least 1.
   char* room(std::size_t octets) noexcept {
-    if (octets <= arena_bytes_ - used_) return octets_ + used_;
-    return make_room(octets);
+    char* const found = room_at_hand(octets);
+    return found != nullptr ? found : make_room(octets, SIZE_MAX);
   }
+  /// The same in two steps: null means that memory would have to be asked for. While pinned, at most `more` octets will be
+  /// asked for from here on, or just these.
+  char* room_at_hand(std::size_t octets) noexcept { return octets <= arena_bytes_ - used_ ? octets_ + used_ : nullptr; }
+  char* make_room(std::size_t octets, std::size_t more) noexcept;
+  /// Octets of text since pin().
+  std::size_t block_text() const noexcept { return outgrown_ + used_ - block_start_; }
   void commit(const char* end) noexcept { used_ = static_cast<std::size_t>(end - octets_); }
 
   /// Makes sure that the next push() finds a place in the ring. False when memory is out.
-  bool reserve_entry() noexcept { return count() < ring_slots() || grow_ring(); }
+  bool reserve_entry() noexcept {
+    return count() < ring_slots() || count() >= most_entries(capacity_) || grow_ring();  // a full table evicts first
+  }
 
   /// Evicts as RFC 7541 4.4 says and inserts. `entry.size() <= capacity()`, its octets are committed, and
   /// reserve_entry() said yes.
@@ -89,18 +97,32 @@ class H2CORE_API Table {
     unpin();
     pinned_ = true;
     reclaim();
+    block_start_ = used_;
   }
   void unpin() noexcept {
     pinned_ = false;
     if (retired_ != nullptr) release_retired();
   }
 
+  /// Bounds in bytes for a table that never exceeds `capacity`: of the ring, of the arena, and of all arenas while a block
+  /// is pinned whose further text is bounded. Old and new exist together while one grows.
+  static std::uint64_t most_slots(std::uint32_t capacity) noexcept;
+  static std::uint64_t ring_bound(std::uint32_t capacity) noexcept;
+  static std::uint64_t arena_bound(std::uint32_t capacity) noexcept;
+  static std::uint64_t pinned_bound(std::uint32_t capacity, std::uint64_t max_text) noexcept;
+
   /// Gives back what the live entries do not need. Moves them.
   void trim() noexcept;
+
+  /// Memory from where the table has its own, not counted in heap_bytes().
+  void* allocate(std::size_t bytes) noexcept;
+  void release(void* memory, std::size_t bytes) noexcept;
 
  private:
   struct Retired;
 
+  /// An entry counts 32 octets at least.
+  static constexpr std::uint32_t most_entries(std::uint32_t capacity) noexcept { return capacity / kEntryOverhead; }
   static std::size_t arena_octets(const Entry& entry) noexcept {
     return std::size_t{entry.value_size} + (entry.static_name == 0 ? entry.name_size : 0);
   }
@@ -111,7 +133,7 @@ class H2CORE_API Table {
     ++oldest_;
   }
   void reclaim() noexcept;
-  char* make_room(std::size_t octets) noexcept;
+  char* make_pinned_room(std::size_t octets, std::size_t more) noexcept;
   bool replace_arena(std::size_t bytes) noexcept;
   void pack(char* to) noexcept;
   bool grow_ring() noexcept;
@@ -119,17 +141,17 @@ class H2CORE_API Table {
   void release_arena() noexcept;
   void release_ring() noexcept;
   void release_retired() noexcept;
-  void* allocate(std::size_t bytes) noexcept;
-  void release(void* memory, std::size_t bytes) noexcept;
 
   Allocator allocator_;
   Entry* ring_ = nullptr;
   char* octets_ = nullptr;  ///< the arena
   std::size_t arena_bytes_ = 0;
   std::size_t used_ = 0;
-  std::size_t live_ = 0;  ///< octets of the arena that belong to entries
-  std::size_t heap_bytes_ = 0;
-  Retired* retired_ = nullptr;  ///< outgrown arenas that views may still show
+  std::size_t outgrown_ = 0;     ///< text of this block in arenas before this one
+  std::size_t block_start_ = 0;  ///< and where its text begins in this one
+  std::size_t most_text_ = 0;    ///< of all blocks that outgrew one
+  std::size_t live_ = 0;         ///< octets of the arena that belong to entries
+  Retired* retired_ = nullptr;   ///< outgrown arenas that views may still show
   std::uint32_t ring_mask_ = 0;
   std::uint32_t oldest_ = 0;
   std::uint32_t newest_ = 0;

@@ -175,5 +175,85 @@ TEST_CASE("RFC 9113 5.1: frames of extensions leave on no stream that is reserve
   CHECK(error_of(client.call([](Connection& c) { return c.send_frame(0xee, 0, two, {}); })) == Misuse::wrong_state);
 }
 
+TEST_CASE("RFC 9113 8.7: REFUSED_STREAM says that a request was not processed only in the server's mouth") {
+  for (const bool by_server : {false, true}) {
+    Harness client(Role::client);
+    REQUIRE(client.call([](Connection& c) { return c.send_request(kGet, EndStream::yes); }));
+    if (by_server) client.feed(rst(1, ErrorCode::refused_stream));
+    else REQUIRE(client.call([](Connection& c) { return c.reset(one, ErrorCode::refused_stream); }));
+    const std::optional<Seen> closed = client.last(Kind::stream_closed);
+    REQUIRE(closed);
+    CHECK(closed->verdict == (by_server ? Verdict::not_processed : Verdict::maybe_processed));
+  }
+}
+
+TEST_CASE("a connection that was over before its clock began lingers from then on, and not for ever") {
+  for (const bool fails : {false, true}) {
+    Config config;
+    config.role = fails ? Role::server : Role::client;
+    Connection connection(config);
+    take_output(connection);
+    if (fails) {
+      const Bytes hello = wire("'GET / HTTP/1.1'");
+      ByteView input = hello;
+      while (connection.receive(input)) continue;
+    } else {
+      connection.shutdown(Shutdown::graceful);
+    }
+    take_output(connection);
+    CHECK(connection.transport_wish() == TransportWish::shut_down_write);
+    connection.advance_time(TimePoint{1s});
+    REQUIRE(connection.deadline());
+    connection.advance_time(*connection.deadline());
+    CHECK(connection.transport_wish() == TransportWish::close);
+  }
+}
+
+TEST_CASE("RFC 9113 6.5.3: a block that was in flight when our limit of field sections shrank ends no connection") {
+  const auto long_request = [](std::uint32_t stream) {
+    const Bytes all = block(get({{"x-long", std::string(20000, 'x')}}));
+    return frame(FrameType::headers, kEnd, stream, Bytes(all.begin(), all.begin() + 16000)) +
+           frame(FrameType::continuation, flags::end_headers, stream, Bytes(all.begin() + 16000, all.end()));
+  };
+  Harness server(Role::server);
+  const Setting limit{SettingId::max_header_list_size, 300};
+  REQUIRE(server.call([&](Connection& c) { return c.send_settings({&limit, 1}); }));
+  server.feed(long_request(1));
+  CHECK_FALSE(server.failed());  // answered by 431
+  CHECK(find(server.history(), FrameType::headers, 1) != std::nullopt);
+  server.feed(settings_ack() + long_request(3));
+  CHECK(server.failure() == Violation::header_block_too_large);
+}
+
+TEST_CASE("RFC 9110 9.3.6: a content-length of CONNECT says nothing, whether the tunnel ends at once or later") {
+  const OwnedFields connect{{":method", "CONNECT"}, {":authority", "example.com:443"}, {"content-length", "40"}};
+  Harness server(Role::server);
+  server.feed(headers(1, connect, kEnd) + headers(3, connect) + data(3, "", kEnd));
+  for (const std::uint32_t stream : {1U, 3U}) {
+    CAPTURE(stream);
+    CHECK(server.connection().window(StreamId{stream}));
+    CHECK(find(server.history(), FrameType::rst_stream, stream) == std::nullopt);
+  }
+}
+
+TEST_CASE("RFC 9113 10.5.1: a request that waited is not sent when it has become too large for the peer meanwhile") {
+  Options options;
+  options.peer_settings = {{SettingId::max_concurrent_streams, 1}};
+  Harness client(Role::client, options);
+  const Field field{"x-long", "0123456789012345678901234567890123456789"};
+  Request large = kGet;
+  large.fields = {&field, 1};
+  for (const Request& request : {kGet, large, kGet})
+    REQUIRE(client.call([&](Connection& c) { return c.send_request(request, EndStream::yes); }));
+  client.feed(settings({{SettingId::max_header_list_size, 200}}) + headers(1, status("200"), kEnd));
+  const std::vector<Seen> closed = of_kind(client.events(), Kind::stream_closed);
+  REQUIRE(closed.size() == 2);
+  const Seen& waited = closed[0].stream == three ? closed[0] : closed[1];
+  CHECK(waited.stream == three);
+  CHECK(waited.verdict == Verdict::never_sent);
+  CHECK(find(client.history(), FrameType::headers, 3) == std::nullopt);
+  CHECK(find(client.history(), FrameType::headers, 5) != std::nullopt);
+}
+
 }  // namespace
 }  // namespace h2::test

@@ -548,29 +548,6 @@ void Pair::pass(Duration time) {
   }
 }
 
-Allocator TestMemory::allocator() {
-  Allocator made;
-  made.context = this;
-  made.allocate = [](void* context, std::size_t bytes) noexcept -> void* {
-    auto& self = *static_cast<TestMemory*>(context);
-    const std::uint64_t call = self.calls++;
-    if (self.fail_once ? call == self.fail_at : call >= self.fail_at) return nullptr;
-    void* memory = std::malloc(bytes);
-    if (memory != nullptr) {
-      std::memset(memory, 0xaa, bytes);
-      self.live_bytes += bytes;
-    }
-    return memory;
-  };
-  made.release = [](void* context, void* memory, std::size_t bytes) noexcept {
-    if (memory == nullptr) return;
-    static_cast<TestMemory*>(context)->live_bytes -= bytes;
-    std::memset(memory, 0xdd, bytes);
-    std::free(memory);
-  };
-  return made;
-}
-
 }  // namespace h2::test
 
 // Counting every malloc of the program: by the sanitizer's hook where there is one, by standing before glibc's

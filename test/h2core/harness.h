@@ -17,6 +17,8 @@
 #include <utility>
 #include <vector>
 
+#include "test_memory.h"
+
 namespace h2 {
 
 // For doctest's messages.
@@ -286,16 +288,6 @@ class Pair {
 };
 
 std::vector<Seen> of_kind(const std::vector<Seen>& events, Kind kind);
-
-/// Counts calls, holds live bytes, fails from the `fail_at`-th call on (never by default), and writes 0xdd over all
-/// that is released.
-struct TestMemory {
-  std::uint64_t calls = 0;
-  std::uint64_t live_bytes = 0;
-  std::uint64_t fail_at = ~std::uint64_t{0};
-  bool fail_once = false;
-  Allocator allocator();
-};
 
 /// How often this program has called malloc, operator new included.
 std::uint64_t heap_calls() noexcept;

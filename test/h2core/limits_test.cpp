@@ -1,4 +1,8 @@
 // RFC 9113 5.1.2: how many streams at once, ours and the peer's; and the other bounds of a connection.
+#include <array>
+
+#include <h2core/explain.h>
+
 #include "harness.h"
 
 namespace h2::test {
@@ -135,6 +139,68 @@ TEST_CASE("a peer that does not read its replies is not read either, beyond a bo
   CHECK(server.history(FrameType::ping).size() == 500);
 }
 
+TEST_CASE("a peer that asks and never reads is not read any more, and what answers take is bounded") {
+  Options options;
+  options.config.max_queued_output = 1000;
+  Harness server(Role::server, options);
+  server.on_event = [](Connection& c, const Event& event) {
+    if (const auto* request = std::get_if<RequestReceived>(&event))
+      REQUIRE(c.send_response(request->stream, 204, {}, EndStream::yes));
+  };
+  server.take = false;
+  Bytes flood;
+  for (std::uint32_t id = 1; id < 2000; id += 2) flood = flood + headers(id, get(), kEnd);
+  server.feed(flood);
+  CHECK(server.unread() > flood.size() / 2);
+  CHECK(server.connection().window(kConnection)->queued <= 1000 + 10);
+  CHECK(server.connection().explain(kConnection)->receiving.what == Holdup::unread_replies);
+  CHECK_FALSE(server.failed());
+  server.take = true;
+  for (int i = 0; i < 1000 && server.unread() > 0; ++i) server.feed({});
+  CHECK(server.all(Kind::stream_closed).size() == 1000);
+}
+
+TEST_CASE("a client that asks much and reads late is not held up by what it sends itself") {
+  Options options;
+  options.config.max_queued_output = 1000;
+  options.peer_settings = {{SettingId::max_concurrent_streams, 1000}};
+  Harness client(Role::client, options);
+  client.take = false;
+  for (int i = 0; i < 500; ++i)
+    REQUIRE(client.call([](Connection& c) { return c.send_request(kGet, EndStream::yes); }));
+  CHECK(client.connection().window(kConnection)->queued > 1000);
+  client.feed(headers(1, status("204"), kEnd));
+  CHECK(client.unread() == 0);
+  CHECK(client.last(Kind::stream_closed, 1));
+}
+
+TEST_CASE("streams that were reset with content still in the output are no more than may be open") {
+  Options options;
+  options.config.settings.max_concurrent_streams = 10;
+  Harness server(Role::server, options);
+  const Bytes content(1);
+  server.on_event = [&](Connection& c, const Event& event) {
+    const auto* request = std::get_if<RequestReceived>(&event);
+    if (request == nullptr) return;
+    REQUIRE(c.send_response(request->stream, 200, {}, EndStream::no));
+    REQUIRE(c.send_data(request->stream, content, Token{1}, EndStream::no));
+    std::array<ByteView, 64> slices;
+    c.poll_output(slices);  // committed, and not taken
+  };
+  server.take = false;
+  Bytes flood;
+  for (std::uint32_t id = 1; id < 200; id += 2) flood = flood + headers(id, get(), kEnd) + rst(id, ErrorCode::cancel);
+  server.feed(flood);
+  CHECK(server.unread() > 0);
+  CHECK(server.connection().open_streams() <= 20);
+  CHECK(server.connection().explain(kConnection)->receiving.what == Holdup::unread_replies);
+  server.take = true;
+  for (int i = 0; i < 1000 && server.unread() > 0; ++i) server.feed({});
+  CHECK(server.unread() == 0);
+  CHECK(server.connection().open_streams() == 0);
+  CHECK(server.all(Kind::stream_closed).size() == 100);
+}
+
 TEST_CASE("the budget for idle work warns at half, then ends the connection; time refills it [9113-10.5b]") {
   Options options;
   options.config.work_budget = 1000;
@@ -183,6 +249,56 @@ TEST_CASE("the budget names what used it up, in the event, on the wire and by co
     const Bytes debug = server.history().back().payload;
     CHECK(text_of(ByteView(debug).subspan(8)) == describe(work));
     CHECK(server.connection().counters().work[static_cast<std::size_t>(work)] >= 100);
+  }
+}
+
+TEST_CASE("a field section of no use costs by its length, whatever makes it useless [9113-10.5b]") {
+  const std::string long_value(4000, 'x');
+  const OwnedFields fields = {{"x", long_value}};
+  Options options;
+  options.config.settings.max_concurrent_streams = 2;
+  const std::uint64_t each = headers(1, get(fields)).size() / 256;
+  REQUIRE(each >= 9);  // in Huffman's code
+  const auto useless = [](Harness& server, const Bytes& bytes) {
+    server.feed(bytes);
+    CHECK_FALSE(server.failed());
+    return server.connection().counters().work[static_cast<std::size_t>(Work::useless_section)];
+  };
+  SUBCASE("on a stream that is gone") {
+    Harness server(Role::server, options);
+    server.feed(headers(1, post()));
+    REQUIRE(server.call([](Connection& c) { return c.reset(StreamId{1}, ErrorCode::cancel); }));
+    CHECK(useless(server, headers(1, fields, kEnd)) == 1);
+  }
+  SUBCASE("refused") {
+    Harness server(Role::server, options);
+    CHECK(useless(server, headers(1, post()) + headers(3, post()) + headers(5, get(fields))) == 1);
+  }
+  SUBCASE("malformed") {
+    Harness server(Role::server, options);
+    CHECK(useless(server, headers(1, {{":method", "GET"}, {"x", long_value}}, kEnd)) == 1);
+  }
+  SUBCASE("too large") {
+    options.config.settings.max_header_list_size = 2000;
+    Harness server(Role::server, options);
+    CHECK(useless(server, headers(1, get(fields), kEnd)) == 1);
+  }
+  SUBCASE("wrong as trailers") {
+    Harness server(Role::server, options);
+    CHECK(useless(server, headers(1, post()) + headers(1, {{":path", "/"}, {"x", long_value}}, kEnd)) == 1);
+  }
+  SUBCASE("and a request that is one costs nothing") {
+    Harness server(Role::server, options);
+    CHECK(useless(server, headers(1, get(fields), kEnd)) == 0);
+  }
+  SUBCASE("and what it costs is its length") {
+    options.config.work_budget = 100;
+    Harness server(Role::server, options);
+    server.feed(headers(1, post()) + headers(3, post()));
+    for (std::uint32_t id = 5; !server.failed(); id += 2) {
+      REQUIRE(id < 5 + 2 * (100 / (4 + each) + 2));
+      server.feed(headers(id, get(fields)));
+    }
   }
 }
 

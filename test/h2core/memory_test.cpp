@@ -1,6 +1,8 @@
 // Memory: none is asked for once a connection is warm, running out is an ordinary end, and all of it comes back.
 #include <array>
 
+#include <hpack/encoder.h>
+
 #include "harness.h"
 
 namespace h2::test {
@@ -9,18 +11,19 @@ namespace {
 // A client and a server, and pipes of fixed size between them, so that only the engine could call the heap.
 class Bench {
  public:
+  static constexpr Field kRequestFields[] = {
+      {"user-agent", "bench/1"}, {"accept", "*/*"}, {"cookie", "a=b; session=0123456789"}};
+  static constexpr Field kResponseFields[] = {{"content-type", "text/html"}, {"server", "bench"}};
+
   Bench(Allocator client, Allocator server)
       : client_(config(Role::client, client)), server_(config(Role::server, server)) {
-    client_.advance_time(TimePoint{1h});
-    server_.advance_time(TimePoint{1h});
+    advance(0s);
     pump();
   }
 
   bool request(bool with_body) {
-    static const Field kFields[] = {
-        {"user-agent", "bench/1"}, {"accept", "*/*"}, {"cookie", "a=b; session=0123456789"}};
     Request request = with_body ? kPost : kGet;
-    request.fields = kFields;
+    request.fields = kRequestFields;
     const auto stream = client_.send_request(request, with_body ? EndStream::no : EndStream::yes);
     if (!stream) return false;
     if (with_body && !client_.send_data(*stream, body_, Token{1}, EndStream::yes)) return false;
@@ -39,6 +42,13 @@ class Bench {
   std::uint64_t answered = 0, failures = 0;
   Violation client_violation = Violation::none, server_violation = Violation::none;
   Connection& client() { return client_; }
+  Connection& server() { return server_; }
+  void advance(Duration by) { advance_to(now_ + by); }
+  void advance_to(TimePoint time) {
+    now_ = time;
+    client_.advance_time(now_);
+    server_.advance_time(now_);
+  }
 
  private:
   static Config config(Role role, Allocator allocator) {
@@ -49,9 +59,8 @@ class Bench {
   }
 
   void on(Connection& self, const Event& event) {
-    static const Field kFields[] = {{"content-type", "text/html"}, {"server", "bench"}};
     if (const auto* request = std::get_if<RequestReceived>(&event)) {
-      if (!self.send_response(request->stream, 200, kFields, EndStream::no)) return;
+      if (!self.send_response(request->stream, 200, kResponseFields, EndStream::no)) return;
       (void)self.send_data(request->stream, body_, Token{2}, EndStream::yes);
     } else if (const auto* piece = std::get_if<DataReceived>(&event)) {
       self.consume(piece->stream, piece->data.size());
@@ -80,6 +89,7 @@ class Bench {
   }
 
   Connection client_, server_;
+  TimePoint now_{1h};
   std::array<std::byte, 3000> body_{};
 };
 
@@ -107,6 +117,59 @@ TEST_CASE("the engine takes no memory but its allocator's") {
   CHECK(heap_calls() - before == client.calls + server.calls);
   CHECK(client.live_bytes == 0);
   CHECK(server.live_bytes == 0);
+}
+
+/// What two trimmed coders hold that have seen the requests and the responses of a Bench.
+std::size_t table_bytes() {
+  hpack::Encoder requests({}), responses({});
+  hpack::Decoder decoder({});
+  Bytes block(4096);
+  const Field request[] = {{":method", "POST"}, {":scheme", "https"}, {":authority", "example.com"}, {":path", "/"}};
+  block.resize(requests.encode(request, block));
+  decoder.begin(block);
+  for (Field field; decoder.next(field) == hpack::Decoder::Step::field;) continue;
+  block.resize(4096);
+  block.resize(requests.encode(Bench::kRequestFields, block));
+  decoder.begin(block);
+  for (Field field; decoder.next(field) == hpack::Decoder::Step::field;) continue;
+  block.resize(4096);
+  static_cast<void>(responses.encode(Bench::kResponseFields, block));
+  decoder.trim();
+  responses.trim();
+  CHECK(decoder.entry_count() == 4);
+  CHECK(responses.entry_count() == 2);
+  return decoder.heap_bytes() + responses.heap_bytes();
+}
+
+/// A server's allocations, and what it holds, through a life of requests and silence.
+struct IdleLife {
+  TestMemory client_memory, server_memory;
+  std::optional<Bench> bench;
+  IdleLife() { bench.emplace(client_memory.allocator(), server_memory.allocator()); }
+  std::uint64_t held() const { return server_memory.live_bytes; }
+};
+
+TEST_CASE("a fresh connection that waits holds at most 1.5 KiB") {
+  IdleLife life;
+  CHECK(life.held() + sizeof(Connection) <= 1536);
+  CHECK(life.client_memory.live_bytes + sizeof(Connection) <= 1536);
+}
+
+TEST_CASE("a connection that has served and gone idle holds 2 KiB and its HPACK tables, without another byte") {
+  IdleLife life;
+  for (int i = 0; i < 500; ++i) REQUIRE(life.bench->request(i % 2 == 0));
+  CHECK(life.held() > 4096);
+  life.bench->advance(500ms);
+  CHECK(life.held() > 4096);
+  const auto deadline = life.bench->server().deadline();
+  REQUIRE(deadline);
+  life.bench->advance_to(*deadline);
+  CHECK(life.held() + sizeof(Connection) <= 2048 + table_bytes());
+  CHECK(life.bench->server().deadline() != deadline);
+  const std::uint64_t calls = life.server_memory.calls;
+  life.bench->advance(60s);
+  CHECK(life.server_memory.calls == calls);
+  REQUIRE(life.bench->request(true));
 }
 
 TEST_CASE("whichever allocation fails, the connection ends cleanly and all memory comes back") {

@@ -7,6 +7,8 @@
 namespace h2::test {
 namespace {
 
+const Allocator kHeap;
+
 /// The streams of all DATA frames in `sent`, in order.
 std::vector<std::uint32_t> data_order(const std::vector<Frame>& sent) {
   std::vector<std::uint32_t> order;
@@ -160,8 +162,9 @@ TEST_CASE("RFC 9218 10: nobody starves, whatever the priorities") {
   // Streams that are always ready: a record for each, and turns taken as the engine takes them.
   std::mt19937 random(9218);
   for (int round = 0; round < 20; ++round) {
-    detail::StreamTable streams(Allocator{}, 7);
-    detail::Turns turns(streams);
+    detail::StreamTable streams(kHeap, 7);
+    detail::Turns turns(streams, kHeap);
+    REQUIRE(turns.prepare());
     const std::uint32_t count = 2 + below(random, 40);
     std::vector<std::size_t> last(count, 0);
     std::vector<std::uint32_t> slots;
@@ -190,8 +193,9 @@ TEST_CASE("RFC 9218 10: nobody starves, whatever the priorities") {
 
 TEST_CASE("turns stay whole under any adds and removes") {
   std::mt19937 random(31);
-  detail::StreamTable streams(Allocator{}, 7);
-  detail::Turns turns(streams);
+  detail::StreamTable streams(kHeap, 7);
+  detail::Turns turns(streams, kHeap);
+  REQUIRE(turns.prepare());
   std::vector<std::uint32_t> slots;
   for (std::uint32_t i = 0; i < 60; ++i) slots.push_back(streams.add(StreamId{2 * i + 1}));
   std::size_t ready = 0;

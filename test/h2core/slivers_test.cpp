@@ -197,6 +197,42 @@ TEST_CASE("a small rest of the connection's window holds nobody for longer than 
   }
 }
 
+TEST_CASE("who announces windows of nothing has wished for none: what opens byte by byte makes 50 frames a second") {
+  Upload upload(0, 20000);
+  CHECK(upload.received() == 0);
+  for (int i = 0; i < 10000; ++i) {  // a second
+    upload.feed(window_update(1, 1));
+    upload.pass(100us);
+  }
+  CHECK(upload.frames_of_data().size() <= 51);
+  upload.pass(20ms);
+  CHECK(upload.received() == 10000);
+  upload.feed(window_update(1, 512));  // no sliver any more
+  CHECK(upload.received() == 10512);
+}
+
+TEST_CASE("a peer whose window makes crumbs of content pays for it, and one of small messages does not") {
+  for (const bool crumbs : {true, false}) {
+    CAPTURE(crumbs);
+    Options options;
+    options.config.work_budget = 1000;
+    options.peer_settings = {{SettingId::initial_window_size, crumbs ? 1U : 65535U}};
+    Harness server(Role::server, options);
+    server.feed(headers(1, get(), kEnd));
+    const Bytes content(10000);
+    REQUIRE(server.call([](Connection& c) { return c.send_response(one, 200, {}, EndStream::no); }));
+    if (crumbs) REQUIRE(server.call([&](Connection& c) { return c.send_data(one, content, {}, EndStream::no); }));
+    for (int i = 0; i < 2000; ++i) {
+      if (!crumbs)
+        REQUIRE(server.call(
+            [&](Connection& c) { return c.send_data(one, ByteView(content).first(1), {}, EndStream::no); }));
+      server.feed(window_update(1, 1) + (crumbs ? Bytes{} : window_update(0, 1)));
+      if (server.failed()) break;
+    }
+    CHECK((server.failure() == Violation::work_budget_empty) == crumbs);
+  }
+}
+
 // ---- below zero (RFC 9113 6.9.2)
 
 /// One thing that happens to a stream's send window; nothing waits for time here.

@@ -91,6 +91,16 @@ TEST_CASE("an upgrade with settings that HTTP/2 forbids, or after the first fram
     CHECK(server.connection().open_streams() == 0);
     CHECK_FALSE(server.connection().window(one));
   }
+  for (const char* tail : {"0002 00000002", "0008 00000002", "0008 00000001 0008 00000000", "0009 00000002"}) {
+    CAPTURE(tail);
+    Harness server(Role::server, raw());
+    CHECK(begin(server, http2_settings() + wire("0001 00000000 0008 00000001") + wire(tail)) == Misuse::bad_setting);
+    CHECK(server.connection().peer_settings() == Settings{});
+    REQUIRE(begin(server, http2_settings()) == Misuse::none);
+    REQUIRE(server.call([](Connection& c) { return c.send_response(one, 204, {}, EndStream::yes); }));
+    // No size update: the table is still what it was.
+    CHECK(find(server.history(), FrameType::headers, 1)->payload == wire("89"));
+  }
   Harness started(Role::server);
   CHECK(begin(started, http2_settings()) == Misuse::wrong_state);
   Harness asked(Role::client, raw());

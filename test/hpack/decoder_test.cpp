@@ -1,6 +1,10 @@
 // The decoder by the rules of RFC 7541: representations, indices, size updates, eviction, marks.
 #include <doctest/doctest.h>
 
+#include <random>
+
+#include <hpack/huffman.h>
+
 #include "support.h"
 
 using namespace hpack;
@@ -188,6 +192,92 @@ TEST_CASE("After drop_views memory does not grow with the rest of the block, and
   CHECK(heap.peak_bytes < 40000);
   CHECK(decoder.table_size() == 3 * 1033);
   CHECK(table_of(decoder)[0] == Line{name, "9"});
+}
+
+namespace {
+
+Bytes huffman(const std::string& text) {
+  Bytes code(4 * text.size() + 64);
+  code.resize(*huffman_encode(text, code));
+  std::byte head[kMaxIntegerOctets];
+  const Bytes length(head, encode_integer(static_cast<std::uint32_t>(code.size()), 7, std::byte{0x80}, head));
+  return length + code;
+}
+
+}  // namespace
+
+TEST_CASE("Text beyond max_text is checked and not shown, and takes no memory; the table stays in step") {
+  const std::string text(100000, 'a'), fits(900, 'b'), rest(80, 'c');
+  for (const std::string_view kind : {"00", "10", "40"}) {  // the last would have been indexed, and empties the table
+    Heap heap;
+    Decoder decoder({.allocator = heap.allocator()});
+    const Bytes block = indexed_literal("k", "v") + wire("00 01 61") + huffman(fits) + wire(kind) + wire("01 62") +
+                        huffman(text) + wire("00 01 63") + huffman(rest) + wire("00 01 64") + huffman(fits);
+    const Exact exact(block);
+    decoder.begin(exact.view(), 1000);
+    std::vector<Decoder::Step> steps;
+    Lines lines;
+    for (Field field; steps.empty() || (steps.back() != Decoder::Step::end && steps.back() != Decoder::Step::error);) {
+      steps.push_back(decoder.next(field));
+      if (steps.back() == Decoder::Step::field) lines.push_back({std::string(field.name), std::string(field.value)});
+    }
+    using enum Decoder::Step;
+    CHECK(steps == std::vector{field, field, oversized, field, oversized, end});
+    CHECK(lines == Lines{{"k", "v"}, {"a", fits}, {"c", rest}});
+    CHECK(decoder.entry_count() == (kind == "40" ? 0U : 1U));
+    CHECK(heap.peak_bytes < 8192);
+  }
+  CHECK(error_of(wire("00 01 61 84 ff ff ff ff")) == DecodeError::bad_huffman);
+  Decoder strict({});
+  const Bytes bad = wire("00 01 61") + wire("84 ff ff ff ff");
+  strict.begin(bad, 0);
+  Field field;
+  CHECK(strict.next(field) == Decoder::Step::error);
+  CHECK(strict.error() == DecodeError::bad_huffman);
+}
+
+TEST_CASE("What entries left behind in the arena is not held against a block's text") {
+  Decoder decoder({});
+  for (int i = 0; i < 40; ++i) decode(decoder, wire("40 01 61") + huffman(std::string(700, 'x')));
+  const std::string text(3000, 'y');
+  const Bytes block = wire("00 01 62") + huffman(text);
+  decoder.begin(block, 3000);
+  Field field;
+  REQUIRE(decoder.next(field) == Decoder::Step::field);
+  CHECK(field.value == text);
+}
+
+TEST_CASE("Text that only looks too long for the table is indexed all the same") {
+  const std::string text(4000, '\x01');  // codes of 23 bits: 11,500 octets
+  Heap heap;
+  Decoder decoder({.allocator = heap.allocator()});
+  CHECK(decode(decoder, wire("40 01 61") + huffman(text)) == Lines{{"a", text}});
+  CHECK(decoder.entry_count() == 1);
+  CHECK(heap.peak_bytes < 8192);
+  CHECK(decode(decoder, wire("40 01 61") + huffman(text + std::string(100, '\x01'))).size() == 1);
+  CHECK(decoder.entry_count() == 0);
+}
+
+TEST_CASE("memory_bound: blocks that fill the table and all text that they may stay within it") {
+  for (const std::size_t piece : {std::size_t{1}, std::size_t{60}, std::size_t{700}, std::size_t{3500}}) {
+    CAPTURE(piece);
+    constexpr std::size_t kText = 65536;
+    Heap heap;
+    Decoder decoder({.allocator = heap.allocator()});
+    std::mt19937 random(7);
+    for (int blocks = 0; blocks < 12; ++blocks) {
+      const std::size_t text = blocks % 3 == 0 ? kText / 3 : kText;
+      Bytes block;
+      for (std::size_t sum = 0; sum + piece <= text; sum += piece)
+        block =
+            std::move(block) + wire(random() % 3 == 0 ? "40" : "00") + huffman("") + huffman(std::string(piece, 'a'));
+      decoder.begin(block, kText);
+      for (Field field; decoder.next(field) == Decoder::Step::field;) continue;
+      CHECK(decoder.error() == DecodeError::none);
+    }
+    CHECK(heap.peak_bytes <= Decoder::memory_bound(4096, kText));
+    if (piece > 1) CHECK(heap.peak_bytes * 3 >= Decoder::memory_bound(4096, kText));
+  }
 }
 
 TEST_CASE("RFC 7541 6.3: a size update up to the announced maximum evicts; one above it is an error [7541-6.3b]") {

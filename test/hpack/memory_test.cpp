@@ -1,6 +1,8 @@
 // What the heap sees: nothing once warm, no more than was stated, and no harm when it is empty.
 #include <doctest/doctest.h>
 
+#include <random>
+
 #include "support.h"
 
 using namespace hpack;
@@ -52,6 +54,22 @@ TEST_CASE("Once warm, neither side calls the heap, evictions and Huffman include
     CHECK(encoder.heap_bytes() <= 24 * 1024);
   }
   CHECK(heap.live_bytes == 0);
+}
+
+TEST_CASE("memory_bound: an encoder stays within it, whatever fields come") {
+  for (const std::size_t most : {std::size_t{1}, std::size_t{40}, std::size_t{1000}, std::size_t{4060}}) {
+    CAPTURE(most);
+    Heap heap;
+    Encoder encoder({.allocator = heap.allocator()});
+    std::mt19937 random(3);
+    for (int i = 0; i < 3000; ++i) {
+      const std::string name = "x" + std::to_string(random() % 500), value(random() % most, 'v');
+      const Field field[] = {{name, value}};
+      encode(encoder, field);
+    }
+    CHECK(heap.peak_bytes <= Encoder::memory_bound(4096));
+    if (most == 1) CHECK(heap.peak_bytes * 3 >= Encoder::memory_bound(4096));
+  }
 }
 
 TEST_CASE("trim gives back what live entries do not need, and all of it when there are none") {

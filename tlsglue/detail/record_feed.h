@@ -18,6 +18,8 @@ class RecordFeed {
     record_ended_ = false;
   }
   void withdraw() noexcept { input_ = nullptr; }
+  /// Whether the present permit, or the last, has come to a record's end.
+  bool record_ended() const noexcept { return record_ended_; }
 
   /// How many bytes it copied to `out`; 0 means "no more for now".
   std::size_t read(std::byte* out, std::size_t wanted) noexcept {
