@@ -244,7 +244,8 @@ Decoder::Step Decoder::literal(const Octet* at, unsigned octet, Field& out) noex
     at_ = parts.end;
     return {Step::oversized};
   }
-  char* const room = table_.make_room(text + kHuffmanSlack, left);
+  char* room = table_.room_at_hand(text + kHuffmanSlack);
+  if (room == nullptr) room = table_.make_room(text + kHuffmanSlack, left);
   if (room == nullptr) return {fail(DecodeError::out_of_memory)};
   return {Step::field, room, parts.insert, parts.too_large};
 }

@@ -1,6 +1,7 @@
 // RFC 7541 decoder: header blocks in, fields out as views.
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <string_view>
@@ -72,7 +73,7 @@ class H2CORE_API Decoder {
 
   /// Starts a block, which is given whole. Views of the block before end here, whether or not it was read to its end;
   /// what is left of it is not decoded, so read on to `end` to keep the table in step. At most `max_text` octets of text
-  /// are kept for views, besides what the table can take.
+  /// are kept for views, besides what goes into the table: who counts what it is given ends that by drop_views().
   void begin(ByteView block, std::size_t max_text = SIZE_MAX) noexcept;
 
   /// Decodes the next field. An error is final: the table no longer matches the peer's, so all later blocks fail too.
@@ -100,9 +101,11 @@ class H2CORE_API Decoder {
   /// Gives memory back as far as live entries permit. Between blocks only; ends all views.
   void trim() noexcept { table_.trim(); }
 
-  /// What a decoder holds at most whose table never exceeded `table_size`, with such a `max_text` for each block.
+  /// What a decoder holds at most whose table never exceeded `table_size`, with such a `max_text` for each block, if
+  /// drop_views() is called once the fields of a block have more text than that.
   static std::uint64_t memory_bound(std::uint32_t table_size, std::uint64_t max_text) noexcept {
-    return detail::Table::ring_bound(table_size) + detail::Table::pinned_bound(table_size, max_text);
+    const std::uint64_t pinned = detail::Table::pinned_bound(table_size, max_text);
+    return detail::Table::ring_bound(table_size) + std::max(pinned, detail::Table::unpinned_bound(table_size));
   }
 
   std::uint32_t table_size() const noexcept { return table_.size(); }          ///< as RFC 7541 4.1 counts

@@ -136,6 +136,11 @@ std::uint64_t Table::arena_bound(std::uint32_t capacity) noexcept {
   return bytes + bytes / 2 + 2 * sizeof(Retired);
 }
 
+// The same where a block has left an arena that is no power of two.
+std::uint64_t Table::unpinned_bound(std::uint32_t capacity) noexcept {
+  return arena_bound(capacity) + 4 * std::uint64_t{capacity};
+}
+
 // Text lies in arenas of which each new one has a copy of what lives. The last of it may be inserted, and then is not
 // counted against `max_text`. A quarter of the first arena may be lost to gaps.
 std::uint64_t Table::pinned_bound(std::uint32_t capacity, std::uint64_t max_text) noexcept {

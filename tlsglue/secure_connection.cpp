@@ -272,7 +272,9 @@ void SecureConnection::close() noexcept {
 
 // ---- what a loop asks ----
 
+// What h2 left over while output waited is taken up when that is out: a loop has no other sign of it.
 bool SecureConnection::has_event() const noexcept {
+  if (phase_ == Phase::h2 && !plaintext_.empty() && !has_output()) return true;
   return http2_.has_event() || (phase_ == Phase::plaintext && !plaintext_.empty()) || close_waits_.has_value() ||
          channel_.has_outcome();
 }

@@ -57,7 +57,8 @@ class SecureConnection {
   const h2::Connection& http2() const noexcept { return http2_; }
 
   /// As `h2::Connection::receive`, from ciphertext. Null: none waits, and the input is used up, or output must be taken first
-  /// (`has_output()`). Views live until the next `receive`.
+  /// (`has_output()`); decrypted frames may wait inside for that, so call it again, with empty input too, when
+  /// `has_event()` says so after a write. Views live until the next `receive`.
   H2CORE_API std::optional<Event> receive(ByteView& input) noexcept;
   H2CORE_API void receive_eof() noexcept;
   H2CORE_API void transport_lost() noexcept;

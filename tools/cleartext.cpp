@@ -24,13 +24,12 @@ std::optional<tlsglue::Event> Cleartext::receive(ByteView& input) {
     if (event) return *event;
   }
   if (phase_ == Phase::h2) {
-    if (!early_.empty()) {
-      ByteView early(early_);
-      if (std::optional<h2::Event> event = http2_.receive(early)) {
-        early_.erase(early_.begin(), early_.end() - static_cast<std::ptrdiff_t>(early.size()));
-        return *event;
-      }
-      early_.clear();
+    if (early_taken_ < early_.size()) {  // stays where it is: events show it
+      ByteView early = ByteView(early_).subspan(early_taken_);
+      const std::optional<h2::Event> event = http2_.receive(early);
+      early_taken_ = early_.size() - early.size();
+      if (event) return *event;
+      if (!early.empty()) return std::nullopt;  // output must be taken first
     }
     if (eof_ && !std::exchange(told_eof_, true)) http2_.receive_eof();
     if (std::optional<h2::Event> event = http2_.receive(input)) return *event;
@@ -127,6 +126,7 @@ std::size_t Cleartext::send_plaintext(ByteView data) {
 h2::Result<h2::StreamId> Cleartext::upgrade(const h2::Request& request, ByteView http2_settings, ByteView rest) {
   begin_http2();
   early_.assign(rest.begin(), rest.end());
+  early_taken_ = 0;
   return http2_.begin_upgraded(request, http2_settings);
 }
 

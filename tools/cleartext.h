@@ -52,6 +52,7 @@ class Cleartext {
   std::optional<h2::TimePoint> now_, sniff_until_;
   std::vector<std::byte> output_;  // of plaintext only
   std::vector<std::byte> early_;   // of the client's preface, behind an upgrade
+  std::size_t early_taken_ = 0;
   bool eof_ = false, close_wanted_ = false, told_eof_ = false;
 };
 

@@ -58,11 +58,12 @@ std::string UpgradingClient::settings() {
 std::optional<tlsglue::Event> UpgradingClient::receive(ByteView& input) {
   if (phase_ == Phase::asking) return read_answer(input);
   if (phase_ == Phase::over) input = {};
-  if (!early_.empty()) {
-    ByteView early(early_);
-    std::optional<h2::Event> event = http2_.receive(early);
-    early_.erase(early_.begin(), early_.end() - static_cast<std::ptrdiff_t>(early.size()));
+  if (early_taken_ < early_.size()) {  // stays where it is: events show it
+    ByteView early = ByteView(early_).subspan(early_taken_);
+    const std::optional<h2::Event> event = http2_.receive(early);
+    early_taken_ = early_.size() - early.size();
     if (event) return *event;
+    if (!early.empty()) return std::nullopt;  // output must be taken first
   }
   if (eof_ && !std::exchange(told_eof_, true)) http2_.receive_eof();
   if (std::optional<h2::Event> event = http2_.receive(input)) return *event;
@@ -85,6 +86,7 @@ std::optional<tlsglue::Event> UpgradingClient::read_answer(ByteView& input) {
     if (status == 101 && lists(lower_case(view(head[http::field::upgrade])), "h2c")) {
       const ByteView rest = std::as_bytes(std::span(answer_->input));
       early_.assign(rest.begin(), rest.end());
+      early_taken_ = 0;
       phase_ = Phase::h2;
       return tlsglue::HandshakeDone{tlsglue::AlpnOutcome::undecided, tlsglue::Protocol::h2, false, {}, {}};
     }

@@ -58,6 +58,7 @@ class UpgradingClient {
   std::string request_;
   std::unique_ptr<Answer> answer_;
   std::vector<std::byte> early_;  // came in the same breath as the answer
+  std::size_t early_taken_ = 0;
   std::string refusal_;
   bool spoke_http1_ = false, eof_ = false, told_eof_ = false, late_ = false;
 };

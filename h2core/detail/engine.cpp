@@ -181,7 +181,10 @@ void Engine::emit_stream_event(std::uint32_t slot, Out& out) noexcept {
   stream.events = 0;
   if (out && std::holds_alternative<StreamClosed>(*out)) {
     stream.released = true;
-    if (--live_streams_ == 0) idle_since_ = now_;
+    if (--live_streams_ == 0) {
+      idle_since_ = now_;
+      trim_soon();
+    }
     ++lingering_;
     remove_if_settled(slot);
   }
@@ -282,9 +285,10 @@ void Engine::drop_output() noexcept {
 
 TransportWish Engine::transport_wish() const noexcept {
   if (lost_ || failure_ == Violation::output_timeout) return TransportWish::close;  // nobody takes our GOAWAY either
-  if ((!failed_ && !finished_) || !output_.empty()) return TransportWish::open;
-  if (eof_ || now_ >= linger_by_) return TransportWish::close;
-  return TransportWish::shut_down_write;
+  if (!failed_ && !finished_) return TransportWish::open;
+  if (now_ >= linger_by_) return TransportWish::close;  // also if nobody takes the GOAWAY
+  if (!output_.empty()) return TransportWish::open;
+  return eof_ ? TransportWish::close : TransportWish::shut_down_write;
 }
 
 void Engine::shutdown(Shutdown how, Duration drain, ErrorCode code) noexcept {
@@ -327,9 +331,15 @@ void Engine::write_goaway(StreamId last, ErrorCode code, std::string_view debug)
   std::byte* out = output_.reserve(bytes);
   if (out == nullptr) return;  // the end needs no memory: the transport closes without a word
   write::goaway(out, last, code, debug);
+  write_out(bytes);
+}
+
+// A whole control frame of ours, written to where room was reserved.
+void Engine::write_out(std::size_t bytes) noexcept {
+  const std::byte* const frame = output_.reserved();
+  note(Direction::sent, read_frame_header(frame), {frame + kFrameHeaderBytes, bytes - kFrameHeaderBytes}, {});
   output_.commit(bytes);
   ++counters_.frames_sent;
-  note(Direction::sent, read_frame_header(out), {out + 9, bytes - 9}, {});
 }
 
 // ---- abuse
@@ -379,7 +389,6 @@ void Engine::advance_time(TimePoint now) noexcept {
   if (!clock_runs_) {
     clock_runs_ = true;
     now_ = clock_start_ = last_received_ = idle_since_ = now;
-    preface_by_ = now + config_.preface_timeout;
     open_block_.began_at = now;
     if (failed_ || finished_) linger_by_ = now + kLinger;
     for (std::size_t i = 0; i < settings_in_flight_.size(); ++i) settings_in_flight_[i].sent_at = now;
@@ -399,7 +408,7 @@ void Engine::advance_time(TimePoint now) noexcept {
 
 void Engine::check_timers() noexcept {
   if (failed_ || lost_ || finished_) return;
-  if (!settings_seen_ && config_.preface_timeout > Duration{0} && now_ >= preface_by_)
+  if (!settings_seen_ && config_.preface_timeout > Duration{0} && now_ >= clock_start_ + config_.preface_timeout)
     return fail(Violation::preface_timeout);
   if (const auto due = settings_due(); due && now_ >= *due) return fail(Violation::settings_timeout);
   if (now_ >= drain_by_) {
@@ -419,7 +428,8 @@ void Engine::check_timers() noexcept {
     connection_events_ |= kIdle;
     shutdown(Shutdown::graceful, Duration{0}, ErrorCode::no_error);
   }
-  if ((worked_ || last_received_ >= trimmed_at_) && now_ >= idle_since_ + kTrimAfter) {
+  const bool touched = last_received_ >= trimmed_at_ && now_ >= last_received_ + kTrimAfter;
+  if (now_ >= trim_by_ || touched) {
     if (views_live_) trim_due_ = true;
     else trim();
   }
@@ -472,7 +482,7 @@ std::optional<TimePoint> Engine::deadline() const noexcept {
     if (now_ < linger_by_) add(linger_by_);
     return first == kNever ? std::nullopt : std::optional(first);
   }
-  if (!settings_seen_ && config_.preface_timeout > Duration{0}) add(preface_by_);
+  if (!settings_seen_ && config_.preface_timeout > Duration{0}) add(clock_start_ + config_.preface_timeout);
   if (const auto due = settings_due()) add(*due);
   if (open_block_.open && config_.header_timeout > Duration{0}) add(open_block_.began_at + config_.header_timeout);
   if (pending.output && config_.output_timeout > Duration{0}) add(*time_of(output_ms_) + config_.output_timeout);
@@ -490,29 +500,29 @@ std::optional<TimePoint> Engine::deadline() const noexcept {
   }
   if (config_.idle_timeout > Duration{0} && live_streams_ == 0 && !shutting_down_)
     add(idle_since_ + config_.idle_timeout);
-  if (worked_ && live_streams_ == 0 && !trim_due_ && output_.empty()) add(idle_since_ + kTrimAfter);
+  if (live_streams_ == 0 && !trim_due_ && output_.empty() && is_between_blocks()) add(trim_by_);
   return first == kNever ? std::nullopt : std::optional(first);
 }
 
 void Engine::trim() noexcept {
   trim_due_ = false;
-  if (live_streams_ > 0 || !output_.empty()) return;
-  worked_ = false;
-  trimmed_at_ = now_ + Duration{1};
+  if (live_streams_ > 0) return;
+  if (!output_.empty() || !is_between_blocks()) return trim_soon();
+  trim_by_ = kNever;
+  trimmed_at_ = now_;
   output_.trim();
   streams_.trim();
   turns_.trim();
   if (chunks_.used() == 0) chunks_.release();
   if (pings_.empty()) pings_.release();
-  if (stage_ == Stage::header) stash_.release();
-  if (messages_ != nullptr) messages_->trim(open_block_.open);
+  stash_.release();
+  if (messages_ != nullptr) messages_->trim();
 }
 
-void Engine::Messages::trim(bool block_open) noexcept {
+void Engine::Messages::trim() noexcept {
   copies.trim();
   if (waiting.empty()) waiting.release();
   if (kept_priorities.empty()) kept_priorities.release();
-  if (block_open) return;
   block.release();
   fields.release();
   cookie.release();
@@ -562,9 +572,7 @@ void Engine::write_settings(std::span<const Setting> entries, bool is_awaited) n
   if (out == nullptr || !settings_in_flight_.push({announced_, now_, is_awaited}))
     return fail(Violation::out_of_memory);
   write::settings(out, entries);
-  output_.commit(bytes);
-  ++counters_.frames_sent;
-  note(Direction::sent, read_frame_header(out), {out + 9, bytes - 9}, {});
+  write_out(bytes);
   refresh_effective(false);
 }
 
@@ -607,9 +615,7 @@ bool Engine::write_ping(PingOwner owner, Token token) noexcept {
   const std::uint64_t opaque = ++ping_counter_ * 0x9e3779b97f4a7c15ULL;
   if (out == nullptr || !pings_.push({opaque, token, now_, owner})) return false;
   write::ping(out, opaque, false);
-  output_.commit(write::kPingBytes);
-  ++counters_.frames_sent;
-  note(Direction::sent, read_frame_header(out), {out + 9, 8}, {});
+  write_out(write::kPingBytes);
   return true;
 }
 

@@ -127,7 +127,7 @@ class Engine {
     BufferPool copies;
     Ring<StreamId> waiting;  // requests over the peer's limit
     Array<KeptPriority> kept_priorities;
-    void trim(bool block_open) noexcept;
+    void trim() noexcept;
   };
   static constexpr std::uint32_t kUsualTable = 4096;  // RFC 9113 6.5.2
 
@@ -176,6 +176,7 @@ class Engine {
   bool lifts_a_window_too_far(std::uint32_t initial_window) noexcept;
   void write_settings(std::span<const Setting> entries, bool is_awaited) noexcept;
   std::optional<TimePoint> settings_due() const noexcept;
+  void write_out(std::size_t bytes) noexcept;
   void write_goaway(StreamId last, ErrorCode code, std::string_view debug) noexcept;
   bool write_ping(PingOwner owner, Token token) noexcept;
   void refresh_effective(bool acknowledged) noexcept;
@@ -188,6 +189,8 @@ class Engine {
   bool is_content_due(const Stream& stream) const noexcept;
   void drop_output() noexcept;
   void trim() noexcept;
+  bool is_between_blocks() const noexcept { return stage_ == Stage::header && !open_block_.open; }
+  void trim_soon() noexcept { trim_by_ = now_ + kTrimAfter; }
   bool prepare_messages() noexcept { return messages_ != nullptr || make_messages(); }
   bool make_messages() noexcept;
 
@@ -425,7 +428,7 @@ class Engine {
 
   // time
   bool clock_runs_ = false;
-  TimePoint now_{}, clock_start_{}, last_received_{}, idle_since_{}, preface_by_{};
+  TimePoint now_{}, clock_start_{}, last_received_{}, idle_since_{};
   std::uint32_t now_ms_ = 0;     // since the start of the clock
   std::uint32_t output_ms_ = 0;  // when output was last taken, or began to wait
   TimePoint content_check_by_{};
@@ -436,8 +439,7 @@ class Engine {
   bool budget_warned_ = false, budget_used_up_ = false;
   bool views_live_ = false;  // of the last event
   bool trim_due_ = false;    // but views were live: memory goes at the next receive()
-  bool worked_ = false;      // a stream was there since the last trim
-  TimePoint trimmed_at_{};
+  TimePoint trim_by_ = kNever, trimmed_at_{};
   std::size_t reply_bytes_ = 0;  // of output nobody asked for but the peer
   Counters counters_;
 };

@@ -92,6 +92,7 @@ void Engine::on_priority_update(ByteView payload, Out& out) noexcept {
 // many are kept; without memory, none: it was advice.
 void Engine::keep_priority(StreamId id, Priority priority) noexcept {
   if (!prepare_messages()) return;
+  trim_soon();
   Array<KeptPriority>& kept = messages_->kept_priorities;
   for (std::size_t i = 0; i < kept.size(); ++i) {
     if (kept[i].stream == id) {

@@ -29,6 +29,7 @@ class OutputQueue {
     std::byte* const start = last_->data() + last_->written;
     last_->written += static_cast<std::uint32_t>(bytes);
     queued_ += bytes;
+    owned_ += bytes;
     if (segments_.size() > handed_out_) {
       Segment& tail = segments_.back();
       if (tail.chunk == kOwned && tail.data + tail.bytes == start) {
@@ -51,6 +52,8 @@ class OutputQueue {
   /// Bytes ever handed out: the transport may have them, whether it took them or not.
   std::uint64_t handed_out() const noexcept;
   std::size_t queued_bytes() const noexcept { return queued_; }
+  /// Of these, what the engine wrote.
+  std::size_t owned_bytes() const noexcept { return owned_; }
   std::size_t segments() const noexcept { return segments_.size(); }
   bool empty() const noexcept { return queued_ == 0; }
 
@@ -134,7 +137,7 @@ class OutputQueue {
   Block* spare_ = nullptr;  // emptied blocks, so that a steady flow allocates nothing
   std::uint32_t spares_ = 0;
   bool drafting_ = false;  // by the last reserve()
-  std::size_t queued_ = 0;
+  std::size_t queued_ = 0, owned_ = 0;
   std::uint64_t taken_ = 0;
   std::size_t handed_out_ = 0;  // segments at the front that a caller has seen: they may not grow
 };

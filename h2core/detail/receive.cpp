@@ -174,8 +174,10 @@ bool Engine::begin_frame(ByteView& input, Out& out) noexcept {
     on_frame(payload, out);
     return true;
   }
+  if (stash_.capacity() < frame_.length) stash_.release();  // not beside the larger one
   stash_.clear();
   stage_ = Stage::payload;
+  trim_soon();
   return true;
 }
 
@@ -518,7 +520,6 @@ std::uint32_t Engine::add_stream(StreamId id) noexcept {
   const std::uint32_t slot = turns_.prepare() ? streams_.add(id) : kNoSlot;
   if (slot == kNoSlot) return slot;
   streams_[slot].sent_ms = streams_[slot].received_ms = now_ms_;
-  worked_ = true;
   return slot;
 }
 

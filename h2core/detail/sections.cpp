@@ -23,8 +23,10 @@ void Engine::on_push_promise(ByteView payload, Out& out) noexcept {
 void Engine::open_block(ByteView content, StreamId promised, Out& out) noexcept {
   open_block_ = {.first = frame_, .promised = promised, .continuations = 0, .open = false, .began_at = now_};
   if (!prepare_messages()) return fail(Violation::out_of_memory);
+  trim_soon();
   if (frame_.has(flags::end_headers)) return on_block(content, out);
   messages_->block.clear();
+  messages_->cookie.release();  // not beside a block that grows
   open_block_.open = true;
   static_cast<void>(grow_block(content));
 }

@@ -109,6 +109,7 @@ class H2CORE_API Table {
   static std::uint64_t most_slots(std::uint32_t capacity) noexcept;
   static std::uint64_t ring_bound(std::uint32_t capacity) noexcept;
   static std::uint64_t arena_bound(std::uint32_t capacity) noexcept;
+  static std::uint64_t unpinned_bound(std::uint32_t capacity) noexcept;
   static std::uint64_t pinned_bound(std::uint32_t capacity, std::uint64_t max_text) noexcept;
 
   /// Gives back what the live entries do not need. Moves them.
