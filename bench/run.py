@@ -9,101 +9,18 @@ and realloc, opening the session or table included. The exit code is 1 if a work
 if our engine called the heap where everything is warm; no time is ever a reason to fail.
 """
 import argparse
-import concurrent.futures
 import json
 import os
 import platform
 import re
 import shutil
-import statistics
-import subprocess
 import sys
-import tempfile
 
-OURS, THEIRS, MACHINE = "h2core", "nghttp2", "machine"
+from measure import MACHINE, OURS, THEIRS, Failed, counted, progress, table, text_of, timed, workloads
 
 # What --quick counts instructions of; it times all.
 QUICK = re.compile(r"hpack_decode/nghttp2$|hpack_encode|frame_parse/(data64|ping)$|server_requests|"
                    r"request_response/body0/conc10$")
-
-# callgrind counts `rep movsb` as one instruction per byte; with this, large copies are vector loops.
-NO_REP_MOVSB = "glibc.cpu.x86_rep_movsb_threshold=1000000000"
-
-
-class Failed(Exception):
-    pass
-
-
-def said(command, **more):
-    done = subprocess.run(command, capture_output=True, text=True, **more)
-    if done.returncode != 0:
-        raise Failed(f"{' '.join(command)}\n{done.stdout}{done.stderr}")
-    return done.stdout, done.stderr
-
-
-def workloads(program, pattern):
-    """[(name, engine, operations to count instructions of)], without those that the pattern leaves out."""
-    lines = [line.split() for line in said([program, "--list"])[0].splitlines()]
-    return [(name, engine, int(ops)) for name, engine, ops in lines if pattern.search(name)]
-
-
-def timed(program, chosen, seconds, repeat):
-    """{(name, engine): {"ns": median, "spread": ..., "heap": ..., ...}} and what Google Benchmark says of the machine."""
-    samples, context = {}, {}
-    only = "^(" + "|".join(f"{name}/{engine}" for name, engine, _ in chosen) + ")$"
-    for turn in range(repeat):
-        progress(f"run {turn + 1} of {repeat}")
-        with tempfile.NamedTemporaryFile(suffix=".json") as out:
-            said([program, f"--benchmark_filter={only}", f"--benchmark_min_time={seconds}",
-                  f"--benchmark_out={out.name}", "--benchmark_out_format=json"])
-            result = json.load(out)
-        context = result["context"]
-        for run in result["benchmarks"]:
-            if run.get("error_occurred"):
-                raise Failed(f"{run['name']}: {run['error_message']}")
-            samples.setdefault(tuple(run["name"].rsplit("/", 1)), []).append(run)
-
-    figures = {}
-    for key, runs in samples.items():
-        times = sorted(1e9 / run["items_per_second"] for run in runs)
-        last = runs[-1]
-        figures[key] = {"ns": statistics.median(times), "spread": times[-1] / times[0] - 1,
-                        "heap": last["heap"], "heap_warm": max(run["heap_warm"] for run in runs)}
-        for name in ("ratio", "wire_bytes", "text_bytes", "held_bytes", "held_blocks"):
-            if name in last:
-                figures[key][name] = last[name]
-    return figures, context
-
-
-def counted(program, chosen):
-    """{(name, engine): instructions per operation, or why there are none}. Other load does not disturb these, so all cores are used."""
-    def collected(name, engine, ops):
-        command = ["valgrind", "--tool=callgrind", "--callgrind-out-file=/dev/null", program,
-                   "--only", f"{name}/{engine}", "--ops", str(ops)]
-        out, log = said(command, env={**os.environ, "GLIBC_TUNABLES": NO_REP_MOVSB})
-        return int(out.split()[-1]), int(re.search(r"Collected\s*:\s*(\d+)", log)[1])
-
-    def one(name, engine, ops):
-        progress(f"instructions of {name}/{engine}")
-        try:
-            done, instructions = collected(name, engine, ops)
-            done_twice, instructions_twice = collected(name, engine, 2 * ops)
-        except Failed as failure:
-            return (name, engine), failure
-        return (name, engine), (instructions_twice - instructions) / (done_twice - done)
-
-    with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
-        # Those that take long to set up come last in the list; start with them.
-        return dict(pool.map(lambda each: one(*each), reversed(chosen)))
-
-
-def progress(text):
-    if sys.stderr.isatty():
-        print(f"\r\x1b[K{text}", end="", file=sys.stderr, flush=True)
-
-
-def text_of(value, digits=0):
-    return "" if value is None else f"{value:,.{digits}f}".replace(",", " ")
 
 
 def heap_text(value):
@@ -120,15 +37,6 @@ def note(ours, theirs):
     if "text_bytes" in ours:
         notes.append(f"{text_of(ours['text_bytes'] / ours['ns'] * 1000)} MB/s")
     return ", ".join(notes)
-
-
-def table(heads, rows):
-    widths = [max(len(row[i]) for row in [heads, *rows]) for i in range(len(heads))]
-    for row in [heads, *rows]:
-        cells = [cell.ljust(width) if i in (0, len(row) - 1) else cell.rjust(width)
-                 for i, (cell, width) in enumerate(zip(row, widths))]
-        print("  ".join(cells).rstrip())
-    print()
 
 
 def print_tables(figures, beside):

@@ -49,9 +49,9 @@ struct Config {
   /// Bytes of replies and, on a server, of heads that wait for a peer that does not read; then `receive` waits.
   std::uint32_t max_queued_output = 32768;
 
-  /// Frames that move nothing forward (`Work`) cost 1 each, a stream that is reset, by whomever, 4, and field sections
-  /// of no use 1 more for each 256 bytes. Requests, responses and content give back more than an honest peer can lose
-  /// by them, and time refills. Empty, it ends the connection with ENHANCE_YOUR_CALM. A browser that cancels a page of
+  /// Frames that move nothing forward (`Work`) cost 1 each, a stream that is reset before its answer, by whomever, 4.
+  /// Requests, responses and content give back more than an honest peer can lose by them, and time refills; all prices
+  /// are in docs/security.md. Empty, it ends the connection with ENHANCE_YOUR_CALM. A browser that cancels a page of
   /// 200 requests costs 400; the whole is a burst of 5,000 requests that are reset, then 500 of them a second.
   std::uint32_t work_budget = 10000;
   std::uint32_t work_refill_per_second = 1000;

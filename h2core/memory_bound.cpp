@@ -25,9 +25,10 @@ std::size_t Engine::memory_bound(const Config& config) noexcept {
   const Settings& ours = config.settings;
   const std::uint64_t list = list_limit(ours), block = list + kBlockSlack;
   const std::uint64_t streams = config.role == Role::server ? ours.max_concurrent_streams : 0;
+  const std::uint64_t lingering = std::max<std::uint64_t>(streams, kLeastLingering);
   Bytes bytes;
   bytes.add(sizeof(Engine) + sizeof(Messages));
-  bytes.add(StreamTable::bound(2 * streams + 1) + Turns::bound() + BufferPool::bound());
+  bytes.add(StreamTable::bound(2 * streams + lingering + 1) + Turns::bound() + BufferPool::bound());
   bytes.add(3 * std::uint64_t{ours.max_frame_size} / 2);                     // stash_
   bytes.add(std::max(3 * block / 2, block + list));                          // Messages::block, and then ::cookie
   bytes.add(3 * (std::uint64_t{config.max_fields} + 1) / 2, sizeof(Field));  // Messages::fields

@@ -15,7 +15,7 @@ namespace {
 constexpr std::size_t kFirstArena = 512;
 constexpr std::uint32_t kFirstRing = 16;
 // And of an arena for more text of the same block.
-constexpr std::size_t kPiece = 2048;
+constexpr std::size_t kPiece = 4096;
 
 // Beyond this a size computation might overflow; no allocator has that much.
 constexpr std::size_t kMostBytes = SIZE_MAX / 16;

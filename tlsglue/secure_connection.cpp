@@ -39,6 +39,7 @@ SecureConnection::SecureConnection(TlsContext& context, const h2::Config& config
       http2_(config),
       block_(config.allocator),
       handshake_timeout_(options.handshake_timeout),
+      output_timeout_(config.output_timeout),
       role_(config.role) {
   const bool is_server = config.role == h2::Role::server;
   if (is_server != (context.role() == Role::server)) {
@@ -242,8 +243,15 @@ void SecureConnection::consume_output(std::size_t bytes) noexcept {
 }
 
 void SecureConnection::note_output() noexcept {
-  if (channel_.has_output() && !output_waits_) output_since_ = now_;
+  if (channel_.has_output() && (!output_waits_ || !output_since_.has_value())) output_since_ = now_;
   output_waits_ = channel_.has_output();
+}
+
+// `h2::Config::output_timeout` for ciphertext: h2 sees its output taken as soon as it is encrypted.
+std::optional<h2::TimePoint> SecureConnection::output_until() const noexcept {
+  const bool over = channel_.failure().kind != TlsFailureKind::none || lost_;
+  if (over || output_timeout_ == h2::Duration{0} || !output_waits_ || !output_since_.has_value()) return std::nullopt;
+  return *output_since_ + output_timeout_;
 }
 
 std::size_t SecureConnection::send_plaintext(ByteView data) noexcept {
@@ -310,6 +318,10 @@ void SecureConnection::advance_time(h2::TimePoint now) noexcept {
     handshake_until_.reset();
     channel_.fail(TlsFailureKind::timed_out, TlsLayer::handshake, "the TLS handshake took too long");
   }
+  note_output();
+  if (ends_before(output_until(), now)) {
+    channel_.fail(TlsFailureKind::timed_out, TlsLayer::transport, "the transport took no output for too long");
+  }
   if (!memory_held_ || !is_idle()) return;
   if (!idle_until_.has_value()) idle_until_ = now + kIdleMemory;
   if (!ends_before(idle_until_, now)) return;
@@ -331,6 +343,7 @@ std::optional<h2::TimePoint> SecureConnection::deadline() const noexcept {
   std::optional<h2::TimePoint> next;
   if (phase_ == Phase::h2) next = http2_.deadline();
   lower(next, handshake_until_);
+  lower(next, output_until());
   if (!linger_is_over()) lower(next, linger_until_);
   lower(next, idle_until_);
   return next;

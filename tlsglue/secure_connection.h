@@ -121,6 +121,7 @@ class SecureConnection {
   bool is_idle() const noexcept;
   bool linger_is_over() const noexcept;
   void note_output() noexcept;
+  std::optional<h2::TimePoint> output_until() const noexcept;
 
   TlsChannel channel_;
   h2::Connection http2_;
@@ -128,7 +129,7 @@ class SecureConnection {
   ByteView plaintext_{};             // of the last record, not yet taken
   std::size_t preface_matched_ = 0;  // bytes of an HTTP/2 preface seen where http/1.1 was agreed
   std::optional<CloseKind> close_waits_;
-  h2::Duration handshake_timeout_;
+  h2::Duration handshake_timeout_, output_timeout_;
   std::optional<h2::TimePoint> now_;
   std::optional<h2::TimePoint> handshake_until_, linger_until_, idle_until_;
   std::optional<h2::TimePoint> output_since_;  // when ciphertext last moved, or began to wait

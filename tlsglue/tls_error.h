@@ -54,7 +54,7 @@ enum class TlsFailureKind : std::uint8_t {
   inadequate_security,  ///< h2 with a version or suite that RFC 9113 9.2 forbids
   wrong_protocol,       ///< an HTTP/2 preface where http/1.1 was agreed
   alpn_refused,         ///< a client did not get a protocol of its policy
-  timed_out,            ///< the handshake took too long
+  timed_out,            ///< the handshake took too long, or the transport took no output (`h2::Config::output_timeout`)
   flood,                ///< many messages or records in a row that bring no data (KeyUpdate, tickets, empty records)
   out_of_memory,
 };

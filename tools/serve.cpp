@@ -1,10 +1,10 @@
 #include <tools/serve.h>
 
 #include <fcntl.h>
-#include <signal.h>
 #include <sys/epoll.h>
 #include <sys/resource.h>
 #include <sys/signalfd.h>
+#include <csignal>
 
 #include <atomic>
 #include <cstdio>
@@ -233,6 +233,7 @@ int serve(const ServeOptions& given) {
   std::fflush(stdout);
 
   std::vector<std::thread> threads;
+  threads.reserve(workers.size());
   std::size_t running = workers.size();
   for (auto& worker : workers) {
     threads.emplace_back([&worker = *worker, &main_loop, &running] {

@@ -182,6 +182,7 @@ void Engine::emit_stream_event(std::uint32_t slot, Out& out) noexcept {
   if (out && std::holds_alternative<StreamClosed>(*out)) {
     stream.released = true;
     if (--live_streams_ == 0) idle_since_ = now_;
+    ++lingering_;
     remove_if_settled(slot);
   }
 }
@@ -359,6 +360,17 @@ void Engine::reward(std::uint32_t amount) noexcept {
   budget_ += amount;
   if (budget_ > config_.work_budget) budget_ = config_.work_budget;
   if (budget_warned_ && budget_ * 4 > std::int64_t{config_.work_budget} * 3) budget_warned_ = budget_used_up_ = false;
+}
+
+// To what we send belong WINDOW_UPDATEs, for stream and connection and for each piece that is read, and PINGs, which
+// measure how it arrives. So many cost nothing; and they pay for nothing else, so that no download buys resets.
+void Engine::expect_answers(std::size_t count) noexcept {
+  answers_due_ = static_cast<std::uint32_t>(std::min<std::size_t>(answers_due_ + count, config_.work_budget));
+}
+
+void Engine::charge_answer(Work cause) noexcept {
+  if (answers_due_ == 0) return charge(cause, kFrameCost);
+  --answers_due_;
 }
 
 // ---- time

@@ -134,7 +134,11 @@ class Engine {
   // What a frame costs that moves nothing forward. A reset costs a stream's set-up and tear-down, twice what the
   // request gave back, so that a burst of honest cancels passes and an endless one does not.
   static constexpr std::size_t kFrameCost = 1, kResetCost = 4;
-  static constexpr std::size_t kFreeSection = 256;  // bytes; one of no use costs 1 for each so many
+  static constexpr std::size_t kFreeSection = 256;       // bytes; one of no use costs 1 for each so many
+  static constexpr std::uint32_t kFullPiece = 256;       // bytes; less content in a frame gives nothing back
+  static constexpr std::size_t kLeastCredit = 2048;      // bytes; who reads little opens two windows for twice as many
+  static constexpr std::uint32_t kLeastLingering = 100;  // streams that are gone and not consumed; never fewer
+  static constexpr std::size_t kFreeMoves = 64;          // windows of streams; SETTINGS cost 1 more for each so many
 
   static constexpr std::size_t kMaxPings = 8, kMaxSettingsInFlight = 8;  // ours to choose: replies are soon
   static constexpr std::uint32_t kListBound = 1 << 20;  // of a section when no MAX_HEADER_LIST_SIZE was announced
@@ -167,6 +171,8 @@ class Engine {
   void tell_budget(Work cause) noexcept;
   std::string_view sentence_of(Violation violation) const noexcept;
   void reward(std::uint32_t amount) noexcept;
+  void expect_answers(std::size_t count) noexcept;
+  void charge_answer(Work cause) noexcept;
   bool lifts_a_window_too_far(std::uint32_t initial_window) noexcept;
   void write_settings(std::span<const Setting> entries, bool is_awaited) noexcept;
   std::optional<TimePoint> settings_due() const noexcept;
@@ -197,9 +203,11 @@ class Engine {
   bool read_data(ByteView& input, Out& out) noexcept;
   bool read_skip(ByteView& input) noexcept;
   void begin_data(std::uint32_t pad_bytes) noexcept;
+  void charge_late_content(std::uint32_t content) noexcept;
   void drop_data() noexcept;
   void on_frame(ByteView payload, Out& out) noexcept;
   void on_rst_stream(ByteView payload) noexcept;
+  void charge_reset(State state) noexcept;
   void on_settings(ByteView payload, Out& out) noexcept;
   void on_settings_ack(Out& out) noexcept;
   Violation check_all(ByteView entries) const noexcept;
@@ -238,6 +246,9 @@ class Engine {
   std::span<const Field> section() const noexcept { return {messages_->fields.data(), messages_->fields.size()}; }
   void on_new_stream(Decoded decoded, Out& out) noexcept;
   void answer_too_large(StreamId id, EndStream end) noexcept;
+  bool is_caller_behind() const noexcept {
+    return lingering_ >= std::max(announced_.max_concurrent_streams, kLeastLingering);
+  }
   bool join_cookies(Head& head) noexcept;
   void pass_over_to(StreamId id) noexcept;
   void on_section(std::uint32_t slot, Decoded decoded, Out& out) noexcept;
@@ -366,6 +377,9 @@ class Engine {
   // windows of the connection
   std::int32_t send_window_ = 65535;
   std::int32_t recv_window_ = 65535;
+  std::int32_t late_content_ = 0;  // of streams that we reset: at most so much is on its way
+  std::uint32_t answers_due_ = 0;  // WINDOW_UPDATEs and PINGs that belong to what we sent
+  bool stream_windows_fixed_ = false, connection_window_fixed_ = false;  // their caller has chosen
   std::int64_t recv_owed_ = 0;
   std::int64_t recv_target_ = 65535;
   std::uint64_t unconsumed_ = 0;
@@ -379,13 +393,13 @@ class Engine {
     TimePoint next{};
   };
   Probe probe_;
-  bool stream_windows_fixed_ = false, connection_window_fixed_ = false;  // their caller has chosen
 
   // streams
   std::uint32_t next_id_;
   StreamId last_peer_id_;
   std::uint32_t our_active_ = 0, peer_active_ = 0, reserved_ = 0;
-  std::size_t live_streams_ = 0;                                 // StreamClosed not delivered yet
+  std::uint32_t lingering_ = 0;   // StreamClosed was delivered, and content is not consumed
+  std::size_t live_streams_ = 0;  // StreamClosed not delivered yet
   bool connection_held_ = false, connection_hold_over_ = false;  // as a stream's `held` and `hold_over`
 
   // events that wait: stream slots and, with the top bit set, chunks
@@ -412,9 +426,9 @@ class Engine {
   // time
   bool clock_runs_ = false;
   TimePoint now_{}, clock_start_{}, last_received_{}, idle_since_{}, preface_by_{};
-  std::uint32_t now_ms_ = 0;  // since the start of the clock
-  TimePoint content_check_by_{};
+  std::uint32_t now_ms_ = 0;     // since the start of the clock
   std::uint32_t output_ms_ = 0;  // when output was last taken, or began to wait
+  TimePoint content_check_by_{};
   TimePoint drain_by_ = kNever, linger_by_ = kNever, sliver_by_ = kNever;
 
   std::int64_t budget_;

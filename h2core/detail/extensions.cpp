@@ -227,7 +227,7 @@ void Engine::write_grease() noexcept {
   const auto type = static_cast<FrameType>(0x0b + 0x1f * (noise % 8));
   const std::size_t bytes = noise / 8 % 8;
   std::byte* at = begin_extension(type, static_cast<std::uint8_t>(noise >> 8), kConnection, bytes);
-  if (at == nullptr) return;
+  if (at == nullptr) return fail(Violation::out_of_memory);
   for (std::size_t i = 0; i < bytes; ++i) at[i] = static_cast<std::byte>(noise >> (8 * i));
   commit_extension();
 }

@@ -20,6 +20,13 @@ Violation wrong_protocol(ByteView first) {
   return Violation::bad_preface;
 }
 
+// How often these entries move the windows of all streams.
+std::size_t window_moves(ByteView entries) {
+  std::size_t count = 0;
+  while (const auto setting = read_setting(entries)) count += setting->id == SettingId::initial_window_size;
+  return count;
+}
+
 }  // namespace
 
 std::optional<Event> Engine::receive(ByteView& input) noexcept {
@@ -221,7 +228,7 @@ void Engine::begin_data(std::uint32_t pad_bytes) noexcept {
   if (next.answer != Answer::ok) {
     credit_connection(frame_.length);
     if (next.answer == Answer::violate) return stream_error(frame_.stream, next.violation);
-    return charge(Work::late_frame, kFrameCost);
+    return charge_late_content(content);
   }
 
   Stream& stream = streams_[slot];
@@ -242,7 +249,7 @@ void Engine::begin_data(std::uint32_t pad_bytes) noexcept {
   stream.recv_window -= static_cast<std::int32_t>(frame_.length);
   if (stream.recv_content_left >= 0) stream.recv_content_left -= content;
   if (content == 0 && !end) charge(Work::empty_data, kFrameCost);
-  else reward(1);
+  else if (content >= kFullPiece) reward(1);
   stream.received_ms = now_ms_;
   stream.interval_bytes += content;
   if (stream.recv_window <= 0 || recv_window_ <= 0) stream.watched = false;  // it is we who hold it back
@@ -254,6 +261,12 @@ void Engine::begin_data(std::uint32_t pad_bytes) noexcept {
   stream.recv_owed = static_cast<std::int32_t>(stream.recv_owed + static_cast<std::int64_t>(at_once));
   credit_connection(at_once);
   if (!end) update_stream_window(stream);
+}
+
+// As much as the windows of streams that we reset allowed may have been on its way, honestly.
+void Engine::charge_late_content(std::uint32_t content) noexcept {
+  if (content < kFullPiece || std::int64_t{content} > late_content_) return charge(Work::late_frame, kFrameCost);
+  late_content_ -= static_cast<std::int32_t>(content);
 }
 
 // False when the input is used up.
@@ -329,17 +342,26 @@ void Engine::on_rst_stream(ByteView payload) noexcept {
   const std::uint32_t slot = streams_.find(frame_.stream);
   const Step& next = step(state_of(frame_.stream, slot), Input::recv_rst_stream);
   if (next.answer == Answer::violate) return fail(next.violation);
-  charge(Work::reset_by_peer, kResetCost);
-  if (failed_ || next.answer != Answer::ok) return;
+  if (next.answer != Answer::ok) return charge(Work::late_frame, kFrameCost);
+  charge_reset(streams_[slot].state);
+  if (failed_) return;
   ++counters_.streams_reset_by_peer;
   close_stream(slot, State::reset_by_peer, static_cast<ErrorCode>(read_u32(payload.data())), Violation::none, true);
+}
+
+// Who resets a request throws our work for it away, unless it is answered already: then the rest of an upload is not
+// sent (RFC 9113 8.1), and it is a frame like others. How many of our own streams can be reset is up to us.
+void Engine::charge_reset(State state) noexcept {
+  if (is_ours(frame_.stream)) return;
+  const bool answered = config_.role == Role::server && state == State::half_closed_local;
+  charge(Work::reset_by_peer, answered ? kFrameCost : kResetCost);
 }
 
 void Engine::on_settings(ByteView payload, Out& out) noexcept {
   if (frame_.has(flags::ack)) return on_settings_ack(out);
   const std::size_t count = payload.size() / 6;
   if (count > config_.max_settings_entries) return fail(Violation::settings_flood);
-  charge(Work::settings, kFrameCost);
+  charge(Work::settings, kFrameCost + window_moves(payload) * streams_.size() / kFreeMoves);
   if (failed_) return;
   if (const Violation violation = apply_all(payload); violation != Violation::none) return fail(violation);
   settings_seen_ = peer_settings_known_ = true;
@@ -421,7 +443,7 @@ void Engine::on_ping(ByteView payload, Out& out) noexcept {
   const std::uint64_t opaque =
       static_cast<std::uint64_t>(read_u32(payload.data())) << 32 | read_u32(payload.data() + 4);
   if (!frame_.has(flags::ack)) {
-    charge(Work::ping, kFrameCost);
+    charge_answer(Work::ping);
     if (failed_) return;
     if (std::byte* ack = reply(write::kPingBytes)) {
       write::ping(ack, opaque, true);
@@ -465,12 +487,12 @@ void Engine::on_window_update(ByteView payload) noexcept {
     if (increment > static_cast<std::int64_t>(kMaxWindow) - send_window_) return fail(Violation::window_overflow);
     send_window_ = static_cast<std::int32_t>(send_window_ + static_cast<std::int64_t>(increment));
     connection_held_ = false;
-    return charge(Work::window_update, kFrameCost);
+    return charge_answer(Work::window_update);
   }
   const std::uint32_t slot = streams_.find(frame_.stream);
   const Step& next = step(state_of(frame_.stream, slot), Input::recv_window_update);
   if (next.answer == Answer::violate) return refuse_frame(frame_.stream, next.violation);
-  charge(Work::window_update, kFrameCost);
+  charge_answer(Work::window_update);
   if (failed_ || next.answer != Answer::ok) return;
   Stream& stream = streams_[slot];
   if (increment == 0) return stream_error(stream.id, Violation::stream_increment_zero);
@@ -534,7 +556,8 @@ void Engine::stream_error(StreamId id, Violation violation) noexcept {
     write_goaway(last_touched(), code, describe(violation).sentence);
     return over(code);
   }
-  charge(work_of(violation), kResetCost);
+  const bool by_caller = violation == Violation::stream_refused && is_caller_behind();  // no fault of the peer's
+  charge(work_of(violation), by_caller ? kFrameCost : kResetCost);
   if (failed_ || state == State::reset_by_us) return;
   write_rst_stream(id, code);
   if (slot == kNoSlot) streams_.remember(id, State::reset_by_us);

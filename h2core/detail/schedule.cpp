@@ -66,9 +66,8 @@ bool Engine::frame_data(std::uint32_t slot, std::size_t room) noexcept {
   stream.sent_ms = now_ms_;
   gather(stream, bytes);
   stream.hold_over = connection_hold_over_ = false;
-  // A peer may answer each frame with a WINDOW_UPDATE for the stream and one for the connection. Not when its window
-  // makes crumbs of the content: those are work like any other.
-  if (all || bytes >= kCrumb) reward(3);
+  // Not where the peer's window makes crumbs of the content: those are work like any other.
+  if (all || bytes >= kCrumb) expect_answers(3 + bytes / kLeastCredit);
   turns_.served(slot);
   if (!last) {
     if (stream.queued_bytes > 0 && stream.send_window <= 0) ++counters_.stream_window_stalls;

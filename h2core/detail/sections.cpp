@@ -124,7 +124,8 @@ void Engine::on_new_stream(Decoded decoded, Out& out) noexcept {
   Head head;
   head.priority = config_.default_priority;
   Violation violation = Violation::none;
-  if (peer_active_ >= announced_.max_concurrent_streams) violation = Violation::stream_refused;
+  // A caller who is behind with consuming holds records of streams that are gone; it will not hold more of them.
+  if (peer_active_ >= announced_.max_concurrent_streams || is_caller_behind()) violation = Violation::stream_refused;
   else if (decoded == Decoded::too_large)
     return answer_too_large(id, first.has(flags::end_stream) ? EndStream::yes : EndStream::no);
   else violation = check_request(section(), effective_.enable_connect_protocol != 0, head);

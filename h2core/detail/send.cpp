@@ -395,7 +395,10 @@ bool Engine::write_block(FrameType type, StreamId id, EndStream end, StreamId pr
     bytes = split_block(frame, header.length, header);
   }
   output_.commit(bytes);
-  if (config_.role == Role::server) reply_bytes_ += bytes;  // who asks and asks and never reads is bounded by it
+  if (config_.role == Role::server) {
+    reply_bytes_ += bytes;  // who asks and asks and never reads is bounded by it
+    expect_answers(1);
+  }
   if (config_.observer.on_frame != nullptr) {
     Array<Field> all(config_.allocator);
     if (all.append(pseudo.data(), pseudo.size()) && all.append(fields.data(), fields.size()))
@@ -588,6 +591,9 @@ void Engine::close_stream(std::uint32_t slot, State how, ErrorCode code, Violati
   Stream& stream = streams_[slot];
   if (is_closed(stream.state)) return;
   stream.verdict = verdict_of(stream, how == State::reset_by_peer ? code : ErrorCode::no_error);
+  if (how == State::reset_by_us && may_receive(stream) && stream.recv_window > 0)
+    late_content_ = static_cast<std::int32_t>(
+        std::min<std::int64_t>(std::int64_t{late_content_} + stream.recv_window, recv_window_));
   if (stream.state == State::reserved_local || stream.state == State::reserved_remote) --reserved_;
   stream.state = how;
   stream.code = code;
@@ -621,7 +627,9 @@ void Engine::finish_if_done(std::uint32_t slot) noexcept {
 // The record goes when its last event is out and no received byte is owed any more.
 void Engine::remove_if_settled(std::uint32_t slot) noexcept {
   const Stream& stream = streams_[slot];
-  if (stream.released && stream.connection_unconsumed == 0) streams_.remove(slot);
+  if (!stream.released || stream.connection_unconsumed > 0) return;
+  streams_.remove(slot);
+  --lingering_;
 }
 
 void Engine::count(Stream& stream) noexcept {

@@ -20,8 +20,8 @@ class Theatre {
   explicit Theatre(const Shortage& shortage = {}, std::size_t most = 100000)
       : client_memory(memory(shortage, Role::client)), server_memory(memory(shortage, Role::server)), most_(most) {}
   ~Theatre() {
-    client.reset();
-    server.reset();
+    client_.reset();
+    server_.reset();
     CHECK(client_memory.live_bytes == 0);
     CHECK(server_memory.live_bytes == 0);
   }
@@ -53,18 +53,18 @@ class Theatre {
   void upgrade() {
     const Bytes settings = wire("0002 00000001  0004 00004e20");
     const Request request{"GET", "http", "example.org", "/lent", {}, {}};
-    const auto asked = play.client_app.call([&] { return client->begin_upgraded(request, {}); });
+    const auto asked = play.client_app.call([&] { return client_->begin_upgraded(request, {}); });
     if (asked) play.client_app.opened(*asked);
-    const auto heard = play.server_app.call([&] { return server->begin_upgraded(request, settings); });
+    const auto heard = play.server_app.call([&] { return server_->begin_upgraded(request, settings); });
     if (heard) play.server_app.upgraded(*heard);
   }
 
   std::size_t most_;
-  std::optional<Connection> client{connection(ClientPlayer::config(), client_memory)},
-      server{connection(ServerPlayer::config(), server_memory)};
+  std::optional<Connection> client_{connection(ClientPlayer::config(), client_memory)},
+      server_{connection(ServerPlayer::config(), server_memory)};
 
  public:
-  Play<Connection> play{*client, *client, *server, *server, most_};
+  Play<Connection> play{*client_, *client_, *server_, *server_, most_};
 };
 
 std::size_t count(const News& news, Verdict verdict) {

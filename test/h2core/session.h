@@ -41,7 +41,8 @@ struct News {
 /// What a client is told of a request, against what came of it here and there.
 inline bool is_right(const Story& told, const Story* there) {
   const bool refused = there != nullptr && there->code == ErrorCode::refused_stream;
-  if (told.code == ErrorCode::no_error && told.end == EndStream::no) return false;
+  // A server that has no memory for its answer may reset with NO_ERROR all the same.
+  if (told.code == ErrorCode::no_error && told.end == EndStream::no && told.resets == 0) return false;
   if ((told.verdict == Verdict::processed) != (told.responses > 0)) return false;
   const bool may_repeat = told.verdict == Verdict::never_sent || told.verdict == Verdict::not_processed;
   return !may_repeat || there == nullptr || refused;

@@ -495,6 +495,39 @@ TEST_CASE("the handshake has a deadline, and h2's timers start behind it") {
   CHECK_FALSE(server.connection.deadline().has_value());
 }
 
+TEST_CASE("ciphertext that the transport does not take ends the connection after Config::output_timeout") {
+  h2::Config patient;
+  patient.output_timeout = 5s;
+  TlsContext for_server = context(server_config()), for_client = context(client_config());
+  Driven server{for_server, h2::Role::server, {}, patient};
+  Driven client{for_client, h2::Role::client, "localhost"};
+  const std::string body(1000, 'b');
+  serve(server, body);
+  h2::TimePoint now{1000s};
+  server.connection.advance_time(now);
+  exchange(client, server);
+  get(client, "/");
+  Cut whole;
+  carry(client, server, whole);
+  ByteView slice[1];
+  REQUIRE(server.connection.poll_output(slice) == 1);
+  CHECK_FALSE(server.connection.http2().has_output());
+  server.connection.advance_time(now += 4s);
+  server.connection.consume_output(1);  // it moves, so the time begins anew
+  CHECK(server.connection.deadline() == now + 5s);
+  server.connection.advance_time(now += 4s);
+  CHECK(server.failures.empty());
+  server.connection.advance_time(now += 1s);
+  server.feed({});
+  REQUIRE(server.failures.size() == 1);
+  CHECK(server.failures[0].kind == TlsFailureKind::timed_out);
+  CHECK(server.failures[0].layer == TlsLayer::transport);
+  CHECK(server.verdicts.size() == 1);
+  CHECK(server.returned.size() == 1);
+  server.connection.advance_time(*server.connection.deadline());
+  CHECK(server.connection.transport_wish() == h2::TransportWish::close);
+}
+
 TEST_CASE("an idle hour fires nothing, gives buffers back once, and the next request is served") {
   Sides sides;
   const std::string body = "x";
