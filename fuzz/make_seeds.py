@@ -368,6 +368,7 @@ def endpoint_seeds():
              side_call(0, 7, 0, 99) + side_call(0, 7, 1, 99) + flush(0) + SETTLE),
             ("unread_replies", (0x80, 0, 0x80, 0), side_call(1, 3, 7) * 8 + flush(1) + side_call(0, 3, 8) + SETTLE),
             ("copied", (16, 4, 16, 8), ask(1, 0x404) + side_call(1, 10, 0, 90) + flush(1) + side_call(1, 11, 0, 40) + SETTLE),
+            ("own_refusal", (0, 0, 0, 0), ask(1) + flush(0) + side_call(1, 13, 0, 3) + flush(1) + SETTLE),
             ("tunnel", (0, 0, 0, 0), ask(3) + reply(0, 0) + flush(0) + side_call(1, 7, 0, 9) + side_call(0, 7, 0, 9) + SETTLE),
     ]:
         yield "endpoints", name, bytes(options) + b"\1" + HELLO + steps
