@@ -2,7 +2,8 @@
 """Writes fuzz/corpus/: small inputs, each a story that a fuzzer would take long to find. Run it after changing what the
 octets of an input mean (driver.cpp, endpoint.cpp, endpoints.cpp, hpack_decoder.cpp, hpack_round_trip.cpp,
 nghttp2_*.cpp, request_validity.cpp, cuts.cpp, priority.cpp, tls_records.cpp). With `--merge` and the folder of a built
-fuzz/ it then keeps what FOLDER found beside them, as far as that reaches further: make_seeds.py --merge BUILD FOLDER."""
+fuzz/ it then keeps what FOLDER found beside them, as far as that reaches further, 300 inputs in all:
+make_seeds.py --merge BUILD FOLDER."""
 import hashlib
 import pathlib
 import struct
@@ -367,6 +368,7 @@ def endpoint_seeds():
              side_call(0, 7, 0, 99) + side_call(0, 7, 1, 99) + flush(0) + SETTLE),
             ("unread_replies", (0x80, 0, 0x80, 0), side_call(1, 3, 7) * 8 + flush(1) + side_call(0, 3, 8) + SETTLE),
             ("copied", (16, 4, 16, 8), ask(1, 0x404) + side_call(1, 10, 0, 90) + flush(1) + side_call(1, 11, 0, 40) + SETTLE),
+            ("own_refusal", (0, 0, 0, 0), ask(1) + flush(0) + side_call(1, 13, 0, 3) + flush(1) + SETTLE),
             ("tunnel", (0, 0, 0, 0), ask(3) + reply(0, 0) + flush(0) + side_call(1, 7, 0, 9) + side_call(0, 7, 0, 9) + SETTLE),
     ]:
         yield "endpoints", name, bytes(options) + b"\1" + HELLO + steps
@@ -437,7 +439,7 @@ def merge(build, found):
             for path in sorted(kept.iterdir(), key=lambda path: path.stat().st_size):
                 octets = path.read_bytes()
                 room -= len(octets)
-                if room < 0 or len(list(ours.iterdir())) >= 600:
+                if room < 0 or len(list(ours.iterdir())) >= 300:
                     break
                 if octets not in known:
                     (ours / hashlib.sha1(octets).hexdigest()[:12]).write_bytes(octets)

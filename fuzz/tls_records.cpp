@@ -144,6 +144,11 @@ class End {
     secure_.receive_eof();
     drain();
   }
+  void lose_transport() {
+    secure_.transport_lost();
+    committed_.forget();
+    drain();
+  }
   void advance_time(h2::TimePoint now) {
     secure_.advance_time(now);
     drain();
@@ -380,6 +385,11 @@ class Line {
       exchange();
       pass_time(std::chrono::seconds(2));
     }
+    // Whoever still waits for a peer that has gone hears of that by the transport.
+    const bool client_gone = client_.wish() == h2::TransportWish::close;
+    const bool server_gone = server_.wish() == h2::TransportWish::close;
+    if (mangled_ && client_gone && !server_gone) server_.lose_transport();
+    if (mangled_ && server_gone && !client_gone) client_.lose_transport();
     for (End* const end : {&client_, &server_}) {
       check(end->over(), "the end is told");
       check(mangled_ || end->closed_in_order(), "and it is in order when nobody touches anything");
