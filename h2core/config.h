@@ -91,9 +91,8 @@ struct Config {
 
   /// The most bytes of `allocator` that a peer can make one connection hold, whatever it sends and however little it
   /// reads. What the caller adds by its own calls comes on top: content that it lends (80 bytes for each piece), copies
-  /// (`copy_bound` for each stream), heads and trailers over `max_queued_output`, requests of its own (400 bytes each),
-  /// and received content that it does not consume (136 bytes for each stream that has ended). SIZE_MAX where the
-  /// configuration sets no limit.
+  /// (up to twice `copy_bound` for each stream, and 100 KiB of buffers that wait for the next), heads and trailers over
+  /// `max_queued_output`, and requests of its own (400 bytes each). SIZE_MAX where the configuration sets no limit.
   H2CORE_API std::size_t memory_bound() const noexcept;
 };
 

@@ -67,7 +67,8 @@ class H2CORE_API Connection {
   /// The next event. Decodes from the front of `input` and advances it. Null: none waits, and the input is used up
   /// (or too much waits for a peer that does not read, see `Config::max_queued_output`: then the rest of `input` is left).
   std::optional<Event> receive(ByteView& input) noexcept;
-  /// The peer sends no more; our output may still go out. Loop over `receive` with empty input afterwards.
+  /// The peer sends no more; our output may still go out. Loop over `receive` with empty input afterwards. Input that was
+  /// left over comes first, or it is lost.
   void receive_eof() noexcept;
   /// Both directions are gone: all streams end, nothing is left to send.
   void transport_lost() noexcept;

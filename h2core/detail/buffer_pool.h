@@ -49,6 +49,11 @@ class BufferPool {
     classes_.release();
   }
 
+  /// How many bytes a buffer has that was taken for `bytes`.
+  static std::size_t capacity(std::size_t bytes) noexcept {
+    const std::size_t which = class_of(bytes);
+    return which == kClasses ? bytes : kSizes[which];
+  }
   static constexpr std::size_t bound() noexcept { return sizeof(Classes); }  // and the copies
 
  private:

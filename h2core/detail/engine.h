@@ -273,6 +273,8 @@ class Engine {
   void start_waiting() noexcept;
   void send_end(std::uint32_t slot) noexcept;
   Misuse check_content(const Stream& stream, std::size_t bytes, EndStream end) const noexcept;
+  bool append_copy(Stream& stream, ByteView data) noexcept;
+  void content_queued(std::uint32_t slot, std::size_t bytes, EndStream end) noexcept;
   Misuse queue_chunk(std::uint32_t slot, ByteView data, Token token, bool copied, EndStream end) noexcept;
   void close_stream(std::uint32_t slot, State how, ErrorCode code, Violation violation, bool tell_reset) noexcept;
   void finish_if_done(std::uint32_t slot) noexcept;

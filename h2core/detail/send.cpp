@@ -492,7 +492,10 @@ Result<std::size_t> Engine::send_copy(StreamId id, ByteView data, EndStream end)
   const std::size_t room = config_.copy_bound > stream.copied_bytes ? config_.copy_bound - stream.copied_bytes : 0;
   const std::size_t bytes = std::min(room, data.size());
   const bool all = bytes == data.size();
-  if (bytes > 0 || (all && end == EndStream::yes)) {
+  if (bytes > 0 && append_copy(stream, data.first(bytes))) {
+    stream.copied_bytes += static_cast<std::uint32_t>(bytes);
+    content_queued(slot, bytes, all ? end : EndStream::no);
+  } else if (bytes > 0 || (all && end == EndStream::yes)) {
     std::byte* memory = nullptr;
     if (bytes > 0) {
       memory = static_cast<std::byte*>(messages_->copies.take(bytes));
@@ -509,6 +512,17 @@ Result<std::size_t> Engine::send_copy(StreamId id, ByteView data, EndStream end)
   stream.copy_refused = !all;
   publish();
   return bytes;
+}
+
+// To the end of the last copy, if its buffer has room: a peer who decides how small the pieces of an echo are would
+// otherwise fill memory with buffers of an octet each.
+bool Engine::append_copy(Stream& stream, ByteView data) noexcept {
+  if (stream.chunk_tail == kNoSlot) return false;
+  Chunk& tail = chunks_[stream.chunk_tail];
+  if (!tail.copied || data.size() > BufferPool::capacity(tail.bytes) - tail.bytes) return false;
+  std::memcpy(const_cast<std::byte*>(tail.data) + tail.bytes, data.data(), data.size());
+  tail.bytes += data.size();
+  return true;
 }
 
 Misuse Engine::check_content(const Stream& stream, std::size_t bytes, EndStream end) const noexcept {
@@ -557,15 +571,21 @@ Misuse Engine::queue_chunk(std::uint32_t slot, ByteView data, Token token, bool 
     if (stream.chunk_tail == kNoSlot) stream.chunk_head = index;
     else chunks_[stream.chunk_tail].next = index;
     stream.chunk_tail = index;
-    if (stream.queued_bytes == 0) stream.sent_ms = now_ms_;
-    stream.queued_bytes += data.size();
   }
-  if (stream.send_content_left >= 0) stream.send_content_left -= static_cast<std::int64_t>(data.size());
+  content_queued(slot, data.size(), bare_end ? EndStream::no : end);
+  if (bare_end) send_end(slot);
+  return Misuse::none;
+}
+
+// So many bytes more stand in the stream's queue.
+void Engine::content_queued(std::uint32_t slot, std::size_t bytes, EndStream end) noexcept {
+  Stream& stream = streams_[slot];
+  if (stream.queued_bytes == 0) stream.sent_ms = now_ms_;
+  stream.queued_bytes += bytes;
+  if (stream.send_content_left >= 0) stream.send_content_left -= static_cast<std::int64_t>(bytes);
   if (end == EndStream::yes) stream.end_queued = true;
   if (!stream.waiting && stream.queued_bytes == 0) gather(stream, 0);  // empty pieces wait for nothing
-  if (bare_end) send_end(slot);
-  else make_ready(slot);
-  return Misuse::none;
+  make_ready(slot);
 }
 
 void Engine::send_end(std::uint32_t slot) noexcept {

@@ -160,6 +160,29 @@ TEST_CASE("a peer that asks and never reads is not read any more, and what answe
   CHECK(server.all(Kind::stream_closed).size() == 1000);
 }
 
+TEST_CASE("content that is read frees no room for more replies behind it") {
+  Options options;
+  options.config.max_queued_output = 1000;
+  options.peer_settings = {{SettingId::initial_window_size, 1 << 24}};
+  Harness server(Role::server, options);
+  server.feed(headers(1, get(), kEnd) + window_update(0, 1 << 24));
+  const Bytes content(1 << 20);
+  server.take = false;
+  REQUIRE(server.call([](Connection& c) { return c.send_response(StreamId{1}, 200, {}, EndStream::no); }));
+  REQUIRE(server.call([&](Connection& c) { return c.send_data(StreamId{1}, content, Token{1}, EndStream::yes); }));
+  std::array<ByteView, 64> slices;
+  for (int round = 0; round < 8; ++round) {
+    server.feed(repeat(ping(1), 200));
+    server.run([&](Connection& c) {
+      c.poll_output(slices);
+      c.consume_output(8000);  // of content
+    });
+  }
+  // What is queued: the rest of the content that was committed, and replies.
+  CHECK(server.connection().window(kConnection)->queued <= 65536 + 1000 + 100);
+  CHECK(server.unread() > 0);
+}
+
 TEST_CASE("a client that asks much and reads late is not held up by what it sends itself") {
   Options options;
   options.config.max_queued_output = 1000;

@@ -172,6 +172,79 @@ TEST_CASE("a connection that has served and gone idle holds 2 KiB and its HPACK 
   REQUIRE(life.bench->request(true));
 }
 
+TEST_CASE("what a block took that opened no stream is given back as well") {
+  TestMemory memory;
+  Config config;
+  config.allocator = memory.allocator();
+  Connection server(config);
+  TimePoint now{1h};
+  const auto feed = [&](const Bytes& bytes) {
+    server.advance_time(now);
+    ByteView input = bytes;
+    while (const auto event = server.receive(input)) REQUIRE_FALSE(std::holds_alternative<ConnectionFailed>(*event));
+    take_output(server);
+  };
+  feed(client_preface() + settings({}) + settings_ack());
+  now += 5s;
+  feed({});
+  const std::uint64_t before = memory.live_bytes;
+  const Bytes many(16000, std::byte{0x82});  // answered by 431
+  feed(frame(FrameType::headers, kEnd, 1, many) + frame(FrameType::continuation, flags::end_headers, 1, many));
+  CHECK(memory.live_bytes > 30000);
+  REQUIRE(server.deadline() == now + 1s);
+  now += 1s;
+  feed({});
+  CHECK(memory.live_bytes <= before + 1024);  // both coders stay, and what is remembered of the stream
+  CHECK_FALSE(server.deadline());
+}
+
+TEST_CASE("an echo of single octets copies them into few buffers") {
+  TestMemory memory;
+  Config config;
+  config.allocator = memory.allocator();
+  Connection server(config);
+  const auto feed = [&](const Bytes& bytes) {
+    ByteView input = bytes;
+    while (const auto event = server.receive(input)) {
+      if (const auto* request = std::get_if<RequestReceived>(&*event))
+        REQUIRE(server.send_response(request->stream, 200, {}, EndStream::no));
+      if (const auto* piece = std::get_if<DataReceived>(&*event)) {
+        REQUIRE(server.send_copy(piece->stream, piece->data, piece->end).value() == piece->data.size());
+        server.consume(piece->stream, piece->data.size());
+      }
+    }
+  };
+  feed(client_preface() + settings({{SettingId::initial_window_size, 0}}) + settings_ack() + headers(1, post()));
+  take_output(server);
+  const std::uint64_t before = memory.live_bytes;
+  std::string sent;
+  for (int i = 0; i < 60000; ++i) {
+    sent.push_back(static_cast<char>('a' + i % 26));
+    feed(data(1, sent.substr(sent.size() - 1), i == 59999 ? kEnd : std::uint8_t{0}));
+  }
+  CHECK(memory.live_bytes - before <= 2 * config.copy_bound);
+  feed(window_update(1, 70000));
+  std::string got;
+  for (const Frame& each : frames(take_output(server, 1 << 20)))
+    if (each.header.type == FrameType::data) got += text_of(each.payload);
+  CHECK(got == sent);
+}
+
+TEST_CASE("an observer sees a frame that is larger than a block of the output as it is sent") {
+  Config config{.role = Role::client};
+  config.max_settings_entries = 3000;
+  std::size_t entries = 0;
+  config.observer = {&entries, [](void* context, const FrameNote& note) noexcept {
+                       if (note.header.type == FrameType::settings && note.direction == Direction::sent)
+                         *static_cast<std::size_t*>(context) = note.payload.size() / 6;
+                     }};
+  Connection client(config);
+  const std::vector<Setting> many(1500, Setting{SettingId::max_frame_size, 20000});
+  REQUIRE(client.send_settings(many));
+  CHECK(entries == 1500);
+  CHECK(frames(take_output(client)).back().payload.size() == 9000);
+}
+
 TEST_CASE("whichever allocation fails, the connection ends cleanly and all memory comes back") {
   for (const bool once : {false, true}) {
     CAPTURE(once);

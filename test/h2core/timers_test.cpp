@@ -142,6 +142,17 @@ TEST_CASE("a connection without streams for its idle time begins to end") {
   CHECK(find(server.sent_frames(), FrameType::goaway, 0));
 }
 
+TEST_CASE("a connection that failed ends after five seconds, also if nobody takes its GOAWAY") {
+  Harness server(Role::server);
+  server.take = false;
+  server.feed(window_update(0, 0));
+  REQUIRE(server.failed());
+  CHECK(server.connection().transport_wish() == TransportWish::open);
+  CHECK(server.connection().deadline() == server.now() + 5s);
+  server.advance(5s);
+  CHECK(server.connection().transport_wish() == TransportWish::close);
+}
+
 TEST_CASE("time never goes back") {
   Options options;
   options.config.keepalive_interval = 30s;

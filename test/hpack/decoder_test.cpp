@@ -280,6 +280,43 @@ TEST_CASE("memory_bound: blocks that fill the table and all text that they may s
   }
 }
 
+TEST_CASE("memory_bound: text in codes of 30 bits, which looks longer than the room at hand, stays within it") {
+  constexpr std::size_t kText = 65536;
+  for (const bool filled : {false, true}) {
+    for (const std::size_t least : {std::size_t{1024}, std::size_t{2048}, std::size_t{4096}}) {
+      CAPTURE(filled);
+      CAPTURE(least);
+      Heap heap;
+      Decoder decoder({.allocator = heap.allocator()});
+      if (filled) decode(decoder, wire("40 01 'x'") + huffman(std::string(4063, 'a')));
+      Bytes block;
+      for (std::size_t text = 0; block.size() < 78000;) {
+        const std::size_t characters = std::max(text, least) * 5 / 8 * 8 / 30 + 1;
+        block = std::move(block) + wire("00 01 'n'") + huffman(std::string(characters, '\n'));
+        text += characters;
+      }
+      decoder.begin(block, kText);
+      for (Field field; decoder.next(field) == Decoder::Step::field;) continue;
+      CHECK(decoder.error() == DecodeError::none);
+      CHECK(heap.peak_bytes <= Decoder::memory_bound(4096, kText));
+    }
+  }
+}
+
+TEST_CASE("memory_bound: a block over a small limit, with entries as large as the table, stays within it") {
+  for (const std::uint32_t capacity : {4096U, 4500U, 5000U, 33000U}) {
+    CAPTURE(capacity);
+    Heap heap;
+    Decoder decoder({.table_size = capacity, .allocator = heap.allocator()});
+    Bytes block;
+    for (std::size_t i = 0; i < 6; ++i)
+      block = std::move(block) + indexed_literal("x", std::string(capacity - 33 - i, 'a'));
+    decoder.begin(block, 1000);
+    for (Field field; decoder.next(field) == Decoder::Step::field;) decoder.drop_views();
+    CHECK(heap.peak_bytes <= Decoder::memory_bound(capacity, 1000));
+  }
+}
+
 TEST_CASE("RFC 7541 6.3: a size update up to the announced maximum evicts; one above it is an error [7541-6.3b]") {
   Decoder decoder({});
   decode(decoder, indexed_literal("a", "b") + indexed_literal("c", "d"));

@@ -573,6 +573,41 @@ TEST_CASE("a lost transport ends handshake, streams and output") {
   CHECK(open.client.connection.transport_wish() == h2::TransportWish::close);
 }
 
+TEST_CASE("frames that wait for output inside are told of, to a loop that asks only when it has to") {
+  Sides sides;
+  exchange(sides.client, sides.server);
+  const std::string policy(1000, 'z');
+  std::size_t served = 0;
+  const auto answer = [&](const Event& event) {
+    const auto* inner = std::get_if<h2::Event>(&event);
+    const auto* request = inner != nullptr ? std::get_if<h2::RequestReceived>(inner) : nullptr;
+    if (request == nullptr) return;
+    ++served;
+    const h2::Field fields[] = {{"x-policy", policy, h2::Indexing::never}};
+    REQUIRE(sides.server.connection.http2().send_response(request->stream, 200, fields, h2::EndStream::yes));
+  };
+  for (int i = 0; i < 100; ++i) get(sides.client, "/" + std::to_string(i));
+  const auto take = [](SecureConnection& connection) {
+    std::string taken;
+    ByteView slices[4];
+    while (const std::size_t count = connection.poll_output(slices)) {
+      const std::size_t before = taken.size();
+      for (std::size_t i = 0; i < count; ++i) taken += text_of(slices[i]);
+      connection.consume_output(taken.size() - before);
+    }
+    return taken;
+  };
+  const std::string requests = take(sides.client.connection);
+  ByteView input = bytes_of(requests);
+  SecureConnection& server = sides.server.connection;
+  do {
+    while (const auto event = server.receive(input)) answer(*event);
+    take(server);
+  } while (server.has_event());
+  CHECK(served == 100);
+  CHECK(input.empty());
+}
+
 TEST_CASE("frames are gathered into records, and only 64 KiB is encrypted ahead") {
   Sides sides;
   const std::string body(1 << 20, 'b');
