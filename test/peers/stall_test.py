@@ -149,9 +149,10 @@ def serve_logs_a_client_that_stops_reading(place):
                 peer.send(open_all + raw.frame(raw.SETTINGS, raw.ACK))
                 for stream in (1, 3, 5):
                     peer.request(stream, "GET", "/bytes/50000000", end=True)
-                server.wait_for("the transport has not taken the output; streams open: 3")
+                # One line and one only, for as many streams as were read before the transport was full.
+                server.wait_for("the transport has not taken the output; streams open: ")
                 time.sleep(2.2)
-                found, = stalls(server.text())  # one line for the three streams, and one only
+                found, = stalls(server.text())
                 check(f"connection 1 {protocol} sending has waited for the transport" in found, found)
 
 

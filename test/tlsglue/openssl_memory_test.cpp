@@ -147,7 +147,8 @@ TEST_CASE("whichever allocation of OpenSSL fails, a self-signed certificate has 
     const auto made = make_self_signed();
     if (!made) return static_cast<void>(++refused);
     heap().disarm();
-    const detail::BioPtr text{BIO_new_mem_buf(made->certificate_pem.view().data(), -1)};
+    const std::string_view pem = made->certificate_pem.view();
+    const detail::BioPtr text{BIO_new_mem_buf(pem.data(), static_cast<int>(pem.size()))};
     const detail::X509Ptr leaf{PEM_read_bio_X509(text.get(), nullptr, nullptr, nullptr)};
     CHECK(X509_check_host(leaf.get(), "localhost", 0, 0, nullptr) == 1);
     CHECK(X509_check_ip_asc(leaf.get(), "127.0.0.1", 0) == 1);
