@@ -102,6 +102,7 @@ TEST_CASE("RFC 8941 4.2: what is no Dictionary is ignored as a whole") {
                              "u=1234567890123.1",
                              "u=-",
                              "u=1;A",
+                             "i;=1",
                              "u=1; =2",
                              "u=\x80",
                              "u=\"\x7f\""}) {
