@@ -86,6 +86,7 @@ Engine::Engine(const Config& config) noexcept
   Setting entries[kFirstSettings + kExtraSettings + 1];
   const std::size_t count = first_settings(config, entries);
   for (std::size_t i = 0; i < count; ++i) set(announced_, entries[i]);
+  acknowledged_.max_header_list_size = announced_.max_header_list_size;  // no block before it: it binds without an ACK
   write_settings({entries, count}, true);
   if (config.connection_window > 65535) {
     const std::uint32_t window = config.connection_window < kMaxWindow ? config.connection_window : kMaxWindow;

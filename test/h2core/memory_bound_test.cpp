@@ -189,6 +189,25 @@ TEST_CASE("memory_bound: text that looks longer than it is, in one entry's name 
   }
 }
 
+TEST_CASE("memory_bound: a peer that never acknowledges our SETTINGS stays within it, and within the limit they name") {
+  TestMemory memory;
+  Config config;
+  config.allocator = memory.allocator();
+  Connection server(config);
+  std::string failure;
+  const auto feed = [&](const Bytes& bytes) {
+    ByteView input = bytes;
+    while (const auto event = server.receive(input))
+      if (const auto* over = std::get_if<ConnectionFailed>(&*event)) failure = describe(over->violation).name;
+  };
+  feed(client_preface() + settings({}) + frame(FrameType::headers, 0, 1, Bytes(16384, std::byte{0x82})));
+  for (int i = 0; i < 4; ++i) feed(frame(FrameType::continuation, 0, 1, Bytes(16384, std::byte{0x82})));
+  CHECK(failure == "");
+  feed(frame(FrameType::continuation, 0, 1, Bytes(1, std::byte{0x82})));
+  CHECK(failure == "header_block_too_large");
+  CHECK(memory.most_bytes <= config.memory_bound());
+}
+
 TEST_CASE("memory_bound: frames that are cut one after the other, each an octet longer, stay within it") {
   Victim victim;
   for (std::uint32_t i = 0; i < 40; ++i) {
