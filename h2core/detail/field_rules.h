@@ -122,7 +122,7 @@ constexpr bool all(std::string_view text, std::uint8_t octet_class) noexcept {
   return common != 0;
 }
 
-/// Sixteen octets at a time: field lines are long, and what is looked for in them is rare. A tenth of a request's work.
+/// Sixteen octets at a time: field lines are long, and what is looked for in them is rare.
 using Octets = std::uint8_t __attribute__((vector_size(16)));
 
 /// Whether `test` finds one of the octets of `text`, which has four at least. Some are looked at twice.

@@ -30,7 +30,7 @@ std::size_t window_moves(ByteView entries) {
 }  // namespace
 
 std::optional<Event> Engine::receive(ByteView& input) noexcept {
-  // Without this detour GCC clears all of the event first: 15 of a small frame's 500 instructions, and 20 cycles.
+  // Without this detour GCC 12 clears all of the event first, which took a quarter of a small frame's time.
   const std::optional<IdleTimedOut> none;
   Out out(none);
   const std::size_t before = input.size();
