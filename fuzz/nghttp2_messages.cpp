@@ -146,6 +146,12 @@ constexpr Difference kDifferences[] = {
        const std::string_view path = value_of(request, ":path");
        return !path.empty() && !path.starts_with('/') && (path != "*" || value_of(request, ":method") != "OPTIONS");
      }},
+    {"only of http and https a path is never empty; here nghttp2 is stricter (RFC 9113 8.3.1)",
+     [](const Message& message) {
+       const Line* const path = find(request_of(message), ":path");
+       const std::string_view scheme = value_of(request_of(message), ":scheme");
+       return path != nullptr && path->value.empty() && scheme != "http" && scheme != "https";
+     }},
     {"an upgrade token is a name and a version (RFC 8441 4)",
      [](const Message& message) {
        const Line* const protocol = find(request_of(message), ":protocol");
