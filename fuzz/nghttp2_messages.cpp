@@ -135,6 +135,12 @@ constexpr Difference kDifferences[] = {
                 return value_of(part.section, ":status").starts_with('0');
               });
      }},
+    {"a 204 that says content-length: 0 says nothing wrong; nghttp2 takes the field out (RFC 9110 8.6)",
+     [](const Message& message) {
+       return message.to == Role::client && std::ranges::any_of(message.parts, [](const Part& part) {
+                return value_of(part.section, ":status") == "204" && value_of(part.section, "content-length") == "0";
+              });
+     }},
     {"te is of requests (RFC 9113 8.2.2)",
      [](const Message& message) {
        return message.to == Role::client &&
