@@ -124,6 +124,11 @@ constexpr Difference kDifferences[] = {
        return std::ranges::any_of(
            message.parts, [](const Part& part) { return std::ranges::count(part.section, "host", &Line::name) > 1; });
      }},
+    {"what a host says in trailers is nobody's authority; here nghttp2 is stricter (RFC 9110 6.5.1)",
+     [](const Message& message) {
+       const Line* const host = message.parts.size() > 1 ? find(message.parts.back().section, "host") : nullptr;
+       return host != nullptr && !is_plain_authority(host->value);
+     }},
     {"a request may have neither :authority nor host; here nghttp2 is stricter (RFC 9113 8.3.1)",
      [](const Message& message) {
        return message.to == Role::server && value_of(request_of(message), ":authority").empty() &&
