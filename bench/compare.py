@@ -35,7 +35,7 @@ def instructions(program, pattern):
     for (name, _), count in counted(program, chosen).items():
         if isinstance(count, Failed):
             raise count
-        figures[name] = round(count, 1)
+        figures[name] = round(sum(count.values()), 1)
     progress("")
     return {name: figures[name] for name, _, _ in chosen}
 

@@ -15,6 +15,12 @@
 namespace bench {
 namespace {
 
+#ifdef __clang__
+constexpr char kCompiler[] = __VERSION__;
+#else
+constexpr char kCompiler[] = "g++ " __VERSION__;
+#endif
+
 Workloads all_workloads() {
   Workloads all;
   add_memcpy(all);
@@ -82,6 +88,7 @@ int main(int count, char** arguments) {
     return do_operations(all, arguments[2], std::strtoull(arguments[4], nullptr, 10));
   }
   for_each_engine([]<class Engine>() { benchmark::AddCustomContext(Engine::kName, Engine::version()); });
+  benchmark::AddCustomContext("compiler", kCompiler);
   for (const auto& workload : all) {
     benchmark::RegisterBenchmark(full_name(workload).c_str(), &measure, workload);
   }

@@ -1,4 +1,5 @@
 """What the scripts of this folder share: the workloads of a program, their times, their instructions, and tables."""
+import collections
 import concurrent.futures
 import json
 import os
@@ -60,22 +61,45 @@ def timed(program, chosen, seconds, repeat):
     return figures, context
 
 
+def functions_of(path):
+    """{function: instructions of its own} of a file that callgrind wrote."""
+    names, own, function, called = {}, collections.Counter(), None, False
+    with open(path) as lines:
+        for line in lines:
+            if line.startswith("fn="):
+                number, _, name = line[3:].rstrip("\n").partition(" ")
+                function = names.setdefault(number, name)
+            elif line.startswith("calls="):
+                called = True
+            elif line[0].isdigit() or line[0] in "+-*":
+                if not called:
+                    own[function] += int(line.split()[1])
+                called = False
+            elif line.startswith("cfn=") and " " in line:
+                number, _, name = line[4:].rstrip("\n").partition(" ")
+                names[number] = name
+    return own
+
+
 def counted(program, chosen):
-    """{(name, engine): instructions per operation, or why there are none}. Other load does not disturb these, so all cores are used."""
+    """{(name, engine): {function: instructions per operation of its own}, or why there are none}. Other load does not
+    disturb these, so all cores are used."""
     def collected(name, engine, ops):
-        command = ["valgrind", "--tool=callgrind", "--callgrind-out-file=/dev/null", program,
-                   "--only", f"{name}/{engine}", "--ops", str(ops)]
-        out, log = said(command, env={**os.environ, "GLIBC_TUNABLES": TUNABLES})
-        return int(out.split()[-1]), int(re.search(r"Collected\s*:\s*(\d+)", log)[1])
+        with tempfile.NamedTemporaryFile() as written:
+            command = ["valgrind", "--tool=callgrind", f"--callgrind-out-file={written.name}", program,
+                       "--only", f"{name}/{engine}", "--ops", str(ops)]
+            out, _ = said(command, env={**os.environ, "GLIBC_TUNABLES": TUNABLES})
+            return int(out.split()[-1]), functions_of(written.name)
 
     def one(name, engine, ops):
         progress(f"instructions of {name}/{engine}")
         try:
-            done, instructions = collected(name, engine, ops)
-            done_twice, instructions_twice = collected(name, engine, 2 * ops)
+            done, once = collected(name, engine, ops)
+            done_twice, twice = collected(name, engine, 2 * ops)
         except Failed as failure:
             return (name, engine), failure
-        return (name, engine), (instructions_twice - instructions) / (done_twice - done)
+        more = done_twice - done
+        return (name, engine), {each: (twice[each] - once[each]) / more for each in twice if twice[each] != once[each]}
 
     with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
         # Those that take long to set up come last in the list; start with them.

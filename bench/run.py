@@ -78,11 +78,22 @@ def scaling(figures):
                 print(line)
 
 
-def machine(context):
+def machine(context, build):
+    system = platform.freedesktop_os_release()
     model = re.search(r"model name\s*:\s*(.*)", open("/proc/cpuinfo").read())
-    libraries = ", ".join(str(context[each]) for each in (THEIRS,) if each in context)
     return {"processor": model[1] if model else platform.machine(), "cores": os.cpu_count(),
-            "system": platform.platform(), "libraries": libraries, "load": context.get("load_avg")}
+            "system": system["PRETTY_NAME"], "kernel": platform.release(), "libraries": context.get(THEIRS),
+            "compiler": context["compiler"], "flags": flags(build), "libc": " ".join(platform.libc_ver()),
+            "load": context.get("load_avg")}
+
+
+def flags(build):
+    """What the build was asked for that makes code faster or slower."""
+    with open(os.path.join(build, "meson-info", "intro-buildoptions.json")) as file:
+        options = {each["name"]: each["value"] for each in json.load(file)}
+    said = [f"-O{options['optimization']}"] + ([] if options["b_ndebug"] != "true" else ["-DNDEBUG"])
+    said += ["-flto"] if options["b_lto"] else []
+    return " ".join(said + options["cpp_args"] + [f"({options['default_library']} libraries)"])
 
 
 def main():
@@ -109,10 +120,11 @@ def main():
             if isinstance(instructions, Failed):
                 uncounted.append(instructions)
             else:
-                figures[key]["instructions"] = instructions
+                figures[key]["instructions"] = sum(instructions.values())
+                figures[key]["functions"] = {each: count for each, count in instructions.items() if abs(count) >= 0.5}
     progress("")
 
-    about = machine(context)
+    about = machine(context, options.build)
     print(f"{about['processor']}, {about['cores']} cores; {about['libraries'] or 'no libnghttp2'}; "
           f"CPU time, median of {repeat} runs; ratio = nghttp2 / h2core, above 1 is faster\n")
     print_tables(figures, any(engine == THEIRS for _, engine in figures))
