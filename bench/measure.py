@@ -62,13 +62,16 @@ def timed(program, chosen, seconds, repeat):
 
 
 def functions_of(path):
-    """{function: instructions of its own} of a file that callgrind wrote."""
+    """{function without its parameters: instructions of its own} of a file that callgrind wrote."""
+    def short(name):
+        return name.replace("(anonymous namespace)::", "").partition("(")[0].rpartition(" ")[2]
+
     names, own, function, called = {}, collections.Counter(), None, False
     with open(path) as lines:
         for line in lines:
             if line.startswith("fn="):
                 number, _, name = line[3:].rstrip("\n").partition(" ")
-                function = names.setdefault(number, name)
+                function = names.setdefault(number, short(name))
             elif line.startswith("calls="):
                 called = True
             elif line[0].isdigit() or line[0] in "+-*":
@@ -77,7 +80,7 @@ def functions_of(path):
                 called = False
             elif line.startswith("cfn=") and " " in line:
                 number, _, name = line[4:].rstrip("\n").partition(" ")
-                names[number] = name
+                names[number] = short(name)
     return own
 
 

@@ -121,7 +121,9 @@ def main():
                 uncounted.append(instructions)
             else:
                 figures[key]["instructions"] = sum(instructions.values())
-                figures[key]["functions"] = {each: count for each, count in instructions.items() if abs(count) >= 0.5}
+                if key[1] == OURS:
+                    figures[key]["functions"] = {each: round(count, 1) for each, count in instructions.items()
+                                                 if abs(count) >= 0.5}
     progress("")
 
     about = machine(context, options.build)
