@@ -40,7 +40,10 @@ Connection& Connection::operator=(Connection&& other) noexcept {
 }
 
 std::optional<Event> Connection::receive(ByteView& input) noexcept {
-  if (engine_ != nullptr) return engine_->receive(input);
+  return engine_ != nullptr ? engine_->receive(input) : receive_unborn(input);
+}
+
+std::optional<Event> Connection::receive_unborn(ByteView& input) noexcept {
   input = {};
   if (!pending_->event) return std::nullopt;
   pending_ = &kDead;

@@ -165,6 +165,7 @@ class H2CORE_API Connection {
   }
 
  private:
+  std::optional<Event> receive_unborn(ByteView& input) noexcept;
   void abandon_each(void (*visit)(void* context, Token token) noexcept, void* context) noexcept;
 
   Allocator allocator_;

@@ -124,12 +124,11 @@ void Engine::publish() noexcept {
     if (goaway_received_ && !goaway_final_ && !eof_) {
       finish_goaway(ErrorCode::no_error);
     } else {
-      finished_ = true;
-      connection_events_ |= kFinished;
+      finished_ = is_deaf_ = true;
+      post(kFinished);
       if (clock_runs_) linger_by_ = now_ + kLinger;
     }
   }
-  pending.event = event_waits();
   const bool output = !output_.empty() || (!turns_.empty() && send_window_ > 0 && !connection_held_);
   if (output && !pending.output) output_ms_ = now_ms_;  // it waits from now, however long there was none
   pending.output = output;
@@ -161,6 +160,7 @@ void Engine::emit_connection_event(Out& out) noexcept {
     connection_events_ = 0;
     out.emplace(ShutdownFinished{});
   }
+  count_events();
 }
 
 void Engine::emit_stream_event(std::uint32_t slot, Out& out) noexcept {
@@ -216,12 +216,14 @@ void Engine::append_event(std::uint32_t ref) noexcept {
   if (event_tail_ == kNoSlot) event_head_ = ref;
   else link(event_tail_) = ref;
   event_tail_ = ref;
+  pending.event = true;
 }
 
 void Engine::pop_event() noexcept {
   const std::uint32_t ref = event_head_;
   event_head_ = (ref & kChunkRef) != 0 ? chunks_[ref & ~kChunkRef].next_event : streams_[ref].next_event;
   if (event_head_ == kNoSlot) event_tail_ = kNoSlot;
+  count_events();
 }
 
 // ---- failure and end
@@ -239,9 +241,9 @@ std::string_view Engine::sentence_of(Violation violation) const noexcept {
 }
 
 void Engine::over(ErrorCode code) noexcept {
-  failed_ = true;
+  failed_ = is_deaf_ = true;
   failure_code_ = code;
-  connection_events_ |= kFailed;
+  post(kFailed);
   if (clock_runs_) linger_by_ = now_ + kLinger;
   close_all(code);
 }
@@ -255,7 +257,7 @@ void Engine::close_all(ErrorCode code) noexcept {
 
 void Engine::receive_eof() noexcept {
   if (eof_ || lost_) return;
-  eof_ = true;
+  eof_ = is_deaf_ = true;
   if (!failed_) {
     if (messages_ != nullptr) messages_->waiting.clear();
     streams_.each([this](std::uint32_t slot) {  // a message that was cut can never be whole
@@ -270,7 +272,7 @@ void Engine::receive_eof() noexcept {
 void Engine::transport_lost() noexcept {
   if (lost_) return;
   const bool cut = live_streams_ > 0 && !failed_;
-  lost_ = eof_ = true;
+  lost_ = eof_ = is_deaf_ = true;
   if (cut) over(ErrorCode::internal_error);
   close_all(ErrorCode::internal_error);
   drop_output();
@@ -335,21 +337,10 @@ void Engine::write_goaway(StreamId last, ErrorCode code, std::string_view debug)
   write_out(bytes);
 }
 
-// A whole control frame of ours, written to where room was reserved.
-void Engine::write_out(std::size_t bytes) noexcept {
-  const std::byte* const frame = output_.reserved();
-  note(Direction::sent, read_frame_header(frame), {frame + kFrameHeaderBytes, bytes - kFrameHeaderBytes}, {});
-  output_.commit(bytes);
-  ++counters_.frames_sent;
-}
-
 // ---- abuse
 
 // Told once at half and, where that is not the end, once when it is used up; and again after it has recovered.
-void Engine::charge(Work cause, std::size_t cost) noexcept {
-  ++counters_.work[static_cast<std::size_t>(cause)];
-  budget_ -= static_cast<std::int64_t>(cost);
-  if (budget_ * 2 >= config_.work_budget) return;
+void Engine::warn_of_budget(Work cause) noexcept {
   if (budget_ < 0) {
     budget_ = -1;
     budget_cause_ = cause;
@@ -364,10 +355,10 @@ void Engine::charge(Work cause, std::size_t cost) noexcept {
 
 void Engine::tell_budget(Work cause) noexcept {
   budget_cause_ = cause;
-  connection_events_ |= kBudget;
+  post(kBudget);
 }
 
-void Engine::reward(std::uint32_t amount) noexcept {
+void Engine::refill_budget(std::uint32_t amount) noexcept {
   budget_ += amount;
   if (budget_ > config_.work_budget) budget_ = config_.work_budget;
   if (budget_warned_ && budget_ * 4 > std::int64_t{config_.work_budget} * 3) budget_warned_ = budget_used_up_ = false;
@@ -377,11 +368,6 @@ void Engine::reward(std::uint32_t amount) noexcept {
 // measure how it arrives. So many cost nothing; and they pay for nothing else, so that no download buys resets.
 void Engine::expect_answers(std::size_t count) noexcept {
   answers_due_ = static_cast<std::uint32_t>(std::min<std::size_t>(answers_due_ + count, config_.work_budget));
-}
-
-void Engine::charge_answer(Work cause) noexcept {
-  if (answers_due_ == 0) return charge(cause, kFrameCost);
-  --answers_due_;
 }
 
 // ---- time
@@ -426,7 +412,7 @@ void Engine::check_timers() noexcept {
   if (config_.keepalive_interval > Duration{0}) check_keepalive();
   if (failed_ || live_streams_ > 0) return;
   if (config_.idle_timeout > Duration{0} && !shutting_down_ && now_ >= idle_since_ + config_.idle_timeout) {
-    connection_events_ |= kIdle;
+    post(kIdle);
     shutdown(Shutdown::graceful, Duration{0}, ErrorCode::no_error);
   }
   const bool touched = last_received_ >= trimmed_at_ && now_ >= last_received_ + kTrimAfter;
@@ -654,10 +640,10 @@ std::optional<WindowView> Engine::window(StreamId id) const noexcept {
 
 void Engine::abandon_each(void (*visit)(void*, Token) noexcept, void* context) noexcept {
   over(ErrorCode::cancel);
-  lost_ = eof_ = true;
+  lost_ = eof_ = is_deaf_ = true;
   drop_output();
   Out out;
-  while (event_waits()) {
+  while (pending.event) {
     out.reset();
     emit(out);
     if (const DataSent* sent = out ? std::get_if<DataSent>(&*out) : nullptr) visit(context, sent->token);

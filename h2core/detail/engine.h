@@ -88,7 +88,7 @@ class Engine {
 
  private:
   using Out = std::optional<Event>;
-  enum class Stage : std::uint8_t { preface, header, pad_length, data, payload, skip };
+  enum class Stage : std::uint8_t { header, torn_header, pad_length, data, payload, skip, preface };
   enum class PingOwner : std::uint8_t { caller, keepalive, shutdown, window };
   struct PendingPing {
     std::uint64_t opaque;
@@ -156,7 +156,11 @@ class Engine {
 
   // engine.cpp
   void publish() noexcept;
-  bool event_waits() const noexcept { return connection_events_ != 0 || event_head_ != kNoSlot; }
+  void post(std::uint8_t connection_event) noexcept {
+    connection_events_ |= connection_event;
+    pending.event = true;
+  }
+  void count_events() noexcept { pending.event = connection_events_ != 0 || event_head_ != kNoSlot; }
   void emit(Out& out) noexcept;
   void emit_connection_event(Out& out) noexcept;
   void emit_stream_event(std::uint32_t slot, Out& out) noexcept;
@@ -167,16 +171,36 @@ class Engine {
   void fail(Violation violation) noexcept;
   void over(ErrorCode code) noexcept;
   void close_all(ErrorCode code) noexcept;
-  void charge(Work cause, std::size_t cost) noexcept;
+  void charge(Work cause, std::size_t cost) noexcept {
+    ++counters_.work[static_cast<std::size_t>(cause)];
+    budget_ -= static_cast<std::int64_t>(cost);
+    if (budget_ * 2 < config_.work_budget) [[unlikely]]
+      warn_of_budget(cause);
+  }
+  void warn_of_budget(Work cause) noexcept;
   void tell_budget(Work cause) noexcept;
   std::string_view sentence_of(Violation violation) const noexcept;
-  void reward(std::uint32_t amount) noexcept;
+  void reward(std::uint32_t amount) noexcept {
+    if (budget_ < config_.work_budget) refill_budget(amount);
+  }
+  void refill_budget(std::uint32_t amount) noexcept;
   void expect_answers(std::size_t count) noexcept;
-  void charge_answer(Work cause) noexcept;
+  void charge_answer(Work cause) noexcept {
+    if (answers_due_ == 0) return charge(cause, kFrameCost);
+    --answers_due_;
+  }
   bool lifts_a_window_too_far(std::uint32_t initial_window) noexcept;
   void write_settings(std::span<const Setting> entries, bool is_awaited) noexcept;
   std::optional<TimePoint> settings_due() const noexcept;
-  void write_out(std::size_t bytes) noexcept;
+  // A whole control frame of ours, written to where room was reserved.
+  void write_out(std::size_t bytes) noexcept {
+    if (config_.observer.on_frame != nullptr) {
+      const std::byte* const frame = output_.reserved();
+      note(Direction::sent, read_frame_header(frame), {frame + kFrameHeaderBytes, bytes - kFrameHeaderBytes}, {});
+    }
+    output_.commit(bytes);
+    ++counters_.frames_sent;
+  }
   void write_goaway(StreamId last, ErrorCode code, std::string_view debug) noexcept;
   bool write_ping(PingOwner owner, Token token) noexcept;
   void refresh_effective(bool acknowledged) noexcept;
@@ -189,26 +213,33 @@ class Engine {
   bool is_content_due(const Stream& stream) const noexcept;
   void drop_output() noexcept;
   void trim() noexcept;
-  bool is_between_blocks() const noexcept { return stage_ == Stage::header && !open_block_.open; }
+  bool is_between_blocks() const noexcept { return stage_ <= Stage::torn_header && !open_block_.open; }
   void trim_soon() noexcept { trim_by_ = now_ + kTrimAfter; }
   bool prepare_messages() noexcept { return messages_ != nullptr || make_messages(); }
   bool make_messages() noexcept;
 
-  // receive.cpp
-  bool advance(ByteView& input, Out& out) noexcept;
+  // receive.cpp, and nowhere else what is `inline`
+  inline bool advance(ByteView& input, Out& out) noexcept;
+  bool resume(ByteView& input, Out& out) noexcept;
   bool too_many_unsettled() const noexcept;
   bool read_preface(ByteView& input) noexcept;
-  bool read_header(ByteView& input, Out& out) noexcept;
-  bool is_tls_record() const noexcept;
-  bool begin_frame(ByteView& input, Out& out) noexcept;
-  bool is_wanted(FrameType type) const noexcept;
+  bool read_torn_header(ByteView& input, Out& out) noexcept;
+  bool is_tls_record(const std::byte* head) const noexcept;
+  Violation check_first(const std::byte* head) const noexcept;
+  inline bool on_header(const std::byte* head, ByteView& input, Out& out) noexcept;
+  void refuse_header(Violation violation) noexcept;
+  inline bool is_wanted(FrameType type) const noexcept;
+  void keep_payload() noexcept;
   bool read_payload(ByteView& input, Out& out) noexcept;
-  bool read_data(ByteView& input, Out& out) noexcept;
-  bool read_skip(ByteView& input) noexcept;
-  void begin_data(std::uint32_t pad_bytes) noexcept;
+  bool resume_data(ByteView& input, Out& out) noexcept;
+  inline bool skip(std::size_t bytes, ByteView& input) noexcept;
+  inline bool on_data(ByteView& input, Out& out) noexcept;
+  inline Stream* settle_data(std::uint32_t pad_bytes) noexcept;
+  void drop_data(const Step& verdict) noexcept;
+  inline bool deliver(Stream& stream, ByteView& input, Out& out) noexcept;
   void charge_late_content(std::uint32_t content) noexcept;
-  void drop_data() noexcept;
-  void on_frame(ByteView payload, Out& out) noexcept;
+  inline void on_frame(ByteView payload, Out& out) noexcept;
+  void on_extension(ByteView payload, Out& out) noexcept;
   void on_rst_stream(ByteView payload) noexcept;
   void charge_reset(State state) noexcept;
   void on_settings(ByteView payload, Out& out) noexcept;
@@ -218,13 +249,13 @@ class Engine {
   Violation check(const Setting& setting, const Settings& before) const noexcept;
   Violation apply(const Setting& setting) noexcept;
   Violation apply_initial_window(std::uint32_t value) noexcept;
-  void on_ping(ByteView payload, Out& out) noexcept;
+  inline void on_ping(ByteView payload, Out& out) noexcept;
+  void on_ping_ack(ByteView payload, Out& out) noexcept;
   void on_goaway(ByteView payload, Out& out) noexcept;
-  void on_window_update(ByteView payload) noexcept;
+  inline void on_window_update(ByteView payload) noexcept;
   State state_of_gone(StreamId id) const noexcept;
   State state_of(StreamId id, std::uint32_t slot) const noexcept {
-    if (slot == kNoSlot) return state_of_gone(id);
-    return streams_[slot].waiting ? State::idle : streams_[slot].state;
+    return slot == kNoSlot ? state_of_gone(id) : streams_[slot].state;
   }
   bool is_idle(StreamId id) const noexcept;
   bool is_ours(StreamId id) const noexcept { return id.opened_by_client() == (config_.role == Role::client); }
@@ -233,8 +264,15 @@ class Engine {
   void stream_error(StreamId id, Violation violation) noexcept;
   static Work work_of(Violation violation) noexcept;
   void refuse_frame(StreamId id, Violation violation) noexcept;
-  std::byte* reply(std::size_t bytes) noexcept;
-  void reply_sent(std::size_t bytes, const FrameHeader& header) noexcept;
+  std::byte* reply(std::size_t bytes) noexcept {
+    std::byte* out = output_.reserve(bytes);
+    if (out == nullptr) fail(Violation::out_of_memory);
+    return out;
+  }
+  void reply_sent(std::size_t bytes) noexcept {
+    write_out(bytes);
+    reply_bytes_ += bytes;
+  }
   void write_rst_stream(StreamId id, ErrorCode code) noexcept;
 
   // sections.cpp
@@ -292,7 +330,7 @@ class Engine {
   // sooner, for what is not announced is of no use to a long link. Asked whenever one of the two has changed: about a
   // window that is used up nobody may ever ask again.
   static bool is_due(std::int64_t owed, std::int64_t window) noexcept {
-    return owed > 0 && (owed >= kEnoughOwed || owed >= window);
+    return (owed >= window || owed >= kEnoughOwed) && owed > 0;
   }
   void update_stream_window(Stream& stream) noexcept {
     if (is_due(stream.recv_owed, stream.recv_window)) announce_owed(stream);
@@ -357,11 +395,10 @@ class Engine {
 
   // input
   Stage stage_ = Stage::header;
-  std::uint8_t head_have_ = 0;
+  std::uint8_t head_have_ = 0;  // of a header that straddles calls, or of another protocol's first bytes
   std::byte head_[kFrameHeaderBytes] = {};
   std::uint8_t preface_have_ = 0;
   bool settings_seen_ = false, peer_settings_known_ = false;
-  bool data_dropped_ = false;
   FrameHeader frame_;
   std::uint32_t data_left_ = 0;  // content of the current DATA frame, not delivered
   std::uint32_t skip_left_ = 0;  // padding, or a payload that nobody wants
@@ -422,6 +459,7 @@ class Engine {
   ErrorCode failure_code_ = ErrorCode::no_error;
   Work budget_cause_{};
   bool failed_ = false, eof_ = false, lost_ = false, finished_ = false;
+  bool is_deaf_ = false;        // for one of these: nothing that comes now can matter (RFC 9113 5.4.1)
   bool shutting_down_ = false;  // a GOAWAY of ours is out, or about to be
   bool goaway_final_ = false;   // it named the real last stream
   bool goaway_received_ = false;
