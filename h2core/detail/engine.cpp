@@ -117,21 +117,14 @@ bool Engine::make_messages() noexcept {
   return messages_ != nullptr;
 }
 
-// After every call: what waits, and whether the end has come.
-void Engine::publish() noexcept {
-  if (!finished_ && !failed_ && live_streams_ == 0 && output_.empty() &&
-      (goaway_final_ || eof_ || (goaway_received_ && config_.role == Role::client))) {
-    if (goaway_received_ && !goaway_final_ && !eof_) {
-      finish_goaway(ErrorCode::no_error);
-    } else {
-      finished_ = is_deaf_ = true;
-      post(kFinished);
-      if (clock_runs_) linger_by_ = now_ + kLinger;
-    }
-  }
-  const bool output = !output_.empty() || (!turns_.empty() && send_window_ > 0 && !connection_held_);
-  if (output && !pending.output) output_ms_ = now_ms_;  // it waits from now, however long there was none
-  pending.output = output;
+// No stream is left: when nothing is to be sent either, and a side has said that it is the end, it is.
+void Engine::finish_if_drained() noexcept {
+  const bool ends = goaway_final_ || eof_ || (goaway_received_ && config_.role == Role::client);
+  if (!ends || finished_ || failed_ || !output_.empty()) return;
+  if (goaway_received_ && !goaway_final_ && !eof_) return finish_goaway(ErrorCode::no_error);
+  finished_ = is_deaf_ = true;
+  post(kFinished);
+  if (clock_runs_) linger_by_ = now_ + kLinger;
 }
 
 // ---- events that wait

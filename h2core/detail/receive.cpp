@@ -39,26 +39,27 @@ std::optional<Event> Engine::receive(ByteView& input) noexcept {
   // Without this detour GCC 12 clears all of the event first, which took a quarter of a small frame's time.
   const std::optional<IdleTimedOut> none;
   Out out(none);
-  const std::size_t before = input.size();
-  if (before > 0) last_received_ = now_;
+  ByteView rest = input;  // in registers
+  if (!rest.empty()) last_received_ = now_;
   if (trim_due_) trim();
   const bool unsettled = too_many_unsettled();
   while (!out) {
     if (pending.event) {
       emit(out);
     } else if (is_deaf_) {
-      input = {};
+      rest = {};
       break;
-    } else if (unsettled || reply_bytes_ > config_.max_queued_output || !advance(input, out)) {
+    } else if (unsettled || reply_bytes_ > config_.max_queued_output || !advance(rest, out)) {
       break;
     }
   }
+  counters_.bytes_received += input.size() - rest.size();
+  input = rest;
   publish();
   if (!out && pending.event) {  // the last of the input has brought the end of the connection
     emit(out);
     publish();
   }
-  counters_.bytes_received += before - input.size();
   views_live_ = out.has_value();
   return out;
 }
@@ -74,29 +75,37 @@ bool Engine::too_many_unsettled() const noexcept {
 // A frame whose header lies whole in the input goes its way in one pass, all of it in line here: 119 instructions of
 // DATA, where calls and the stages between them made it 310. False when the input is used up.
 bool Engine::advance(ByteView& input, Out& out) noexcept {
-  if (stage_ != Stage::header || input.size() < kFrameHeaderBytes) [[unlikely]]
-    return resume(input, out);
-  const std::byte* const head = input.data();
-  input = input.subspan(kFrameHeaderBytes);
-  return on_header(head, input, out);
+  const std::byte* head = input.data();
+  Next next = Next::header;
+  if (stage_ == Stage::header && input.size() >= kFrameHeaderBytes) [[likely]] {
+    input = input.subspan(kFrameHeaderBytes);
+  } else {
+    ByteView torn = input;
+    next = resume(torn, out);
+    input = torn;
+    head = head_;
+  }
+  if (next == Next::header) next = on_header(head, input, out);
+  if (next == Next::data) next = on_data(input, out);
+  return next == Next::more;
 }
 
 // What straddles calls.
-bool Engine::resume(ByteView& input, Out& out) noexcept {
+Engine::Next Engine::resume(ByteView& input, Out& out) noexcept {
   switch (stage_) {
     case Stage::header:
-    case Stage::torn_header: return read_torn_header(input, out);
-    case Stage::pad_length: return on_data(input, out);
+    case Stage::torn_header: return read_torn_header(input);
+    case Stage::pad_length: return Next::data;
     case Stage::data: return resume_data(input, out);
     case Stage::payload: return read_payload(input, out);
     case Stage::skip: return skip(skip_left_, input);
     case Stage::preface: return read_preface(input);
   }
-  return false;
+  return Next::none;
 }
 
 // RFC 9113 3.4. Bytes that differ are judged as soon as they name their protocol, at the same byte in any split.
-bool Engine::read_preface(ByteView& input) noexcept {
+Engine::Next Engine::read_preface(ByteView& input) noexcept {
   while (!input.empty()) {
     const std::byte next = input[0];
     input = input.subspan(1);
@@ -106,27 +115,27 @@ bool Engine::read_preface(ByteView& input) noexcept {
     if (!after_pro && next == static_cast<std::byte>(kClientPreface[at])) {
       if (preface_have_ < kClientPreface.size()) continue;
       stage_ = Stage::header;
-      return true;
+      return Next::more;
     }
     if (at == 2 && next == std::byte{'O'}) continue;  // "PRO": one byte more tells
     fail(at > 3 ? Violation::bad_preface : wrong_protocol({head_, preface_have_}));
-    return true;
+    return Next::more;
   }
-  return false;
+  return Next::none;
 }
 
-bool Engine::read_torn_header(ByteView& input, Out& out) noexcept {
+Engine::Next Engine::read_torn_header(ByteView& input) noexcept {
   const std::size_t step = std::min<std::size_t>(kFrameHeaderBytes - head_have_, input.size());
-  if (step == 0) return false;
+  if (step == 0) return Next::none;
   std::memcpy(head_ + head_have_, input.data(), step);
   head_have_ = static_cast<std::uint8_t>(head_have_ + step);
   input = input.subspan(step);
-  if (head_have_ >= 2 && is_tls_record(head_)) return fail(Violation::preface_is_tls), true;  // an alert has 7 bytes
+  if (head_have_ >= 2 && is_tls_record(head_)) return refuse(Violation::preface_is_tls);  // an alert has 7 bytes
   const bool whole = head_have_ == kFrameHeaderBytes;
   stage_ = whole ? Stage::header : Stage::torn_header;
-  if (!whole) return false;
+  if (!whole) return Next::none;
   head_have_ = 0;
-  return on_header(head_, input, out);
+  return Next::header;
 }
 
 // An alert or a handshake where a server's first frame should be.
@@ -144,30 +153,30 @@ Violation Engine::check_first(const std::byte* head) const noexcept {
 }
 
 // Everything that nine bytes decide.
-bool Engine::on_header(const std::byte* head, ByteView& input, Out& out) noexcept {
+Engine::Next Engine::on_header(const std::byte* head, ByteView& input, Out& out) noexcept {
   ++counters_.frames_received;
   frame_ = read_frame_header(head);
   if (!settings_seen_) [[unlikely]]
-    if (const Violation violation = check_first(head); violation != Violation::none) return fail(violation), true;
+    if (const Violation violation = check_first(head); violation != Violation::none) return refuse(violation);
   if (open_block_.open && (frame_.type != FrameType::continuation || frame_.stream != open_block_.first.stream))
-    return fail(Violation::continuation_expected), true;
+    return refuse(Violation::continuation_expected);
   if (!passes(frame_, effective_.max_frame_size)) [[unlikely]]
     if (const Violation violation = check_frame_header(frame_, effective_.max_frame_size); violation != Violation::none)
-      return refuse_header(violation), true;
+      return refuse_header(violation), Next::more;
   if (frame_.type == FrameType::data) {
     note(Direction::received, frame_, {}, {});
-    return on_data(input, out);
+    return Next::data;
   }
   if (!is_wanted(frame_.type)) {  // RFC 9113 5.5: ignored
     note(Direction::received, frame_, {}, {});
     charge(Work::extension, kFrameCost);
     return skip(frame_.length, input);
   }
-  if (input.size() < frame_.length) return keep_payload(), true;
+  if (input.size() < frame_.length) return keep_payload(), Next::more;
   const ByteView payload = input.first(frame_.length);
   input = input.subspan(frame_.length);
   on_frame(payload, out);
-  return true;
+  return Next::more;
 }
 
 void Engine::refuse_header(Violation violation) noexcept {
@@ -197,41 +206,41 @@ void Engine::keep_payload() noexcept {
 }
 
 // Bounded by MAX_FRAME_SIZE, which the header was held against.
-bool Engine::read_payload(ByteView& input, Out& out) noexcept {
+Engine::Next Engine::read_payload(ByteView& input, Out& out) noexcept {
   const std::size_t step = std::min<std::size_t>(frame_.length - stash_.size(), input.size());
-  if (step == 0 && stash_.size() < frame_.length) return false;
-  if (!stash_.append(input.data(), step, frame_.length)) return fail(Violation::out_of_memory), true;
+  if (step == 0 && stash_.size() < frame_.length) return Next::none;
+  if (!stash_.append(input.data(), step, frame_.length)) return refuse(Violation::out_of_memory);
   input = input.subspan(step);
-  if (stash_.size() < frame_.length) return false;
+  if (stash_.size() < frame_.length) return Next::none;
   stage_ = Stage::header;
   on_frame({stash_.data(), stash_.size()}, out);
-  return true;
+  return Next::more;
 }
 
-bool Engine::skip(std::size_t bytes, ByteView& input) noexcept {
+Engine::Next Engine::skip(std::size_t bytes, ByteView& input) noexcept {
   const std::size_t step = std::min(bytes, input.size());
   input = input.subspan(step);
   skip_left_ = static_cast<std::uint32_t>(bytes - step);
   stage_ = skip_left_ > 0 ? Stage::skip : Stage::header;
-  return skip_left_ == 0;
+  return skip_left_ == 0 ? Next::more : Next::none;
 }
 
 // ---- DATA (RFC 9113 6.1, 6.9)
 
-bool Engine::on_data(ByteView& input, Out& out) noexcept {
+Engine::Next Engine::on_data(ByteView& input, Out& out) noexcept {
   std::uint32_t pad_bytes = 0;  // with the octet that says how many
   if (frame_.has(flags::padded)) [[unlikely]] {
     stage_ = Stage::pad_length;
-    if (input.empty()) return false;
+    if (input.empty()) return Next::none;
     pad_bytes = static_cast<std::uint32_t>(input[0]) + 1;
     input = input.subspan(1);
-    if (pad_bytes > frame_.length) return fail(Violation::padding_too_long), true;
+    if (pad_bytes > frame_.length) return refuse(Violation::padding_too_long);
   }
   data_left_ = frame_.length - pad_bytes;
   pad_left_ = pad_bytes > 0 ? pad_bytes - 1 : 0;
   Stream* const stream = settle_data(pad_bytes);
   if (failed_) [[unlikely]]
-    return true;
+    return Next::more;
   if (stream == nullptr) return skip(data_left_ + pad_left_, input);
   return deliver(*stream, input, out);
 }
@@ -240,12 +249,13 @@ bool Engine::on_data(ByteView& input, Out& out) noexcept {
 Stream* Engine::settle_data(std::uint32_t pad_bytes) noexcept {
   const std::uint32_t length = frame_.length, content = data_left_;
   if (static_cast<std::int64_t>(length) > recv_window_) return fail(Violation::window_exceeded), nullptr;
-  const Step& next = step(state_of(frame_.stream, streams_.find(frame_.stream)), Input::recv_data);
+  Stream* const found = streams_.record(frame_.stream);
+  const Step& next = step(found != nullptr ? found->state : state_of_gone(frame_.stream), Input::recv_data);
   if (next.answer != Answer::ok) [[unlikely]]
     return drop_data(next), nullptr;
 
   recv_window_ -= static_cast<std::int32_t>(length);
-  Stream& stream = streams_.found();
+  Stream& stream = *found;
   const bool end = frame_.has(flags::end_stream);
   Violation violation = Violation::none;
   if (static_cast<std::int64_t>(length) > stream.recv_window && length > 0)  // nothing needs no window (RFC 9113 6.9.1)
@@ -293,18 +303,18 @@ void Engine::charge_late_content(std::uint32_t content) noexcept {
   late_content_ -= static_cast<std::int32_t>(content);
 }
 
-bool Engine::resume_data(ByteView& input, Out& out) noexcept {
-  const std::uint32_t slot = streams_.find(frame_.stream);
-  if (slot != kNoSlot && !is_closed(streams_.found().state)) return deliver(streams_.found(), input, out);
+Engine::Next Engine::resume_data(ByteView& input, Out& out) noexcept {
+  Stream* const stream = streams_.record(frame_.stream);
+  if (stream != nullptr && !is_closed(stream->state)) return deliver(*stream, input, out);
   if (config_.credit == Credit::manual) credit_connection(data_left_);  // reset between two pieces
   return skip(data_left_ + pad_left_, input);
 }
 
 // Content that was settled, as much as is there. False when the input is used up.
-bool Engine::deliver(Stream& stream, ByteView& input, Out& out) noexcept {
+Engine::Next Engine::deliver(Stream& stream, ByteView& input, Out& out) noexcept {
   const std::size_t bytes = std::min<std::size_t>(data_left_, input.size());
   stage_ = Stage::data;
-  if (bytes < 1 && data_left_ > 0) return false;
+  if (bytes < 1 && data_left_ > 0) return Next::none;
   const ByteView piece = input.first(bytes);
   input = input.subspan(bytes);
   data_left_ -= static_cast<std::uint32_t>(bytes);
@@ -322,7 +332,7 @@ bool Engine::deliver(Stream& stream, ByteView& input, Out& out) noexcept {
     unconsumed_ += bytes;
   }
   if (end) recv_end(streams_.find(stream.id));
-  return true;
+  return Next::more;
 }
 
 // ---- frames by type
@@ -510,18 +520,18 @@ void Engine::on_window_update(ByteView payload) noexcept {
     connection_held_ = false;
     return charge_answer(Work::window_update);
   }
-  const std::uint32_t slot = streams_.find(frame_.stream);
-  const Step& next = step(state_of(frame_.stream, slot), Input::recv_window_update);
+  Stream* const found = streams_.record(frame_.stream);
+  const Step& next = step(found != nullptr ? found->state : state_of_gone(frame_.stream), Input::recv_window_update);
   if (next.answer == Answer::violate) return refuse_frame(frame_.stream, next.violation);
   charge_answer(Work::window_update);
   if (failed_ || next.answer != Answer::ok) return;
-  Stream& stream = streams_.found();
+  Stream& stream = *found;
   if (increment == 0) return stream_error(stream.id, Violation::stream_increment_zero);
   if (increment > static_cast<std::int64_t>(kMaxWindow) - stream.send_window)
     return stream_error(stream.id, Violation::stream_window_overflow);
   stream.send_window = static_cast<std::int32_t>(stream.send_window + static_cast<std::int64_t>(increment));
   stream.held = false;
-  if (stream.queued_bytes > 0) make_ready(slot);
+  if (stream.queued_bytes > 0) make_ready(streams_.find(stream.id));
 }
 
 // ---- what all of them share

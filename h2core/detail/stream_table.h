@@ -25,9 +25,15 @@ class StreamTable {
     if (slot != kNoSlot) keep(id, slot);
     return slot;
   }
-  /// The stream that find() has found, and no other was found or removed since; saves the way through the slab, of
-  /// nine instructions.
-  Stream& found() noexcept { return *last_; }
+  /// Its record, or null; without the way from the slot through the slab.
+  Stream* record(StreamId id) noexcept {
+    if (id == last_id_) [[likely]]
+      return last_;
+    const std::uint32_t slot = look_up(id);
+    if (slot == kNoSlot) return nullptr;
+    keep(id, slot);
+    return last_;
+  }
   std::uint32_t find(StreamId id) const noexcept { return look_up(id); }
 
   std::uint32_t add(StreamId id) noexcept;
@@ -93,6 +99,7 @@ class StreamTable {
   void keep_none() noexcept {
     last_id_ = kConnection;
     last_slot_ = kNoSlot;
+    last_ = nullptr;
   }
   bool grow() noexcept;
   void place(std::uint32_t id, std::uint32_t slot) noexcept;
