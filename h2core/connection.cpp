@@ -39,10 +39,7 @@ Connection& Connection::operator=(Connection&& other) noexcept {
   return *this;
 }
 
-std::optional<Event> Connection::receive(ByteView& input) noexcept {
-  return engine_ != nullptr ? engine_->receive(input) : receive_unborn(input);
-}
-
+// receive() stands with what is in line there: detail/receive.cpp.
 std::optional<Event> Connection::receive_unborn(ByteView& input) noexcept {
   input = {};
   if (!pending_->event) return std::nullopt;

@@ -7,8 +7,8 @@ namespace h2 {
 
 using detail::find_rule;
 using detail::FrameRule;
-using detail::On;
 using detail::kPriorityFieldsBytes;
+using detail::On;
 
 namespace {
 

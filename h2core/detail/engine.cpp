@@ -64,7 +64,7 @@ Engine::Engine(const Config& config) noexcept
       streams_(config_.allocator, config.seed),
       turns_(streams_, config_.allocator),
       chunks_(config_.allocator),
-      stage_(config.role == Role::server ? Stage::preface : Stage::header),
+      stage_(config.role == Role::server ? Stage::preface : Stage::odd_header),
       stash_(config_.allocator),
       settings_in_flight_(config_.allocator),
       next_id_(first_id(config)),

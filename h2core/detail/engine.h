@@ -43,7 +43,7 @@ class Engine {
   Engine& operator=(const Engine&) = delete;
   ~Engine();
 
-  std::optional<Event> receive(ByteView& input) noexcept;
+  [[gnu::always_inline]] inline std::optional<Event> receive(ByteView& input) noexcept;
   void receive_eof() noexcept;
   void transport_lost() noexcept;
   std::size_t poll_output(std::span<ByteView> slices, std::size_t max_bytes) noexcept;
@@ -88,7 +88,7 @@ class Engine {
 
  private:
   using Out = std::optional<Event>;
-  enum class Stage : std::uint8_t { header, torn_header, pad_length, data, payload, skip, preface };
+  enum class Stage : std::uint8_t { header, odd_header, pad_length, data, payload, skip, preface };
   enum class PingOwner : std::uint8_t { caller, keepalive, shutdown, window };
   struct PendingPing {
     std::uint64_t opaque;
@@ -221,7 +221,7 @@ class Engine {
   bool is_content_due(const Stream& stream) const noexcept;
   void drop_output() noexcept;
   void trim() noexcept;
-  bool is_between_blocks() const noexcept { return stage_ <= Stage::torn_header && !open_block_.open; }
+  bool is_between_blocks() const noexcept { return stage_ <= Stage::odd_header && !open_block_.open; }
   void trim_soon() noexcept { trim_by_ = now_ + kTrimAfter; }
   bool prepare_messages() noexcept { return messages_ != nullptr || make_messages(); }
   bool make_messages() noexcept;
@@ -232,8 +232,9 @@ class Engine {
   [[gnu::always_inline]] inline bool advance(ByteView& input, Out& out) noexcept;
   [[gnu::always_inline]] inline Next on_header(const std::byte* head, ByteView& input, Out& out) noexcept;
   [[gnu::always_inline]] inline Next on_data(ByteView& input, Out& out) noexcept;
-  [[gnu::always_inline]] inline Stream* settle_data(std::uint32_t pad_bytes) noexcept;
-  [[gnu::always_inline]] inline Next deliver(Stream& stream, ByteView& input, Out& out) noexcept;
+  [[gnu::always_inline]] inline Stream* settle_data(std::uint32_t content, std::uint32_t pad_bytes) noexcept;
+  [[gnu::always_inline]] inline Next deliver(Stream& stream, std::uint32_t content, std::uint32_t padding,
+                                             ByteView& input, Out& out) noexcept;
   [[gnu::always_inline]] inline Next skip(std::size_t bytes, ByteView& input) noexcept;
   [[gnu::always_inline]] inline void on_ping(ByteView payload, Out& out) noexcept;
   [[gnu::always_inline]] inline void on_window_update(ByteView payload) noexcept;
@@ -241,16 +242,16 @@ class Engine {
   void on_frame(ByteView payload, Out& out) noexcept;
   Next resume(ByteView& input, Out& out) noexcept;
   Next read_preface(ByteView& input) noexcept;
-  Next read_torn_header(ByteView& input) noexcept;
+  Next read_odd_header(ByteView& input) noexcept;
   Next read_payload(ByteView& input, Out& out) noexcept;
   Next resume_data(ByteView& input, Out& out) noexcept;
   Next refuse(Violation violation) noexcept { return fail(violation), Next::more; }
   void refuse_header(Violation violation) noexcept;
   void keep_payload() noexcept;
-  void drop_data(const Step& verdict) noexcept;
+  Violation check_data(Stream& stream, std::uint32_t content) noexcept;
+  void drop_data(const Step& verdict, std::uint32_t content) noexcept;
   void charge_late_content(std::uint32_t content) noexcept;
-  bool is_tls_record(const std::byte* head) const noexcept;
-  Violation check_first(const std::byte* head) const noexcept;
+  bool is_tls_record() const noexcept;
   bool too_many_unsettled() const noexcept;
   void on_extension(ByteView payload, Out& out) noexcept;
   void on_rst_stream(ByteView payload) noexcept;
@@ -405,8 +406,8 @@ class Engine {
   Slab<Chunk> chunks_;
 
   // input
-  Stage stage_ = Stage::header;
-  std::uint8_t head_have_ = 0;  // of a header that straddles calls, or of another protocol's first bytes
+  Stage stage_ = Stage::odd_header;
+  std::uint8_t head_have_ = 0;  // of a header that straddles calls
   std::byte head_[kFrameHeaderBytes] = {};
   std::uint8_t preface_have_ = 0;
   bool settings_seen_ = false, peer_settings_known_ = false;

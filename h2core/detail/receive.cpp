@@ -4,7 +4,8 @@
 #include <h2core/detail/frame_rules.h>
 #include <h2core/detail/setting_rules.h>
 
-namespace h2::detail {
+namespace h2 {
+namespace detail {
 namespace {
 
 bool starts_with(ByteView bytes, std::string_view text) {
@@ -80,9 +81,9 @@ bool Engine::advance(ByteView& input, Out& out) noexcept {
   if (stage_ == Stage::header && input.size() >= kFrameHeaderBytes) [[likely]] {
     input = input.subspan(kFrameHeaderBytes);
   } else {
-    ByteView torn = input;
-    next = resume(torn, out);
-    input = torn;
+    ByteView rest = input;
+    next = resume(rest, out);
+    input = rest;
     head = head_;
   }
   if (next == Next::header) next = on_header(head, input, out);
@@ -90,11 +91,11 @@ bool Engine::advance(ByteView& input, Out& out) noexcept {
   return next == Next::more;
 }
 
-// What straddles calls.
+// What straddles calls, and what is not asked of every frame.
 Engine::Next Engine::resume(ByteView& input, Out& out) noexcept {
   switch (stage_) {
     case Stage::header:
-    case Stage::torn_header: return read_torn_header(input);
+    case Stage::odd_header: return read_odd_header(input);
     case Stage::pad_length: return Next::data;
     case Stage::data: return resume_data(input, out);
     case Stage::payload: return read_payload(input, out);
@@ -114,7 +115,7 @@ Engine::Next Engine::read_preface(ByteView& input) noexcept {
     const bool after_pro = at == 3 && head_[2] == std::byte{'O'};
     if (!after_pro && next == static_cast<std::byte>(kClientPreface[at])) {
       if (preface_have_ < kClientPreface.size()) continue;
-      stage_ = Stage::header;
+      stage_ = Stage::odd_header;
       return Next::more;
     }
     if (at == 2 && next == std::byte{'O'}) continue;  // "PRO": one byte more tells
@@ -124,43 +125,42 @@ Engine::Next Engine::read_preface(ByteView& input) noexcept {
   return Next::none;
 }
 
-Engine::Next Engine::read_torn_header(ByteView& input) noexcept {
+// One that straddles calls, the first of all, or one inside a header block.
+Engine::Next Engine::read_odd_header(ByteView& input) noexcept {
   const std::size_t step = std::min<std::size_t>(kFrameHeaderBytes - head_have_, input.size());
   if (step == 0) return Next::none;
   std::memcpy(head_ + head_have_, input.data(), step);
   head_have_ = static_cast<std::uint8_t>(head_have_ + step);
   input = input.subspan(step);
-  if (head_have_ >= 2 && is_tls_record(head_)) return refuse(Violation::preface_is_tls);  // an alert has 7 bytes
-  const bool whole = head_have_ == kFrameHeaderBytes;
-  stage_ = whole ? Stage::header : Stage::torn_header;
-  if (!whole) return Next::none;
+  stage_ = Stage::odd_header;
+  if (head_have_ >= 2 && is_tls_record()) return refuse(Violation::preface_is_tls);  // an alert has 7 bytes
+  if (head_have_ < kFrameHeaderBytes) return Next::none;
   head_have_ = 0;
+  stage_ = Stage::header;
+  const FrameHeader frame = read_frame_header(head_);
+  if (!settings_seen_ && (frame.type != FrameType::settings || frame.has(flags::ack))) {
+    ++counters_.frames_received;
+    const bool is_http1 = config_.role == Role::client && starts_with(head_, "HTTP/");
+    return refuse(is_http1 ? Violation::preface_is_http1 : Violation::first_frame_not_settings);
+  }
+  if (open_block_.open && (frame.type != FrameType::continuation || frame.stream != open_block_.first.stream)) {
+    ++counters_.frames_received;
+    return refuse(Violation::continuation_expected);
+  }
   return Next::header;
 }
 
 // An alert or a handshake where a server's first frame should be.
-bool Engine::is_tls_record(const std::byte* head) const noexcept {
+bool Engine::is_tls_record() const noexcept {
   const bool first = !settings_seen_ && config_.role == Role::client;
-  return first && (head[0] == std::byte{0x15} || head[0] == std::byte{0x16}) && head[1] == std::byte{0x03};
-}
-
-Violation Engine::check_first(const std::byte* head) const noexcept {
-  if (is_tls_record(head)) return Violation::preface_is_tls;
-  if (config_.role == Role::client && starts_with({head, kFrameHeaderBytes}, "HTTP/"))
-    return Violation::preface_is_http1;
-  const bool is_settings = frame_.type == FrameType::settings && !frame_.has(flags::ack);
-  return is_settings ? Violation::none : Violation::first_frame_not_settings;
+  return first && (head_[0] == std::byte{0x15} || head_[0] == std::byte{0x16}) && head_[1] == std::byte{0x03};
 }
 
 // Everything that nine bytes decide.
 Engine::Next Engine::on_header(const std::byte* head, ByteView& input, Out& out) noexcept {
   ++counters_.frames_received;
   frame_ = read_frame_header(head);
-  if (!settings_seen_) [[unlikely]]
-    if (const Violation violation = check_first(head); violation != Violation::none) return refuse(violation);
-  if (open_block_.open && (frame_.type != FrameType::continuation || frame_.stream != open_block_.first.stream))
-    return refuse(Violation::continuation_expected);
-  if (!passes(frame_, effective_.max_frame_size)) [[unlikely]]
+  if (!passes(frame_)) [[unlikely]]
     if (const Violation violation = check_frame_header(frame_, effective_.max_frame_size); violation != Violation::none)
       return refuse_header(violation), Next::more;
   if (frame_.type == FrameType::data) {
@@ -234,67 +234,75 @@ Engine::Next Engine::on_data(ByteView& input, Out& out) noexcept {
     if (input.empty()) return Next::none;
     pad_bytes = static_cast<std::uint32_t>(input[0]) + 1;
     input = input.subspan(1);
+    stage_ = Stage::header;
     if (pad_bytes > frame_.length) return refuse(Violation::padding_too_long);
   }
-  data_left_ = frame_.length - pad_bytes;
-  pad_left_ = pad_bytes > 0 ? pad_bytes - 1 : 0;
-  Stream* const stream = settle_data(pad_bytes);
+  const std::uint32_t content = frame_.length - pad_bytes, padding = pad_bytes > 0 ? pad_bytes - 1 : 0;
+  Stream* const stream = settle_data(content, pad_bytes);
   if (failed_) [[unlikely]]
     return Next::more;
-  if (stream == nullptr) return skip(data_left_ + pad_left_, input);
-  return deliver(*stream, input, out);
+  if (stream == nullptr) return skip(content + padding, input);
+  return deliver(*stream, content, padding, input, out);
 }
 
 // Windows, state and content-length are settled here for the whole frame. Null when its content is dropped.
-Stream* Engine::settle_data(std::uint32_t pad_bytes) noexcept {
-  const std::uint32_t length = frame_.length, content = data_left_;
-  if (static_cast<std::int64_t>(length) > recv_window_) return fail(Violation::window_exceeded), nullptr;
+Stream* Engine::settle_data(std::uint32_t content, std::uint32_t pad_bytes) noexcept {
+  const auto length = static_cast<std::int32_t>(frame_.length);
+  if (length > recv_window_) return fail(Violation::window_exceeded), nullptr;
   Stream* const found = streams_.record(frame_.stream);
   const Step& next = step(found != nullptr ? found->state : state_of_gone(frame_.stream), Input::recv_data);
   if (next.answer != Answer::ok) [[unlikely]]
-    return drop_data(next), nullptr;
+    return drop_data(next, content), nullptr;
 
-  recv_window_ -= static_cast<std::int32_t>(length);
   Stream& stream = *found;
   const bool end = frame_.has(flags::end_stream);
-  Violation violation = Violation::none;
-  if (static_cast<std::int64_t>(length) > stream.recv_window && length > 0)  // nothing needs no window (RFC 9113 6.9.1)
-    violation = Violation::stream_window_exceeded;
-  else if (!stream.recv_final) violation = Violation::data_before_response;
-  else if (content > 0 && stream.no_content_recv) violation = Violation::content_forbidden;
-  else if (stream.recv_content_left >= 0 &&
-           (content > stream.recv_content_left || (end && content < stream.recv_content_left)))
-    violation = Violation::content_length_mismatch;
-  if (violation != Violation::none) [[unlikely]] {
-    credit_connection(length);
-    return stream_error(frame_.stream, violation), nullptr;
-  }
-  stream.recv_window -= static_cast<std::int32_t>(length);
-  if (stream.recv_content_left >= 0) stream.recv_content_left -= content;
+  if (length > stream.recv_window || !stream.recv_final || stream.no_content_recv || stream.recv_content_left >= 0)
+    if (const Violation violation = check_data(stream, content); violation != Violation::none) {
+      recv_window_ -= length;
+      credit_connection(frame_.length);
+      return stream_error(frame_.stream, violation), nullptr;
+    }
+  const std::int32_t window = stream.recv_window - length, connection_window = recv_window_ - length;
+  stream.recv_window = window;
+  recv_window_ = connection_window;
   if (content == 0 && !end) charge(Work::empty_data, kFrameCost);
   else if (content >= kFullPiece) reward(1);
   stream.received_ms = now_ms_;
   stream.interval_bytes += content;
-  if (stream.recv_window <= 0 || recv_window_ <= 0) stream.watched = false;  // it is we who hold it back
-  // What nobody is to read (RFC 9113 6.9.1), or nobody means to hold, for the whole frame, however it is cut.
-  const std::uint32_t at_once = config_.credit == Credit::automatic ? length : pad_bytes;
-  const bool may_probe = clock_runs_ && !probe_.running;
-  if (may_probe && (is_busy(stream.recv_window, stream.recv_target) || is_busy(recv_window_, recv_target_)))
+  if (window <= 0 || connection_window <= 0) stream.watched = false;  // it is we who hold it back
+  if (clock_runs_ && !probe_.running &&
+      (is_busy(window, stream.recv_target) || is_busy(connection_window, recv_target_)))
     start_probe();
-  stream.recv_owed = static_cast<std::int32_t>(stream.recv_owed + static_cast<std::int64_t>(at_once));
+  // What nobody is to read (RFC 9113 6.9.1), or nobody means to hold, for the whole frame, however it is cut.
+  const std::uint32_t at_once = config_.credit == Credit::automatic ? frame_.length : pad_bytes;
+  stream.recv_owed += static_cast<std::int32_t>(at_once);
   credit_connection(at_once);
   if (!end) update_stream_window(stream);
   return &stream;
 }
 
+// Against the stream's window and what its message says of its content; counts the latter.
+Violation Engine::check_data(Stream& stream, std::uint32_t content) noexcept {
+  const bool end = frame_.has(flags::end_stream);
+  if (frame_.length > std::max<std::int64_t>(stream.recv_window, 0))  // nothing needs no window (RFC 9113 6.9.1)
+    return Violation::stream_window_exceeded;
+  if (!stream.recv_final) return Violation::data_before_response;
+  if (content > 0 && stream.no_content_recv) return Violation::content_forbidden;
+  if (stream.recv_content_left < 0) return Violation::none;
+  if (content > stream.recv_content_left || (end && content < stream.recv_content_left))
+    return Violation::content_length_mismatch;
+  stream.recv_content_left -= content;
+  return Violation::none;
+}
+
 // DATA for a stream that takes none, as its state says.
-void Engine::drop_data(const Step& verdict) noexcept {
+void Engine::drop_data(const Step& verdict, std::uint32_t content) noexcept {
   const bool violates = verdict.answer == Answer::violate;
   if (violates && describe(verdict.violation).scope == Scope::connection) return fail(verdict.violation);
   recv_window_ -= static_cast<std::int32_t>(frame_.length);
   credit_connection(frame_.length);
   if (violates) return stream_error(frame_.stream, verdict.violation);
-  charge_late_content(data_left_);
+  charge_late_content(content);
 }
 
 // As much as the windows of streams that we reset allowed may have been on its way, honestly.
@@ -304,33 +312,38 @@ void Engine::charge_late_content(std::uint32_t content) noexcept {
 }
 
 Engine::Next Engine::resume_data(ByteView& input, Out& out) noexcept {
+  stage_ = Stage::header;
   Stream* const stream = streams_.record(frame_.stream);
-  if (stream != nullptr && !is_closed(stream->state)) return deliver(*stream, input, out);
+  if (stream != nullptr && !is_closed(stream->state)) return deliver(*stream, data_left_, pad_left_, input, out);
   if (config_.credit == Credit::manual) credit_connection(data_left_);  // reset between two pieces
-  return skip(data_left_ + pad_left_, input);
+  return skip(std::size_t{data_left_} + pad_left_, input);
 }
 
-// Content that was settled, as much as is there. False when the input is used up.
-Engine::Next Engine::deliver(Stream& stream, ByteView& input, Out& out) noexcept {
-  const std::size_t bytes = std::min<std::size_t>(data_left_, input.size());
-  stage_ = Stage::data;
-  if (bytes < 1 && data_left_ > 0) return Next::none;
-  const ByteView piece = input.first(bytes);
-  input = input.subspan(bytes);
-  data_left_ -= static_cast<std::uint32_t>(bytes);
-  counters_.data_bytes_received += bytes;
-  bool end = false;
-  if (data_left_ == 0) {
-    skip_left_ = pad_left_;
-    stage_ = pad_left_ > 0 ? Stage::skip : Stage::header;
-    end = frame_.has(flags::end_stream);
+// Content that was settled, as much as is there.
+Engine::Next Engine::deliver(Stream& stream, std::uint32_t content, std::uint32_t padding, ByteView& input,
+                             Out& out) noexcept {
+  ByteView piece = input;
+  bool end = frame_.has(flags::end_stream);
+  if (input.size() < content) [[unlikely]] {
+    stage_ = Stage::data;
+    data_left_ = content - static_cast<std::uint32_t>(input.size());
+    pad_left_ = padding;
+    if (input.empty()) return Next::none;
+    end = false;
+    input = input.subspan(input.size());
+  } else {
+    piece = input.first(content);
+    input = input.subspan(content);
+    if (padding > 0) static_cast<void>(skip(padding, input));
   }
-  if (bytes > 0 || end) out.emplace(DataReceived{stream.id, stream.user, piece, end ? EndStream::yes : EndStream::no});
+  counters_.data_bytes_received += piece.size();
   if (config_.credit == Credit::manual) {
-    stream.unconsumed += static_cast<std::uint32_t>(bytes);
-    stream.connection_unconsumed += static_cast<std::uint32_t>(bytes);
-    unconsumed_ += bytes;
+    stream.unconsumed += static_cast<std::uint32_t>(piece.size());
+    stream.connection_unconsumed += static_cast<std::uint32_t>(piece.size());
+    unconsumed_ += piece.size();
   }
+  if (!piece.empty() || end)
+    out.emplace(DataReceived{stream.id, stream.user, piece, end ? EndStream::yes : EndStream::no});
   if (end) recv_end(streams_.find(stream.id));
   return Next::more;
 }
@@ -341,9 +354,9 @@ void Engine::on_frame(ByteView payload, Out& out) noexcept {
   if (config_.observer.on_frame != nullptr && !carries_block(frame_.type))
     note(Direction::received, frame_, payload, {});
   switch (frame_.type) {
-    case FrameType::headers: return on_headers(payload, out);
-    case FrameType::push_promise: return on_push_promise(payload, out);
-    case FrameType::continuation: return on_continuation(payload, out);
+    case FrameType::headers: on_headers(payload, out); break;
+    case FrameType::push_promise: on_push_promise(payload, out); break;
+    case FrameType::continuation: on_continuation(payload, out); break;
     case FrameType::priority: return charge(Work::priority, kFrameCost);  // RFC 9113 5.3.2: no more
     case FrameType::rst_stream: return on_rst_stream(payload);
     case FrameType::settings: return on_settings(payload, out);
@@ -352,6 +365,7 @@ void Engine::on_frame(ByteView payload, Out& out) noexcept {
     case FrameType::window_update: return on_window_update(payload);
     default: return on_extension(payload, out);
   }
+  if (open_block_.open) stage_ = Stage::odd_header;
 }
 
 void Engine::on_extension(ByteView payload, Out& out) noexcept {
@@ -603,4 +617,11 @@ void Engine::write_rst_stream(StreamId id, ErrorCode code) noexcept {
   }
 }
 
-}  // namespace h2::detail
+}  // namespace detail
+
+// Not in connection.cpp: a call through, for each event, were ten instructions.
+std::optional<Event> Connection::receive(ByteView& input) noexcept {
+  return engine_ != nullptr ? engine_->receive(input) : receive_unborn(input);
+}
+
+}  // namespace h2
