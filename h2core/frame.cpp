@@ -14,14 +14,6 @@ namespace {
 
 constexpr std::uint32_t kPromisedIdBytes = 4;
 
-std::byte* put_u32(std::byte* out, std::uint32_t value) noexcept {
-  out[0] = static_cast<std::byte>(value >> 24);
-  out[1] = static_cast<std::byte>(value >> 16);
-  out[2] = static_cast<std::byte>(value >> 8);
-  out[3] = static_cast<std::byte>(value);
-  return out + 4;
-}
-
 std::byte* put_text(std::byte* out, std::string_view text) noexcept {
   if (!text.empty()) std::memcpy(out, text.data(), text.size());
   return out + text.size();
@@ -85,31 +77,22 @@ Unpadded strip_padding(const FrameHeader& header, ByteView payload) noexcept {
   return {has_priority ? payload.subspan(kPriorityFieldsBytes) : payload, Violation::none};
 }
 
-std::byte* write_frame_header(std::byte* out, const FrameHeader& header) noexcept {
-  out[0] = static_cast<std::byte>(header.length >> 16);
-  out[1] = static_cast<std::byte>(header.length >> 8);
-  out[2] = static_cast<std::byte>(header.length);
-  out[3] = static_cast<std::byte>(header.type);
-  out[4] = static_cast<std::byte>(header.flags);
-  return put_u32(out + 5, header.stream.value & kMaxStreamId);
-}
-
 namespace write {
 
 std::byte* ping(std::byte* out, std::uint64_t opaque, bool ack) noexcept {
   out = write_frame_header(out, {8, FrameType::ping, ack ? flags::ack : std::uint8_t{0}, kConnection});
-  out = put_u32(out, static_cast<std::uint32_t>(opaque >> 32));
-  return put_u32(out, static_cast<std::uint32_t>(opaque));
+  out = write_u32(out, static_cast<std::uint32_t>(opaque >> 32));
+  return write_u32(out, static_cast<std::uint32_t>(opaque));
 }
 
 std::byte* rst_stream(std::byte* out, StreamId stream, ErrorCode code) noexcept {
   out = write_frame_header(out, {4, FrameType::rst_stream, 0, stream});
-  return put_u32(out, static_cast<std::uint32_t>(code));
+  return write_u32(out, static_cast<std::uint32_t>(code));
 }
 
 std::byte* window_update(std::byte* out, StreamId stream, std::uint32_t increment) noexcept {
   out = write_frame_header(out, {4, FrameType::window_update, 0, stream});
-  return put_u32(out, increment & kMaxWindow);
+  return write_u32(out, increment & kMaxWindow);
 }
 
 std::byte* settings(std::byte* out, std::span<const Setting> entries) noexcept {
@@ -119,7 +102,7 @@ std::byte* settings(std::byte* out, std::span<const Setting> entries) noexcept {
     const auto id = static_cast<std::uint16_t>(entry.id);
     out[0] = static_cast<std::byte>(id >> 8);
     out[1] = static_cast<std::byte>(id);
-    out = put_u32(out + 2, entry.value);
+    out = write_u32(out + 2, entry.value);
   }
   return out;
 }
@@ -131,8 +114,8 @@ std::byte* settings_ack(std::byte* out) noexcept {
 std::byte* goaway(std::byte* out, StreamId last_stream, ErrorCode code, std::string_view debug) noexcept {
   const auto bytes = static_cast<std::uint32_t>(8 + debug.size());
   out = write_frame_header(out, {bytes, FrameType::goaway, 0, kConnection});
-  out = put_u32(out, last_stream.value & kMaxStreamId);
-  out = put_u32(out, static_cast<std::uint32_t>(code));
+  out = write_u32(out, last_stream.value & kMaxStreamId);
+  out = write_u32(out, static_cast<std::uint32_t>(code));
   return put_text(out, debug);
 }
 

@@ -58,8 +58,23 @@ inline FrameHeader read_frame_header(const std::byte* bytes) noexcept {
   return {length_and_type >> 8, static_cast<FrameType>(length_and_type & 0xff), static_cast<std::uint8_t>(bytes[4]),
           StreamId{read_u32(bytes + 5) & kMaxStreamId}};
 }
+/// In network order; returns the place behind it.
+inline std::byte* write_u32(std::byte* out, std::uint32_t value) noexcept {
+  out[0] = static_cast<std::byte>(value >> 24);
+  out[1] = static_cast<std::byte>(value >> 16);
+  out[2] = static_cast<std::byte>(value >> 8);
+  out[3] = static_cast<std::byte>(value);
+  return out + 4;
+}
 /// Writes nine bytes and returns the place behind them.
-H2CORE_API std::byte* write_frame_header(std::byte* out, const FrameHeader& header) noexcept;
+inline std::byte* write_frame_header(std::byte* out, const FrameHeader& header) noexcept {
+  out[0] = static_cast<std::byte>(header.length >> 16);
+  out[1] = static_cast<std::byte>(header.length >> 8);
+  out[2] = static_cast<std::byte>(header.length);
+  out[3] = static_cast<std::byte>(header.type);
+  out[4] = static_cast<std::byte>(header.flags);
+  return write_u32(out + 5, header.stream.value & kMaxStreamId);
+}
 
 /// What the header alone decides: place, length and size (RFC 9113 4.2, 5.1.1, 6). `Violation::none` if it may pass.
 H2CORE_API Violation check_frame_header(const FrameHeader& header, std::uint32_t max_frame_size) noexcept;

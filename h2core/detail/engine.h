@@ -228,26 +228,27 @@ class Engine {
 
   // receive.cpp, and nowhere else what is `inline`: one pass from the header to the event. GCC would call these, for
   // others might; on the way of a small frame of DATA that was a quarter of all instructions.
-  enum class Next : std::uint8_t { none, more, header, data };  // no input left, or what is next in it
+  enum class Next : std::uint8_t { none, more, header, data, payload };  // no input left, or what is next in it
   [[gnu::always_inline]] inline bool advance(ByteView& input, Out& out) noexcept;
-  [[gnu::always_inline]] inline Next on_header(const std::byte* head, ByteView& input, Out& out) noexcept;
-  [[gnu::always_inline]] inline Next on_data(ByteView& input, Out& out) noexcept;
-  [[gnu::always_inline]] inline Stream* settle_data(std::uint32_t content, std::uint32_t pad_bytes) noexcept;
-  [[gnu::always_inline]] inline Next deliver(Stream& stream, std::uint32_t content, std::uint32_t padding,
-                                             ByteView& input, Out& out) noexcept;
+  [[gnu::always_inline]] inline Next on_header(FrameHeader frame, ByteView& payload, ByteView& input) noexcept;
+  [[gnu::always_inline]] inline Next on_data(FrameHeader frame, ByteView& input, Out& out) noexcept;
+  [[gnu::always_inline]] inline Stream* settle_data(FrameHeader frame, std::uint32_t pad_bytes) noexcept;
+  [[gnu::always_inline]] inline Next deliver(Stream& stream, std::uint32_t content, bool end, ByteView& input,
+                                             Out& out) noexcept;
   [[gnu::always_inline]] inline Next skip(std::size_t bytes, ByteView& input) noexcept;
+  [[gnu::always_inline]] inline void on_frame(ByteView payload, Out& out) noexcept;
   [[gnu::always_inline]] inline void on_ping(ByteView payload, Out& out) noexcept;
   [[gnu::always_inline]] inline void on_window_update(ByteView payload) noexcept;
   inline bool is_wanted(FrameType type) const noexcept;
-  void on_frame(ByteView payload, Out& out) noexcept;
   Next resume(ByteView& input, Out& out) noexcept;
   Next read_preface(ByteView& input) noexcept;
   Next read_odd_header(ByteView& input) noexcept;
-  Next read_payload(ByteView& input, Out& out) noexcept;
+  Next read_payload(ByteView& input) noexcept;
   Next resume_data(ByteView& input, Out& out) noexcept;
   Next refuse(Violation violation) noexcept { return fail(violation), Next::more; }
   void refuse_header(Violation violation) noexcept;
   void keep_payload() noexcept;
+  void probe_if_busy(const Stream& stream) noexcept;
   Violation check_data(Stream& stream, std::uint32_t content) noexcept;
   void drop_data(const Step& verdict, std::uint32_t content) noexcept;
   void charge_late_content(std::uint32_t content) noexcept;
@@ -342,7 +343,7 @@ class Engine {
   // sooner, for what is not announced is of no use to a long link. Asked whenever one of the two has changed: about a
   // window that is used up nobody may ever ask again.
   static bool is_due(std::int64_t owed, std::int64_t window) noexcept {
-    return (owed >= window || owed >= kEnoughOwed) && owed > 0;
+    return owed >= std::min(window, kEnoughOwed) && owed > 0;
   }
   void update_stream_window(Stream& stream) noexcept {
     if (is_due(stream.recv_owed, stream.recv_window)) announce_owed(stream);
