@@ -122,7 +122,7 @@ void Engine::finish_if_drained() noexcept {
   const bool ends = goaway_final_ || eof_ || (goaway_received_ && config_.role == Role::client);
   if (!ends || finished_ || failed_ || !output_.empty()) return;
   if (goaway_received_ && !goaway_final_ && !eof_) return finish_goaway(ErrorCode::no_error);
-  finished_ = is_deaf_ = true;
+  finished_ = pending.deaf = true;
   post(kFinished);
   if (clock_runs_) linger_by_ = now_ + kLinger;
 }
@@ -234,7 +234,7 @@ std::string_view Engine::sentence_of(Violation violation) const noexcept {
 }
 
 void Engine::over(ErrorCode code) noexcept {
-  failed_ = is_deaf_ = true;
+  failed_ = pending.deaf = true;
   failure_code_ = code;
   post(kFailed);
   if (clock_runs_) linger_by_ = now_ + kLinger;
@@ -250,7 +250,7 @@ void Engine::close_all(ErrorCode code) noexcept {
 
 void Engine::receive_eof() noexcept {
   if (eof_ || lost_) return;
-  eof_ = is_deaf_ = true;
+  eof_ = pending.deaf = true;
   if (!failed_) {
     if (messages_ != nullptr) messages_->waiting.clear();
     streams_.each([this](std::uint32_t slot) {  // a message that was cut can never be whole
@@ -265,7 +265,7 @@ void Engine::receive_eof() noexcept {
 void Engine::transport_lost() noexcept {
   if (lost_) return;
   const bool cut = live_streams_ > 0 && !failed_;
-  lost_ = eof_ = is_deaf_ = true;
+  lost_ = eof_ = pending.deaf = true;
   if (cut) over(ErrorCode::internal_error);
   close_all(ErrorCode::internal_error);
   drop_output();
@@ -410,7 +410,7 @@ void Engine::check_timers() noexcept {
   }
   const bool touched = last_received_ >= trimmed_at_ && now_ >= last_received_ + kTrimAfter;
   if (now_ >= trim_by_ || touched) {
-    if (views_live_) trim_due_ = true;
+    if (views_live_) pending.trim = true;
     else trim();
   }
 }
@@ -480,12 +480,12 @@ std::optional<TimePoint> Engine::deadline() const noexcept {
   }
   if (config_.idle_timeout > Duration{0} && live_streams_ == 0 && !shutting_down_)
     add(idle_since_ + config_.idle_timeout);
-  if (live_streams_ == 0 && !trim_due_ && output_.empty() && is_between_blocks()) add(trim_by_);
+  if (live_streams_ == 0 && !pending.trim && output_.empty() && is_between_blocks()) add(trim_by_);
   return first == kNever ? std::nullopt : std::optional(first);
 }
 
 void Engine::trim() noexcept {
-  trim_due_ = false;
+  pending.trim = false;
   if (live_streams_ > 0) return;
   if (!output_.empty() || !is_between_blocks()) return trim_soon();
   trim_by_ = kNever;
@@ -633,7 +633,7 @@ std::optional<WindowView> Engine::window(StreamId id) const noexcept {
 
 void Engine::abandon_each(void (*visit)(void*, Token) noexcept, void* context) noexcept {
   over(ErrorCode::cancel);
-  lost_ = eof_ = is_deaf_ = true;
+  lost_ = eof_ = pending.deaf = true;
   drop_output();
   Out out;
   while (pending.event) {

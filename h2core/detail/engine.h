@@ -9,6 +9,7 @@
 //   schedule.cpp    output: DATA is framed here, when it is polled, and lent memory comes back here
 #pragma once
 
+#include <bit>
 #include <optional>
 
 #include <hpack/decoder.h>
@@ -36,6 +37,9 @@ constexpr std::uint64_t shown(std::uint64_t seed) noexcept {
 class Engine {
  public:
   Pending pending;
+  static constexpr auto kCalls = std::bit_cast<std::uint32_t>(Pending{.event = true, .deaf = true, .trim = true});
+  /// Whether anything goes before the next byte of input.
+  bool is_called() const noexcept { return (std::bit_cast<std::uint32_t>(pending) & kCalls) != 0; }
 
   explicit Engine(const Config& config) noexcept;
   static std::size_t memory_bound(const Config& config) noexcept;
@@ -228,13 +232,15 @@ class Engine {
 
   // receive.cpp, and nowhere else what is `inline`: one pass from the header to the event. GCC would call these, for
   // others might; on the way of a small frame of DATA that was a quarter of all instructions.
-  enum class Next : std::uint8_t { none, more, header, data, payload };  // no input left, or what is next in it
+  enum class Next : std::uint8_t { none, more, header, data, payload };  // no input left or an event is out, or what is next
   [[gnu::always_inline]] inline bool advance(ByteView& input, Out& out) noexcept;
   [[gnu::always_inline]] inline Next on_header(FrameHeader frame, ByteView& payload, ByteView& input) noexcept;
   [[gnu::always_inline]] inline Next on_data(FrameHeader frame, ByteView& input, Out& out) noexcept;
+  [[gnu::always_inline]] inline Next settle_and_deliver(FrameHeader frame, std::uint32_t pad_bytes, ByteView& input,
+                                                        Out& out) noexcept;
   [[gnu::always_inline]] inline Stream* settle_data(FrameHeader frame, std::uint32_t pad_bytes) noexcept;
-  [[gnu::always_inline]] inline Next deliver(Stream& stream, std::uint32_t content, bool end, ByteView& input,
-                                             Out& out) noexcept;
+  [[gnu::always_inline]] inline Next deliver(Stream& stream, std::uint32_t content, std::uint32_t padding, bool end,
+                                             ByteView& input, Out& out) noexcept;
   [[gnu::always_inline]] inline Next skip(std::size_t bytes, ByteView& input) noexcept;
   [[gnu::always_inline]] inline void on_frame(ByteView payload, Out& out) noexcept;
   [[gnu::always_inline]] inline void on_ping(ByteView payload, Out& out) noexcept;
@@ -244,6 +250,7 @@ class Engine {
   Next read_preface(ByteView& input) noexcept;
   Next read_odd_header(ByteView& input) noexcept;
   Next read_payload(ByteView& input) noexcept;
+  Next on_padded_data(ByteView& input, Out& out) noexcept;
   Next resume_data(ByteView& input, Out& out) noexcept;
   Next refuse(Violation violation) noexcept { return fail(violation), Next::more; }
   void refuse_header(Violation violation) noexcept;
@@ -472,7 +479,6 @@ class Engine {
   ErrorCode failure_code_ = ErrorCode::no_error;
   Work budget_cause_{};
   bool failed_ = false, eof_ = false, lost_ = false, finished_ = false;
-  bool is_deaf_ = false;        // for one of these: nothing that comes now can matter (RFC 9113 5.4.1)
   bool shutting_down_ = false;  // a GOAWAY of ours is out, or about to be
   bool goaway_final_ = false;   // it named the real last stream
   bool goaway_received_ = false;
@@ -491,7 +497,6 @@ class Engine {
   std::uint32_t refill_remainder_ns_ = 0;  // of a millionth
   bool budget_warned_ = false, budget_used_up_ = false;
   bool views_live_ = false;  // of the last event
-  bool trim_due_ = false;    // but views were live: memory goes at the next receive()
   TimePoint trim_by_ = kNever, trimmed_at_{};
   std::size_t reply_bytes_ = 0;  // of output nobody asked for but the peer
   Counters counters_;

@@ -41,14 +41,16 @@ std::optional<Event> Engine::receive(ByteView& input) noexcept {
   const std::optional<IdleTimedOut> none;
   Out out(none);
   if (!input.empty()) last_received_ = now_;
-  if (trim_due_) trim();
   ByteView rest = too_many_unsettled() ? input.first(0) : input;
   while (!out) {
-    if (pending.event) {
-      emit(out);
-    } else if (is_deaf_) {
-      rest = input.last(0);
-      break;
+    if (is_called()) {
+      if (pending.trim) trim();
+      if (pending.event) {
+        emit(out);
+      } else if (pending.deaf) {
+        rest = input.last(0);
+        break;
+      }
     } else if (reply_bytes_ > config_.max_queued_output || !advance(rest, out)) {
       break;
     }
@@ -88,10 +90,11 @@ bool Engine::advance(ByteView& input, Out& out) noexcept {
     head = head_;
     payload = {stash_.data(), stash_.size()};
   }
-  FrameHeader frame;
-  if (next != Next::header) frame = frame_;
-  else next = on_header(frame = read_frame_header(head), payload, input);
-  if (next == Next::data) next = on_data(frame, input, out);
+  if (next == Next::header) {
+    const FrameHeader frame = read_frame_header(head);
+    next = on_header(frame, payload, input);
+    if (next == Next::data) next = on_data(frame, input, out);
+  }
   if (next == Next::payload) return on_frame(payload, out), true;
   return next == Next::more;
 }
@@ -101,7 +104,7 @@ Engine::Next Engine::resume(ByteView& input, Out& out) noexcept {
   switch (stage_) {
     case Stage::header:
     case Stage::odd_header: return read_odd_header(input);
-    case Stage::pad_length: return Next::data;
+    case Stage::pad_length: return on_padded_data(input, out);
     case Stage::data: return resume_data(input, out);
     case Stage::payload: return read_payload(input);
     case Stage::skip: return skip(skip_left_, input);
@@ -231,22 +234,32 @@ Engine::Next Engine::skip(std::size_t bytes, ByteView& input) noexcept {
 // ---- DATA (RFC 9113 6.1, 6.9)
 
 Engine::Next Engine::on_data(FrameHeader frame, ByteView& input, Out& out) noexcept {
-  std::uint32_t pad_bytes = 0;  // with the octet that says how many
-  pad_left_ = 0;
-  if (frame.has(flags::padded)) [[unlikely]] {
-    stage_ = Stage::pad_length;
-    if (input.empty()) return Next::none;
-    pad_left_ = static_cast<std::uint32_t>(input[0]);
-    pad_bytes = pad_left_ + 1;
-    input = input.subspan(1);
-    stage_ = Stage::header;
-    if (pad_bytes > frame.length) return refuse(Violation::padding_too_long);
-  }
-  const std::uint32_t content = frame.length - pad_bytes;
+  if (!frame.has(flags::padded)) [[likely]]
+    return settle_and_deliver(frame, 0, input, out);
+  ByteView rest = input;
+  const Next next = on_padded_data(rest, out);
+  input = rest;
+  return next;
+}
+
+Engine::Next Engine::on_padded_data(ByteView& input, Out& out) noexcept {
+  stage_ = Stage::pad_length;
+  if (input.empty()) return Next::none;
+  const std::uint32_t pad_bytes = static_cast<std::uint32_t>(input[0]) + 1;
+  input = input.subspan(1);
+  stage_ = Stage::header;
+  if (pad_bytes > frame_.length) return refuse(Violation::padding_too_long);
+  return settle_and_deliver(frame_, pad_bytes, input, out);
+}
+
+// `pad_bytes` counts the pad length octet too.
+Engine::Next Engine::settle_and_deliver(FrameHeader frame, std::uint32_t pad_bytes, ByteView& input,
+                                        Out& out) noexcept {
+  const std::uint32_t content = frame.length - pad_bytes, padding = pad_bytes > 0 ? pad_bytes - 1 : 0;
   Stream* const stream = settle_data(frame, pad_bytes);
   if (stream == nullptr) [[unlikely]]
-    return failed_ ? Next::more : skip(content + pad_left_, input);
-  return deliver(*stream, content, frame.has(flags::end_stream), input, out);
+    return failed_ ? Next::more : skip(content + padding, input);
+  return deliver(*stream, content, padding, frame.has(flags::end_stream), input, out);
 }
 
 // Windows, state and content-length are settled here for the whole frame. Null when its content is dropped.
@@ -282,7 +295,9 @@ Stream* Engine::settle_data(FrameHeader frame, std::uint32_t pad_bytes) noexcept
   recv_owed_ += at_once;
   if (is_due(recv_owed_, connection_window)) announce_owed();
   if (is_due(stream.recv_owed, window) && !frame.has(flags::end_stream)) announce_owed(stream);
-  return failed_ ? nullptr : &stream;
+  if (pending.deaf) [[unlikely]]  // no memory for that
+    return nullptr;
+  return &stream;
 }
 
 void Engine::probe_if_busy(const Stream& stream) noexcept {
@@ -324,34 +339,36 @@ Engine::Next Engine::resume_data(ByteView& input, Out& out) noexcept {
   stage_ = Stage::header;
   Stream* const stream = streams_.record(frame_.stream);
   if (stream != nullptr && !is_closed(stream->state))
-    return deliver(*stream, data_left_, frame_.has(flags::end_stream), input, out);
+    return deliver(*stream, data_left_, pad_left_, frame_.has(flags::end_stream), input, out);
   if (config_.credit == Credit::manual) credit_connection(data_left_);  // reset between two pieces
   return skip(std::size_t{data_left_} + pad_left_, input);
 }
 
 // Content that was settled, as much as is there. `end`: the stream's with the last of it.
-Engine::Next Engine::deliver(Stream& stream, std::uint32_t content, bool end, ByteView& input, Out& out) noexcept {
-  std::size_t bytes = content;
+Engine::Next Engine::deliver(Stream& stream, std::uint32_t content, std::uint32_t padding, bool end, ByteView& input,
+                             Out& out) noexcept {
+  ByteView piece = input;
   if (input.size() < content) [[unlikely]] {
-    bytes = input.size();
     stage_ = Stage::data;
-    data_left_ = content - static_cast<std::uint32_t>(bytes);
-    if (bytes == 0) return Next::none;
+    data_left_ = content - static_cast<std::uint32_t>(input.size());
+    pad_left_ = padding;
+    if (input.empty()) return Next::none;
     end = false;
+  } else {
+    piece = input.first(content);
   }
-  if (bytes > 0 || end)
-    out.emplace(DataReceived{stream.id, stream.user, input.first(bytes), end ? EndStream::yes : EndStream::no});
-  input = input.subspan(bytes);
-  if (pad_left_ > 0 && stage_ == Stage::header) [[unlikely]]
-    static_cast<void>(skip(pad_left_, input));
-  counters_.data_bytes_received += bytes;
+  input = input.subspan(piece.size());
+  if (padding > 0 && stage_ == Stage::header) static_cast<void>(skip(padding, input));
+  if (piece.empty() && !end) return Next::more;
+  counters_.data_bytes_received += piece.size();
   if (config_.credit == Credit::manual) {
-    stream.unconsumed += static_cast<std::uint32_t>(bytes);
-    stream.connection_unconsumed += static_cast<std::uint32_t>(bytes);
-    unconsumed_ += bytes;
+    stream.unconsumed += static_cast<std::uint32_t>(piece.size());
+    stream.connection_unconsumed += static_cast<std::uint32_t>(piece.size());
+    unconsumed_ += piece.size();
   }
+  out.emplace(DataReceived{stream.id, stream.user, piece, end ? EndStream::yes : EndStream::no});
   if (end) recv_end(streams_.find(stream.id));
-  return Next::more;
+  return Next::none;
 }
 
 // ---- frames by type
