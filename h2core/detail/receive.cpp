@@ -41,7 +41,9 @@ std::optional<Event> Engine::receive(ByteView& input) noexcept {
   const std::optional<IdleTimedOut> none;
   Out out(none);
   if (!input.empty()) last_received_ = now_;
-  ByteView rest = too_many_unsettled() ? input.first(0) : input;
+  ByteView rest = input;
+  if (live_streams_ > announced_.max_concurrent_streams && too_many_unsettled()) [[unlikely]]
+    rest = input.first(0);
   while (!out) {
     if (is_called()) {
       if (pending.trim) trim();
@@ -70,8 +72,7 @@ std::optional<Event> Engine::receive(ByteView& input) noexcept {
 // A stream that has ended lives on until its last committed byte is taken. A peer that opens streams, resets them and
 // never reads may have as many of those as open ones; then it is not read any more.
 bool Engine::too_many_unsettled() const noexcept {
-  if (live_streams_ <= announced_.max_concurrent_streams || config_.role == Role::client) [[likely]]
-    return false;
+  if (config_.role == Role::client) return false;
   return live_streams_ > std::size_t{peer_active_} + our_active_ + reserved_ + announced_.max_concurrent_streams;
 }
 
