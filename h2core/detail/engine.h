@@ -240,7 +240,7 @@ class Engine {
     payload
   };  // no input left or an event is out, or what is next
   [[gnu::always_inline]] inline bool advance(ByteView& input, Out& out) noexcept;
-  [[gnu::always_inline]] inline Next on_header(FrameHeader frame, ByteView& payload, ByteView& input) noexcept;
+  [[gnu::always_inline]] inline Next on_header(FrameHeader frame, ByteView& input) noexcept;
   [[gnu::always_inline]] inline Next on_data(FrameHeader frame, ByteView& input, Out& out) noexcept;
   [[gnu::always_inline]] inline Next settle_and_deliver(FrameHeader frame, std::uint32_t pad_bytes, ByteView& input,
                                                         Out& out) noexcept;
@@ -259,11 +259,12 @@ class Engine {
   Next on_padded_data(ByteView& input, Out& out) noexcept;
   Next resume_data(ByteView& input, Out& out) noexcept;
   [[gnu::cold]] Next refuse(Violation violation) noexcept { return fail(violation), Next::more; }
+  bool check_header() noexcept;
   [[gnu::cold]] void refuse_header(Violation violation) noexcept;
   void keep_payload() noexcept;
   void probe_if_busy(const Stream& stream) noexcept;
   Violation check_data(Stream& stream, std::uint32_t content) noexcept;
-  [[gnu::cold]] void drop_data(const Step& verdict, std::uint32_t content) noexcept;
+  [[gnu::cold]] void drop_data(State state, std::uint32_t content) noexcept;
   void charge_late_content(std::uint32_t content) noexcept;
   bool is_tls_record() const noexcept;
   [[gnu::cold]] bool too_many_unsettled() const noexcept;
