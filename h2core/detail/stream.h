@@ -23,6 +23,8 @@
 // Closed is five rows here, for what may still arrive depends on how it came to be.
 #pragma once
 
+#include <array>
+
 #include <h2core/error.h>
 #include <h2core/types.h>
 
@@ -73,10 +75,11 @@ struct Step {
   Misuse misuse;
 };
 
-extern const Step kSteps[kStates][kInputs];
+/// By input first, which the code knows: a cell is found in two instructions.
+extern const std::array<std::array<Step, kStates>, kInputs> kSteps;
 
 inline const Step& step(State state, Input input) {
-  return kSteps[static_cast<std::size_t>(state)][static_cast<std::size_t>(input)];
+  return kSteps[static_cast<std::size_t>(input)][static_cast<std::size_t>(state)];
 }
 
 inline constexpr std::uint32_t kNoSlot = 0xffffffff;
@@ -111,18 +114,18 @@ inline constexpr std::uint8_t reset = 1, writable = 2, closed = 4, queued = 128;
 struct Stream {
   StreamId id;
   State state = State::idle;
-  std::uint8_t events = 0;      // stream_event bits
-  bool known : 1 = false;       // the caller has heard of it: events are owed
-  bool waiting : 1 = false;     // a request over the peer's stream limit
-  bool ready : 1 = false;       // in the ready list
-  bool end_queued : 1 = false;  // END_STREAM follows the last queued byte
-  bool sent_final : 1 = false;  // our message head is out
-  bool recv_final : 1 = false;  // the peer's message head is in
+  std::uint8_t events = 0;           // stream_event bits
+  bool known : 1 = false;            // the caller has heard of it: events are owed
+  bool waiting : 1 = false;          // a request over the peer's stream limit
+  bool ready : 1 = false;            // in the ready list
+  bool end_queued : 1 = false;       // END_STREAM follows the last queued byte
+  bool sent_final : 1 = false;       // our message head is out
+  bool recv_final : 1 = false;       // the peer's message head is in
+  bool no_content_recv : 1 = false;  // DATA may carry nothing (HEAD, 204, 304)
   bool head_request : 1 = false;
   bool connect_request : 1 = false;
-  bool upgraded : 1 = false;         // its request went out by HTTP/1.1
-  bool tunnel : 1 = false;           // CONNECT was answered by a 2xx
-  bool no_content_recv : 1 = false;  // DATA may carry nothing (HEAD, 204, 304)
+  bool upgraded : 1 = false;  // its request went out by HTTP/1.1
+  bool tunnel : 1 = false;    // CONNECT was answered by a 2xx
   bool no_content_send : 1 = false;
   bool copy_refused : 1 = false;     // send_copy took less than it was given
   bool counted : 1 = false;          // in the count of active streams
@@ -140,26 +143,30 @@ struct Stream {
   std::uint8_t interim_responses = 0;
   Verdict verdict = Verdict::maybe_processed;
   Violation violation = Violation::none;
-  ErrorCode code = ErrorCode::no_error;
   std::int32_t send_window = 0;
   std::int32_t recv_window = 0;
   std::int32_t recv_owed = 0;  // consumed, not announced; negative after a shrink
   std::int32_t recv_target = 0;
+  void* user = nullptr;
+  union {
+    std::uint64_t head_at = 0;       // until `recv_final`: where in the output our HEADERS begin
+    std::int64_t recv_content_left;  // from then on; -1: not said
+  };
+  std::uint32_t next_event = kNoSlot;
+  ErrorCode code = ErrorCode::no_error;
   std::uint32_t unconsumed = 0;             // on the stream's window
   std::uint32_t connection_unconsumed = 0;  // on the connection's
-  std::uint32_t copied_bytes = 0;
-  std::uint32_t ready_prev = kNoSlot, ready_next = kNoSlot;
-  std::uint32_t chunk_head = kNoSlot, chunk_tail = kNoSlot;
+  // Up to here, in 64 bytes, what a request without content needs after it was opened.
   std::uint32_t interval_bytes = 0;            // of content, since its rate was looked at
   std::uint32_t sent_ms = 0, received_ms = 0;  // when content last moved, from the start of the clock
   std::uint32_t chunks_out = 0;                // chunks whose memory is not back
-  std::uint32_t next_event = kNoSlot;
-  std::int64_t recv_content_left = -1;
+  std::uint64_t queued_bytes = 0;              // of content, not framed
   std::int64_t send_content_left = -1;
-  std::uint64_t queued_bytes = 0;  // of content, not framed
-  std::uint64_t head_at = 0;       // where in the output our HEADERS begin
-  void* user = nullptr;
   SavedFields* saved = nullptr;  // a waiting request's head, or trailers behind content
+  std::uint32_t chunk_head = kNoSlot, chunk_tail = kNoSlot;
+  std::uint32_t ready_prev = kNoSlot, ready_next = kNoSlot;
+  std::uint32_t copied_bytes = 0;
 };
+static_assert(sizeof(Stream) == 128);
 
 }  // namespace h2::detail
