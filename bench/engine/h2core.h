@@ -94,11 +94,10 @@ class H2core::Session {
   /// Copies what is to be sent, and returns how much that was.
   std::size_t pull(std::span<std::byte> out) {
     std::size_t bytes = 0;
-    std::array<h2::ByteView, 64> slices;
-    const std::size_t count = connection_.poll_output(slices, out.size());
+    const std::size_t count = connection_.poll_output(slices_, out.size());
     for (std::size_t i = 0; i < count; ++i) {
-      std::memcpy(out.data() + bytes, slices[i].data(), slices[i].size());
-      bytes += slices[i].size();
+      std::memcpy(out.data() + bytes, slices_[i].data(), slices_[i].size());
+      bytes += slices_[i].size();
     }
     taken(bytes);
     return bytes;
@@ -108,11 +107,10 @@ class H2core::Session {
   template <class Peer>
   std::size_t hand_to(Peer& peer) {
     std::size_t bytes = 0;
-    std::array<h2::ByteView, 64> slices;
-    const std::size_t count = connection_.poll_output(slices, kTransferBytes);
+    const std::size_t count = connection_.poll_output(slices_, kTransferBytes);
     for (std::size_t i = 0; i < count; ++i) {
-      peer.feed(slices[i]);
-      bytes += slices[i].size();
+      peer.feed(slices_[i]);
+      bytes += slices_[i].size();
     }
     taken(bytes);
     return bytes;
@@ -211,6 +209,8 @@ class H2core::Session {
   Handler& handler_;
   Upload upload_;
   BodyCursor cursor_;
+  std::array<h2::ByteView, 64>
+      slices_;  // as a loop keeps its iovecs: an array of each call's own would be cleared first
 };
 
 }  // namespace bench

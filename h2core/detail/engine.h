@@ -162,6 +162,7 @@ class Engine {
   void emit_stream_event(std::uint32_t slot, Out& out) noexcept;
   void emit_chunk_event(std::uint32_t index, Out& out) noexcept;
   void post_stream(std::uint32_t slot, std::uint8_t event) noexcept;
+  std::uint32_t& next_event(std::uint32_t ref) noexcept;
   void append_event(std::uint32_t ref) noexcept;
   void pop_event() noexcept;
   void fail(Violation violation) noexcept;
@@ -171,7 +172,11 @@ class Engine {
   void tell_budget(Work cause) noexcept;
   std::string_view sentence_of(Violation violation) const noexcept;
   void reward(std::uint32_t amount) noexcept;
-  void expect_answers(std::size_t count) noexcept;
+  // To what we send belong WINDOW_UPDATEs, for stream and connection and for each piece that is read, and PINGs, which
+  // measure how it arrives. So many cost nothing; and they pay for nothing else, so that no download buys resets.
+  void expect_answers(std::size_t count) noexcept {
+    answers_due_ = static_cast<std::uint32_t>(std::min<std::size_t>(answers_due_ + count, config_.work_budget));
+  }
   void charge_answer(Work cause) noexcept;
   bool lifts_a_window_too_far(std::uint32_t initial_window) noexcept;
   void write_settings(std::span<const Setting> entries, bool is_awaited) noexcept;
@@ -339,10 +344,13 @@ class Engine {
   bool hold_sliver(std::uint32_t slot) noexcept;
   void end_holds() noexcept;
   void gather(Stream& stream, std::size_t bytes) noexcept;
-  void dequeue_chunk(Stream& stream, std::uint32_t index) noexcept;
+  void dequeue_chunk(Stream& stream) noexcept;
   void drop_chunks(Stream& stream) noexcept;
-  void chunk_taken(std::uint32_t index, std::size_t bytes) noexcept;
-  void chunk_done(std::uint32_t index) noexcept;
+  void chunk_taken(Chunk& chunk, std::size_t bytes) noexcept {
+    chunk.committed -= bytes;
+    if (chunk.committed == 0 && chunk.dequeued) chunk_done(chunk);
+  }
+  void chunk_done(Chunk& chunk) noexcept;
 
   void note(Direction direction, const FrameHeader& header, ByteView payload, std::span<const Field> fields) noexcept {
     if (config_.observer.on_frame != nullptr)

@@ -279,7 +279,7 @@ Result<void> Engine::send_trailers(StreamId id, std::span<const Field> fields) n
   if (const Misuse misuse = check_content(stream, 0, EndStream::yes); misuse != Misuse::none) return misuse;
   if (config_.validate_outgoing && check_sent_trailers(fields) != Violation::none) return Misuse::malformed_fields;
   if (const Misuse misuse = section_fits({}, fields); misuse != Misuse::none) return misuse;
-  if (stream.chunk_head != kNoSlot || stream.waiting) {
+  if (stream.last_chunk != nullptr || stream.waiting) {
     SavedFields* saved = save({}, fields);
     if (saved == nullptr) return Misuse::out_of_memory;
     (stream.waiting ? stream.saved->next : stream.saved) = saved;
@@ -517,8 +517,8 @@ Result<std::size_t> Engine::send_copy(StreamId id, ByteView data, EndStream end)
 // To the end of the last copy, if its buffer has room: a peer who decides how small the pieces of an echo are would
 // otherwise fill memory with buffers of an octet each.
 bool Engine::append_copy(Stream& stream, ByteView data) noexcept {
-  if (stream.chunk_tail == kNoSlot) return false;
-  Chunk& tail = chunks_[stream.chunk_tail];
+  if (stream.last_chunk == nullptr) return false;
+  Chunk& tail = *stream.last_chunk;
   if (!tail.copied || data.size() > BufferPool::capacity(tail.bytes) - tail.bytes) return false;
   std::memcpy(const_cast<std::byte*>(tail.data) + tail.bytes, data.data(), data.size());
   tail.bytes += data.size();
@@ -537,22 +537,11 @@ Misuse Engine::check_content(const Stream& stream, std::size_t bytes, EndStream 
 
 Misuse Engine::queue_chunk(std::uint32_t slot, ByteView data, Token token, bool copied, EndStream end) noexcept {
   Stream& stream = streams_[slot];
-  const bool bare_end = data.empty() && end == EndStream::yes && stream.chunk_head == kNoSlot && !stream.waiting;
+  const bool bare_end = data.empty() && end == EndStream::yes && stream.last_chunk == nullptr && !stream.waiting;
   std::uint32_t index = kNoSlot;
   if (!copied || !data.empty()) {
-    index = chunks_.take();
+    index = chunks_.take(data.data(), data.size(), token, slot, copied);
     if (index == kNoSlot) return Misuse::out_of_memory;
-    chunks_[index] = {.data = data.data(),
-                      .bytes = data.size(),
-                      .framed = 0,
-                      .committed = 0,
-                      .token = token,
-                      .stream = slot,
-                      .next = kNoSlot,
-                      .next_event = kNoSlot,
-                      .copied = copied,
-                      .dropped = false,
-                      .dequeued = false};
   }
   if (bare_end) {  // END_STREAM alone needs no window (RFC 9113 6.9.1)
     std::byte* frame = output_.reserve(kFrameHeaderBytes);
@@ -567,10 +556,12 @@ Misuse Engine::queue_chunk(std::uint32_t slot, ByteView data, Token token, bool 
     note(Direction::sent, header, {}, {});
   }
   if (index != kNoSlot) {
+    Chunk& chunk = chunks_[index];
+    Chunk* const last = stream.last_chunk;
+    chunk.self = index;
+    chunk.next = last != nullptr ? std::exchange(last->next, &chunk) : &chunk;
+    stream.last_chunk = &chunk;
     ++stream.chunks_out;
-    if (stream.chunk_tail == kNoSlot) stream.chunk_head = index;
-    else chunks_[stream.chunk_tail].next = index;
-    stream.chunk_tail = index;
   }
   content_queued(slot, data.size(), bare_end ? EndStream::no : end);
   if (bare_end) send_end(slot);

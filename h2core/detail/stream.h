@@ -85,15 +85,16 @@ inline constexpr std::uint32_t kNoSlot = 0xffffffff;
 struct Chunk {
   const std::byte* data;
   std::size_t bytes;
-  std::size_t framed;
-  std::size_t committed;  // framed and not yet consumed by the transport
   Token token;
   std::uint32_t stream;  // slot
-  std::uint32_t next;    // in the stream's queue
-  std::uint32_t next_event;
-  bool copied;  // memory of ours, freed instead of handed back
-  bool dropped;
-  bool dequeued;  // left the stream's queue
+  bool copied;           // memory of ours, freed instead of handed back
+  bool dropped = false;
+  bool dequeued = false;   // left the stream's queue
+  std::uint32_t self = 0;  // slot
+  std::uint32_t next_event = kNoSlot;
+  Chunk* next = nullptr;  // in the stream's queue
+  std::size_t framed = 0;
+  std::size_t committed = 0;  // framed and not yet consumed by the transport
 };
 
 /// Fields and pseudo-fields copied because their place on the wire is not fixed yet.
@@ -149,7 +150,6 @@ struct Stream {
   std::uint32_t connection_unconsumed = 0;  // on the connection's
   std::uint32_t copied_bytes = 0;
   std::uint32_t ready_prev = kNoSlot, ready_next = kNoSlot;
-  std::uint32_t chunk_head = kNoSlot, chunk_tail = kNoSlot;
   std::uint32_t interval_bytes = 0;            // of content, since its rate was looked at
   std::uint32_t sent_ms = 0, received_ms = 0;  // when content last moved, from the start of the clock
   std::uint32_t chunks_out = 0;                // chunks whose memory is not back
@@ -159,6 +159,7 @@ struct Stream {
   std::uint64_t queued_bytes = 0;  // of content, not framed
   std::uint64_t head_at = 0;       // where in the output our HEADERS begin
   void* user = nullptr;
+  Chunk* last_chunk = nullptr;   // of the queue, a ring: behind the last comes the first
   SavedFields* saved = nullptr;  // a waiting request's head, or trailers behind content
 };
 

@@ -179,7 +179,7 @@ TEST_CASE("RFC 9218 10: nobody starves, whatever the priorities") {
     std::size_t longest = 0;
     for (std::size_t frame = 1; frame <= 50000; ++frame) {
       const std::uint32_t slot = turns.next();
-      turns.served(slot);
+      turns.served(streams[slot]);
       const std::size_t i = (streams[slot].id.value - 1) / 2;
       longest = std::max(longest, frame - last[i]);
       last[i] = frame;
@@ -215,7 +215,7 @@ TEST_CASE("turns stay whole under any adds and removes") {
     if (ready == 0) continue;
     const std::uint32_t next = turns.next();
     REQUIRE(+streams[next].ready);
-    turns.served(next);
+    turns.served(streams[next]);
     REQUIRE(+streams[next].ready);
   }
 }
