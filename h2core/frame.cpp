@@ -61,14 +61,6 @@ const FrameRule* find_rule(FrameType type) noexcept {
   return nullptr;
 }
 
-std::byte* put_u32(std::byte* out, std::uint32_t value) noexcept {
-  out[0] = static_cast<std::byte>(value >> 24);
-  out[1] = static_cast<std::byte>(value >> 16);
-  out[2] = static_cast<std::byte>(value >> 8);
-  out[3] = static_cast<std::byte>(value);
-  return out + 4;
-}
-
 std::byte* put_text(std::byte* out, std::string_view text) noexcept {
   if (!text.empty()) std::memcpy(out, text.data(), text.size());
   return out + text.size();
@@ -130,15 +122,6 @@ Unpadded strip_padding(const FrameHeader& header, ByteView payload) noexcept {
   if (padding > payload.size() - fixed) return {{}, Violation::padding_too_long};
   payload = payload.first(payload.size() - padding);
   return {has_priority ? payload.subspan(kPriorityFieldsBytes) : payload, Violation::none};
-}
-
-std::byte* write_frame_header(std::byte* out, const FrameHeader& header) noexcept {
-  out[0] = static_cast<std::byte>(header.length >> 16);
-  out[1] = static_cast<std::byte>(header.length >> 8);
-  out[2] = static_cast<std::byte>(header.length);
-  out[3] = static_cast<std::byte>(header.type);
-  out[4] = static_cast<std::byte>(header.flags);
-  return put_u32(out + 5, header.stream.value & kMaxStreamId);
 }
 
 namespace write {

@@ -52,8 +52,17 @@ inline FrameHeader read_frame_header(const std::byte* bytes) noexcept {
   return {at(0) << 16 | at(1) << 8 | at(2), static_cast<FrameType>(bytes[3]), static_cast<std::uint8_t>(bytes[4]),
           StreamId{(at(5) << 24 | at(6) << 16 | at(7) << 8 | at(8)) & kMaxStreamId}};
 }
+/// In network order, and returns the place behind; compilers make one store of it.
+inline std::byte* put_u32(std::byte* out, std::uint32_t value) noexcept {
+  for (int i = 0; i < 4; ++i) out[i] = static_cast<std::byte>(value >> (24 - 8 * i));
+  return out + 4;
+}
 /// Writes nine bytes and returns the place behind them.
-H2CORE_API std::byte* write_frame_header(std::byte* out, const FrameHeader& header) noexcept;
+inline std::byte* write_frame_header(std::byte* out, const FrameHeader& header) noexcept {
+  put_u32(out, header.length << 8 | static_cast<std::uint32_t>(header.type));
+  out[4] = static_cast<std::byte>(header.flags);
+  return put_u32(out + 5, header.stream.value & kMaxStreamId);
+}
 
 /// What the header alone decides: place, length and size (RFC 9113 4.2, 5.1.1, 6). `Violation::none` if it may pass.
 H2CORE_API Violation check_frame_header(const FrameHeader& header, std::uint32_t max_frame_size) noexcept;

@@ -265,7 +265,7 @@ class Engine {
   void on_promise(Decoded decoded, Out& out) noexcept;
 
   // send.cpp
-  Misuse may_send(std::uint32_t slot, StreamId id, Input input) const noexcept;
+  inline Misuse may_send(std::uint32_t slot, StreamId id, Input input) const noexcept;
   Misuse section_fits(std::span<const Field> pseudo, std::span<const Field> fields) const noexcept;
   bool write_block(FrameType type, StreamId id, EndStream end, StreamId promised, std::span<const Field> pseudo,
                    std::span<const Field> fields) noexcept;
@@ -277,10 +277,13 @@ class Engine {
   bool start_request(std::uint32_t slot, std::span<const Field> pseudo, std::span<const Field> fields) noexcept;
   void start_waiting() noexcept;
   void send_end(std::uint32_t slot) noexcept;
-  Misuse check_content(const Stream& stream, std::size_t bytes, EndStream end) const noexcept;
+  inline Misuse check_content(const Stream& stream, std::size_t bytes, EndStream end) const noexcept;
   bool append_copy(Stream& stream, ByteView data) noexcept;
-  void content_queued(std::uint32_t slot, std::size_t bytes, EndStream end) noexcept;
-  Misuse queue_chunk(std::uint32_t slot, ByteView data, Token token, bool copied, EndStream end) noexcept;
+  inline void content_queued(std::uint32_t slot, std::size_t bytes, EndStream end) noexcept;
+  // A seventh of the call's instructions (30), with what it calls in line.
+  [[gnu::always_inline]] inline Misuse queue_chunk(std::uint32_t slot, ByteView data, Token token, bool copied,
+                                                   EndStream end) noexcept;
+  void write_bare_end(StreamId id) noexcept;
   void close_stream(std::uint32_t slot, State how, ErrorCode code, Violation violation, bool tell_reset) noexcept;
   void finish_if_done(std::uint32_t slot) noexcept;
   void remove_if_settled(std::uint32_t slot) noexcept;
@@ -340,15 +343,20 @@ class Engine {
   // schedule.cpp
   void make_ready(std::uint32_t slot) noexcept;
   void unready(std::uint32_t slot) noexcept;
-  bool frame_data(std::uint32_t slot, std::size_t room) noexcept;
+  // One loop from the turn to the segments: 37 of 250 instructions for a frame of DATA.
+  [[gnu::always_inline]] inline bool frame_data(std::uint32_t slot, std::size_t room) noexcept;
   bool hold_sliver(std::uint32_t slot) noexcept;
   void end_holds() noexcept;
-  void gather(Stream& stream, std::size_t bytes) noexcept;
+  [[gnu::always_inline]] inline void gather(Stream& stream, std::size_t bytes) noexcept;
   void dequeue_chunk(Stream& stream) noexcept;
+  // No content is queued, and such pieces wait for nothing.
+  void pass_empty_chunks(Stream& stream) noexcept {
+    while (stream.last_chunk != nullptr) dequeue_chunk(stream);
+  }
   void drop_chunks(Stream& stream) noexcept;
   void chunk_taken(Chunk& chunk, std::size_t bytes) noexcept {
-    chunk.committed -= bytes;
-    if (chunk.committed == 0 && chunk.dequeued) chunk_done(chunk);
+    chunk.taken += bytes;
+    if (chunk.taken == chunk.framed && chunk.dequeued) chunk_done(chunk);
   }
   void chunk_done(Chunk& chunk) noexcept;
 

@@ -46,6 +46,8 @@ class Array {
     data_[size_++] = value;
     return true;
   }
+  /// For which there is room.
+  void add(const T& value) noexcept { data_[size_++] = value; }
   bool append(const T* values, std::size_t count, std::size_t most = kMost) noexcept {
     if (!reserve(size_ + count, most)) return false;
     if (count > 0) std::memcpy(data_ + size_, values, count * sizeof(T));

@@ -39,11 +39,11 @@ class OutputQueue {
         return;
       }
     }
-    if (bytes > 0) static_cast<void>(segments_.push({start, bytes, nullptr}));
+    if (bytes > 0) segments_.add({start, bytes, nullptr});
   }
   /// Queues lent memory; `chunk` comes back from `consume()`. Room was reserved.
   void lend(const std::byte* data, std::size_t bytes, Chunk* chunk) noexcept {
-    static_cast<void>(segments_.push({data, bytes, chunk}));
+    segments_.add({data, bytes, chunk});
     queued_ += bytes;
   }
 
@@ -65,16 +65,24 @@ class OutputQueue {
     if (bytes > queued_) bytes = queued_;
     queued_ -= bytes;
     taken_ += bytes;
-    std::size_t owned = 0, whole = 0;
-    for (Segment* at = segments_.data() + front_; bytes > 0; ++at) {
-      const std::size_t step = bytes < at->bytes ? bytes : at->bytes;
-      bytes -= step;
-      at->data += step;
-      at->bytes -= step;
-      whole += at->bytes == 0;
-      if (at->chunk == nullptr) owned += step;
-      else taken(*at->chunk, step);
+    std::size_t owned = 0;
+    const auto take = [&](const Segment& from, std::size_t step) {
+      if (from.chunk == nullptr) owned += step;
+      else taken(*from.chunk, step);
+    };
+    Segment* const first = segments_.data() + front_;
+    Segment* at = first;
+    Segment* const end = segments_.data() + segments_.size();
+    for (; at != end && at->bytes <= bytes; ++at) {
+      bytes -= at->bytes;
+      take(*at, at->bytes);
     }
+    if (bytes > 0) {
+      take(*at, bytes);
+      at->data += bytes;
+      at->bytes -= bytes;
+    }
+    const auto whole = static_cast<std::size_t>(at - first);
     front_ += whole;
     handed_out_ -= whole < handed_out_ ? whole : handed_out_;
     if (front_ == segments_.size()) {
@@ -132,7 +140,8 @@ class OutputQueue {
   }
   void release() noexcept;
 
-  Array<Segment> segments_;  // taken from the front; moved down when the end is reached
+  Array<Segment>
+      segments_;  // taken from the front, moved down when the end is reached: a ring costs 40 Ir per frame more
   std::size_t front_ = 0;
   const Allocator* allocator_;
   Block* first_ = nullptr;

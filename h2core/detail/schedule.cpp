@@ -18,35 +18,21 @@ std::size_t pieces_of(const Chunk& first, std::size_t bytes) {
 
 }  // namespace
 
-std::size_t Engine::poll_output(std::span<ByteView> slices, std::size_t max_bytes) noexcept {
-  while (!turns_.empty() && send_window_ > 0 && !connection_held_ && output_.queued_bytes() < max_bytes &&
-         output_.segments() < slices.size()) {
-    if (!frame_data(turns_.next(), max_bytes - output_.queued_bytes())) break;
+// Commits `bytes` of the stream's content, and passes empty pieces that stand before or right behind them.
+void Engine::gather(Stream& stream, std::size_t bytes) noexcept {
+  stream.queued_bytes -= bytes;
+  while (stream.last_chunk != nullptr) {
+    Chunk& chunk = *stream.last_chunk->next;
+    const std::size_t left = chunk.bytes - chunk.framed;
+    const std::size_t step_bytes = std::min(bytes, left);
+    if (step_bytes > 0) {
+      output_.lend(chunk.data + chunk.framed, step_bytes, &chunk);
+      chunk.framed += step_bytes;
+      bytes -= step_bytes;
+    }
+    if (step_bytes < left) return;
+    dequeue_chunk(stream);
   }
-  publish();
-  return output_.poll(slices, max_bytes);
-}
-
-void Engine::consume_output(std::size_t bytes) noexcept {
-  const std::size_t owned = output_.owned_bytes();
-  output_ms_ = now_ms_;
-  counters_.bytes_sent += bytes;
-  output_.consume(bytes, [this](Chunk& chunk, std::size_t taken) { chunk_taken(chunk, taken); });
-  reply_bytes_ -= std::min(reply_bytes_, owned - output_.owned_bytes());
-  publish();
-}
-
-// Ready is who has content and an open window of its own; the connection's is asked when output is polled.
-void Engine::make_ready(std::uint32_t slot) noexcept {
-  const Stream& stream = streams_[slot];
-  if (stream.ready || stream.waiting || stream.held || stream.queued_bytes == 0 || stream.send_window <= 0 ||
-      is_closed(stream.state))
-    return;
-  turns_.add(slot);
-}
-
-void Engine::unready(std::uint32_t slot) noexcept {
-  if (streams_[slot].ready) turns_.remove(slot);
 }
 
 // False when nothing could be framed: no room, or no memory (then the connection has failed).
@@ -94,6 +80,37 @@ bool Engine::frame_data(std::uint32_t slot, std::size_t room) noexcept {
   return true;
 }
 
+std::size_t Engine::poll_output(std::span<ByteView> slices, std::size_t max_bytes) noexcept {
+  while (!turns_.empty() && send_window_ > 0 && !connection_held_ && output_.queued_bytes() < max_bytes &&
+         output_.segments() < slices.size()) {
+    if (!frame_data(turns_.next(), max_bytes - output_.queued_bytes())) break;
+  }
+  publish();
+  return output_.poll(slices, max_bytes);
+}
+
+void Engine::consume_output(std::size_t bytes) noexcept {
+  const std::size_t owned = output_.owned_bytes();
+  output_ms_ = now_ms_;
+  counters_.bytes_sent += bytes;
+  output_.consume(bytes, [this](Chunk& chunk, std::size_t taken) { chunk_taken(chunk, taken); });
+  reply_bytes_ -= std::min(reply_bytes_, owned - output_.owned_bytes());
+  publish();
+}
+
+// Ready is who has content and an open window of its own; the connection's is asked when output is polled.
+void Engine::make_ready(std::uint32_t slot) noexcept {
+  const Stream& stream = streams_[slot];
+  if (stream.ready || stream.waiting || stream.held || stream.queued_bytes == 0 || stream.send_window <= 0 ||
+      is_closed(stream.state))
+    return;
+  turns_.add(slot);
+}
+
+void Engine::unready(std::uint32_t slot) noexcept {
+  if (streams_[slot].ready) turns_.remove(slot);
+}
+
 // A window of a few bytes does not make frames of a few bytes: such a stream (or all, when it is the connection's
 // window) waits until the window grows, and at most kSliverHold, for a peer may grow it only when it is used up. Small
 // windows are the peer's wish if its SETTINGS say so; none at all is no wish.
@@ -128,31 +145,13 @@ void Engine::end_holds() noexcept {
   });
 }
 
-// Commits `bytes` of the stream's content, and passes empty pieces that stand before or right behind them.
-void Engine::gather(Stream& stream, std::size_t bytes) noexcept {
-  stream.queued_bytes -= bytes;
-  while (stream.last_chunk != nullptr) {
-    Chunk& chunk = *stream.last_chunk->next;
-    const std::size_t left = chunk.bytes - chunk.framed;
-    const std::size_t step_bytes = std::min(bytes, left);
-    if (step_bytes > 0) {
-      output_.lend(chunk.data + chunk.framed, step_bytes, &chunk);
-      chunk.framed += step_bytes;
-      chunk.committed += step_bytes;
-      bytes -= step_bytes;
-    }
-    if (step_bytes < left) return;
-    dequeue_chunk(stream);
-  }
-}
-
 // The first one.
 void Engine::dequeue_chunk(Stream& stream) noexcept {
   Chunk& chunk = *stream.last_chunk->next;
   if (&chunk == stream.last_chunk) stream.last_chunk = nullptr;
   else stream.last_chunk->next = chunk.next;
   chunk.dequeued = true;
-  if (chunk.committed == 0) chunk_done(chunk);
+  if (chunk.taken == chunk.framed) chunk_done(chunk);
 }
 
 void Engine::drop_chunks(Stream& stream) noexcept {

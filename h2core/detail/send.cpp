@@ -68,6 +68,17 @@ std::size_t block_bound(std::span<const Field> fields) {
 
 // ---- messages
 
+Misuse Engine::may_send(std::uint32_t slot, StreamId id, Input input) const noexcept {
+  if (failed_ || lost_ || finished_) return slot == kNoSlot ? Misuse::connection_over : Misuse::stream_gone;
+  if (slot == kNoSlot) return is_idle(id) ? Misuse::unknown_stream : Misuse::stream_gone;
+  const Stream& stream = streams_[slot];
+  if (is_closed(stream.state)) return Misuse::stream_gone;
+  if (stream.end_queued) return Misuse::already_ended;
+  if (stream.waiting) return Misuse::none;  // it will be open when its turn comes
+  const Step& next = step(stream.state, input);
+  return next.answer == Answer::misuse ? next.misuse : Misuse::none;
+}
+
 Result<StreamId> Engine::send_request(const Request& request, EndStream end, void* user) noexcept {
   if (config_.role != Role::client) return Misuse::wrong_role;
   if (failed_ || lost_ || finished_ || eof_) return Misuse::connection_over;
@@ -186,7 +197,7 @@ bool Engine::start_request(std::uint32_t slot, std::span<const Field> pseudo, st
   count(stream);
   ++counters_.streams_opened;
   if (stream.tell_priority) write_priority_update(stream);
-  if (stream.queued_bytes == 0) gather(stream, 0);
+  if (stream.queued_bytes == 0) pass_empty_chunks(stream);
   if (last && !end && !write_trailers(stream)) return false;
   if (last) send_end(slot);
   else make_ready(slot);
@@ -349,17 +360,6 @@ Result<void> Engine::reset(StreamId id, ErrorCode code) noexcept {
   return {};
 }
 
-Misuse Engine::may_send(std::uint32_t slot, StreamId id, Input input) const noexcept {
-  if (failed_ || lost_ || finished_) return slot == kNoSlot ? Misuse::connection_over : Misuse::stream_gone;
-  if (slot == kNoSlot) return is_idle(id) ? Misuse::unknown_stream : Misuse::stream_gone;
-  const Stream& stream = streams_[slot];
-  if (is_closed(stream.state)) return Misuse::stream_gone;
-  if (stream.end_queued) return Misuse::already_ended;
-  if (stream.waiting) return Misuse::none;  // it will be open when its turn comes
-  const Step& next = step(stream.state, input);
-  return next.answer == Answer::misuse ? next.misuse : Misuse::none;
-}
-
 Misuse Engine::section_fits(std::span<const Field> pseudo, std::span<const Field> fields) const noexcept {
   const std::size_t crumbs = splits_cookies() ? crumb_fields(fields) : 0;
   const std::size_t bytes = list_bytes(pseudo) + list_bytes(fields) + crumbs * kCrumbListBytes;
@@ -475,6 +475,47 @@ void Engine::free_saved(Stream& stream) noexcept {
 
 // ---- content
 
+Misuse Engine::check_content(const Stream& stream, std::size_t bytes, EndStream end) const noexcept {
+  if (!stream.sent_final && !stream.waiting) return Misuse::wrong_state;
+  if (!config_.validate_outgoing) return Misuse::none;
+  if (stream.no_content_send && bytes > 0) return Misuse::content_length_broken;
+  if (stream.send_content_left < 0) return Misuse::none;
+  const auto left = static_cast<std::uint64_t>(stream.send_content_left);
+  const bool broken = bytes > left || (end == EndStream::yes && bytes != left);
+  return broken ? Misuse::content_length_broken : Misuse::none;
+}
+
+// So many bytes more stand in the stream's queue.
+void Engine::content_queued(std::uint32_t slot, std::size_t bytes, EndStream end) noexcept {
+  Stream& stream = streams_[slot];
+  if (stream.queued_bytes == 0) stream.sent_ms = now_ms_;
+  stream.queued_bytes += bytes;
+  if (stream.send_content_left >= 0) stream.send_content_left -= static_cast<std::int64_t>(bytes);
+  if (end == EndStream::yes) stream.end_queued = true;
+  if (stream.queued_bytes > 0) make_ready(slot);
+  else if (!stream.waiting) pass_empty_chunks(stream);
+}
+
+Misuse Engine::queue_chunk(std::uint32_t slot, ByteView data, Token token, bool copied, EndStream end) noexcept {
+  Stream& stream = streams_[slot];
+  const bool bare_end = data.empty() && end == EndStream::yes && stream.last_chunk == nullptr && !stream.waiting;
+  if (bare_end && output_.reserve(kFrameHeaderBytes) == nullptr) return Misuse::out_of_memory;
+  if (!copied || !data.empty()) {
+    const std::uint32_t index = chunks_.take(data.data(), data.size(), token, slot, copied);
+    if (index == kNoSlot) return Misuse::out_of_memory;
+    Chunk& chunk = chunks_[index];
+    Chunk* const last = stream.last_chunk;
+    chunk.self = index;
+    chunk.next = last != nullptr ? std::exchange(last->next, &chunk) : &chunk;
+    stream.last_chunk = &chunk;
+    ++stream.chunks_out;
+  }
+  if (bare_end) write_bare_end(stream.id);
+  content_queued(slot, data.size(), bare_end ? EndStream::no : end);
+  if (bare_end) send_end(slot);
+  return Misuse::none;
+}
+
 Result<void> Engine::send_data(StreamId id, ByteView data, Token token, EndStream end) noexcept {
   const std::uint32_t slot = streams_.find(id);
   if (const Misuse misuse = may_send(slot, id, Input::send_data); misuse != Misuse::none) return misuse;
@@ -525,58 +566,13 @@ bool Engine::append_copy(Stream& stream, ByteView data) noexcept {
   return true;
 }
 
-Misuse Engine::check_content(const Stream& stream, std::size_t bytes, EndStream end) const noexcept {
-  if (!stream.sent_final && !stream.waiting) return Misuse::wrong_state;
-  if (!config_.validate_outgoing) return Misuse::none;
-  if (stream.no_content_send && bytes > 0) return Misuse::content_length_broken;
-  if (stream.send_content_left < 0) return Misuse::none;
-  const auto left = static_cast<std::uint64_t>(stream.send_content_left);
-  const bool broken = bytes > left || (end == EndStream::yes && bytes != left);
-  return broken ? Misuse::content_length_broken : Misuse::none;
-}
-
-Misuse Engine::queue_chunk(std::uint32_t slot, ByteView data, Token token, bool copied, EndStream end) noexcept {
-  Stream& stream = streams_[slot];
-  const bool bare_end = data.empty() && end == EndStream::yes && stream.last_chunk == nullptr && !stream.waiting;
-  std::uint32_t index = kNoSlot;
-  if (!copied || !data.empty()) {
-    index = chunks_.take(data.data(), data.size(), token, slot, copied);
-    if (index == kNoSlot) return Misuse::out_of_memory;
-  }
-  if (bare_end) {  // END_STREAM alone needs no window (RFC 9113 6.9.1)
-    std::byte* frame = output_.reserve(kFrameHeaderBytes);
-    if (frame == nullptr) {
-      if (index != kNoSlot) chunks_.give_back(index);
-      return Misuse::out_of_memory;
-    }
-    const FrameHeader header{0, FrameType::data, flags::end_stream, stream.id};
-    write_frame_header(frame, header);
-    output_.commit(kFrameHeaderBytes);
-    ++counters_.frames_sent;
-    note(Direction::sent, header, {}, {});
-  }
-  if (index != kNoSlot) {
-    Chunk& chunk = chunks_[index];
-    Chunk* const last = stream.last_chunk;
-    chunk.self = index;
-    chunk.next = last != nullptr ? std::exchange(last->next, &chunk) : &chunk;
-    stream.last_chunk = &chunk;
-    ++stream.chunks_out;
-  }
-  content_queued(slot, data.size(), bare_end ? EndStream::no : end);
-  if (bare_end) send_end(slot);
-  return Misuse::none;
-}
-
-// So many bytes more stand in the stream's queue.
-void Engine::content_queued(std::uint32_t slot, std::size_t bytes, EndStream end) noexcept {
-  Stream& stream = streams_[slot];
-  if (stream.queued_bytes == 0) stream.sent_ms = now_ms_;
-  stream.queued_bytes += bytes;
-  if (stream.send_content_left >= 0) stream.send_content_left -= static_cast<std::int64_t>(bytes);
-  if (end == EndStream::yes) stream.end_queued = true;
-  if (!stream.waiting && stream.queued_bytes == 0) gather(stream, 0);  // empty pieces wait for nothing
-  make_ready(slot);
+// END_STREAM alone needs no window (RFC 9113 6.9.1). Room was reserved.
+void Engine::write_bare_end(StreamId id) noexcept {
+  const FrameHeader header{0, FrameType::data, flags::end_stream, id};
+  write_frame_header(output_.reserved(), header);
+  output_.commit(kFrameHeaderBytes);
+  ++counters_.frames_sent;
+  note(Direction::sent, header, {}, {});
 }
 
 void Engine::send_end(std::uint32_t slot) noexcept {

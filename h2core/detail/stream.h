@@ -94,7 +94,7 @@ struct Chunk {
   std::uint32_t next_event = kNoSlot;
   Chunk* next = nullptr;  // in the stream's queue
   std::size_t framed = 0;
-  std::size_t committed = 0;  // framed and not yet consumed by the transport
+  std::size_t taken = 0;  // of these, by the transport
 };
 
 /// Fields and pseudo-fields copied because their place on the wire is not fixed yet.
