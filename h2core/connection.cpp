@@ -39,8 +39,8 @@ Connection& Connection::operator=(Connection&& other) noexcept {
   return *this;
 }
 
-std::optional<Event> Connection::receive(ByteView& input) noexcept {
-  if (engine_ != nullptr) return engine_->receive(input);
+// receive() stands with what is in line there: detail/receive.cpp.
+std::optional<Event> Connection::receive_unborn(ByteView& input) noexcept {
   input = {};
   if (!pending_->event) return std::nullopt;
   pending_ = &kDead;

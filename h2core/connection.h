@@ -19,6 +19,8 @@ class Engine;
 struct Pending {
   bool event = false;
   bool output = false;
+  bool deaf = false;  // failed, lost, at EOF or finished: nothing that comes now can matter (RFC 9113 5.4.1)
+  bool trim = false;  // was due while views were live: memory goes at the next receive()
 };
 }  // namespace detail
 
@@ -165,6 +167,7 @@ class H2CORE_API Connection {
   }
 
  private:
+  std::optional<Event> receive_unborn(ByteView& input) noexcept;
   void abandon_each(void (*visit)(void* context, Token token) noexcept, void* context) noexcept;
 
   Allocator allocator_;

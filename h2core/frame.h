@@ -46,22 +46,34 @@ struct FrameHeader {
   constexpr bool operator==(const FrameHeader&) const = default;
 };
 
+/// In network order; compilers make one load of it.
+inline std::uint32_t read_u32(const std::byte* bytes) noexcept {
+  const auto at = [bytes](int i) { return static_cast<std::uint32_t>(bytes[i]); };
+  return at(0) << 24 | at(1) << 16 | at(2) << 8 | at(3);
+}
+
 /// Reads the first nine bytes of `bytes`, which must have them.
 inline FrameHeader read_frame_header(const std::byte* bytes) noexcept {
-  const auto at = [bytes](int i) { return static_cast<std::uint32_t>(bytes[i]); };
-  return {at(0) << 16 | at(1) << 8 | at(2), static_cast<FrameType>(bytes[3]), static_cast<std::uint8_t>(bytes[4]),
-          StreamId{(at(5) << 24 | at(6) << 16 | at(7) << 8 | at(8)) & kMaxStreamId}};
+  const std::uint32_t length_and_type = read_u32(bytes);
+  return {length_and_type >> 8, static_cast<FrameType>(length_and_type & 0xff), static_cast<std::uint8_t>(bytes[4]),
+          StreamId{read_u32(bytes + 5) & kMaxStreamId}};
 }
-/// In network order, and returns the place behind; compilers make one store of it.
-inline std::byte* put_u32(std::byte* out, std::uint32_t value) noexcept {
-  for (int i = 0; i < 4; ++i) out[i] = static_cast<std::byte>(value >> (24 - 8 * i));
+/// In network order; returns the place behind it.
+inline std::byte* write_u32(std::byte* out, std::uint32_t value) noexcept {
+  out[0] = static_cast<std::byte>(value >> 24);
+  out[1] = static_cast<std::byte>(value >> 16);
+  out[2] = static_cast<std::byte>(value >> 8);
+  out[3] = static_cast<std::byte>(value);
   return out + 4;
 }
 /// Writes nine bytes and returns the place behind them.
 inline std::byte* write_frame_header(std::byte* out, const FrameHeader& header) noexcept {
-  put_u32(out, header.length << 8 | static_cast<std::uint32_t>(header.type));
+  out[0] = static_cast<std::byte>(header.length >> 16);
+  out[1] = static_cast<std::byte>(header.length >> 8);
+  out[2] = static_cast<std::byte>(header.length);
+  out[3] = static_cast<std::byte>(header.type);
   out[4] = static_cast<std::byte>(header.flags);
-  return put_u32(out + 5, header.stream.value & kMaxStreamId);
+  return write_u32(out + 5, header.stream.value & kMaxStreamId);
 }
 
 /// What the header alone decides: place, length and size (RFC 9113 4.2, 5.1.1, 6). `Violation::none` if it may pass.
@@ -95,10 +107,5 @@ H2CORE_API std::byte* settings_ack(std::byte* out) noexcept;
 /// 17 + debug.
 H2CORE_API std::byte* goaway(std::byte* out, StreamId last_stream, ErrorCode code, std::string_view debug) noexcept;
 }  // namespace write
-
-inline std::uint32_t read_u32(const std::byte* bytes) noexcept {
-  const auto at = [bytes](int i) { return static_cast<std::uint32_t>(bytes[i]); };
-  return at(0) << 24 | at(1) << 16 | at(2) << 8 | at(3);
-}
 
 }  // namespace h2

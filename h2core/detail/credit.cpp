@@ -53,7 +53,7 @@ void Engine::write_window_update(StreamId id, std::uint32_t increment) noexcept 
   if (std::byte* out = reply(write::kWindowUpdateBytes)) {
     write::window_update(out, id, increment);
     ++counters_.window_updates_sent;
-    reply_sent(write::kWindowUpdateBytes, {4, FrameType::window_update, 0, id});
+    reply_sent(write::kWindowUpdateBytes);
   }
 }
 

@@ -64,7 +64,7 @@ Engine::Engine(const Config& config) noexcept
       streams_(config_.allocator, config.seed),
       turns_(streams_, config_.allocator),
       chunks_(config_.allocator),
-      stage_(config.role == Role::server ? Stage::preface : Stage::header),
+      stage_(config.role == Role::server ? Stage::preface : Stage::odd_header),
       stash_(config_.allocator),
       settings_in_flight_(config_.allocator),
       next_id_(first_id(config)),
@@ -117,22 +117,14 @@ bool Engine::make_messages() noexcept {
   return messages_ != nullptr;
 }
 
-// After every call: what waits, and whether the end has come.
-void Engine::publish() noexcept {
-  if (!finished_ && !failed_ && live_streams_ == 0 && output_.empty() &&
-      (goaway_final_ || eof_ || (goaway_received_ && config_.role == Role::client))) {
-    if (goaway_received_ && !goaway_final_ && !eof_) {
-      finish_goaway(ErrorCode::no_error);
-    } else {
-      finished_ = true;
-      connection_events_ |= kFinished;
-      if (clock_runs_) linger_by_ = now_ + kLinger;
-    }
-  }
-  pending.event = event_waits();
-  const bool output = !output_.empty() || (!turns_.empty() && send_window_ > 0 && !connection_held_);
-  if (output && !pending.output) output_ms_ = now_ms_;  // it waits from now, however long there was none
-  pending.output = output;
+// No stream is left: when nothing is to be sent either, and a side has said that it is the end, it is.
+void Engine::finish_if_drained() noexcept {
+  const bool ends = goaway_final_ || eof_ || (goaway_received_ && config_.role == Role::client);
+  if (!ends || finished_ || failed_ || !output_.empty()) return;
+  if (goaway_received_ && !goaway_final_ && !eof_) return finish_goaway(ErrorCode::no_error);
+  finished_ = pending.deaf = true;
+  post(kFinished);
+  if (clock_runs_) linger_by_ = now_ + kLinger;
 }
 
 // ---- events that wait
@@ -161,6 +153,7 @@ void Engine::emit_connection_event(Out& out) noexcept {
     connection_events_ = 0;
     out.emplace(ShutdownFinished{});
   }
+  count_events();
 }
 
 void Engine::emit_stream_event(std::uint32_t slot, Out& out) noexcept {
@@ -218,11 +211,13 @@ void Engine::append_event(std::uint32_t ref) noexcept {
   if (event_tail_ == kNoSlot) event_head_ = ref;
   else next_event(event_tail_) = ref;
   event_tail_ = ref;
+  pending.event = true;
 }
 
 void Engine::pop_event() noexcept {
   if (event_head_ == event_tail_) event_head_ = event_tail_ = kNoSlot;
   else event_head_ = next_event(event_head_);
+  count_events();
 }
 
 // ---- failure and end
@@ -240,9 +235,9 @@ std::string_view Engine::sentence_of(Violation violation) const noexcept {
 }
 
 void Engine::over(ErrorCode code) noexcept {
-  failed_ = true;
+  failed_ = pending.deaf = true;
   failure_code_ = code;
-  connection_events_ |= kFailed;
+  post(kFailed);
   if (clock_runs_) linger_by_ = now_ + kLinger;
   close_all(code);
 }
@@ -256,7 +251,7 @@ void Engine::close_all(ErrorCode code) noexcept {
 
 void Engine::receive_eof() noexcept {
   if (eof_ || lost_) return;
-  eof_ = true;
+  eof_ = pending.deaf = true;
   if (!failed_) {
     if (messages_ != nullptr) messages_->waiting.clear();
     streams_.each([this](std::uint32_t slot) {  // a message that was cut can never be whole
@@ -271,7 +266,7 @@ void Engine::receive_eof() noexcept {
 void Engine::transport_lost() noexcept {
   if (lost_) return;
   const bool cut = live_streams_ > 0 && !failed_;
-  lost_ = eof_ = true;
+  lost_ = eof_ = pending.deaf = true;
   if (cut) over(ErrorCode::internal_error);
   close_all(ErrorCode::internal_error);
   drop_output();
@@ -336,21 +331,10 @@ void Engine::write_goaway(StreamId last, ErrorCode code, std::string_view debug)
   write_out(bytes);
 }
 
-// A whole control frame of ours, written to where room was reserved.
-void Engine::write_out(std::size_t bytes) noexcept {
-  const std::byte* const frame = output_.reserved();
-  note(Direction::sent, read_frame_header(frame), {frame + kFrameHeaderBytes, bytes - kFrameHeaderBytes}, {});
-  output_.commit(bytes);
-  ++counters_.frames_sent;
-}
-
 // ---- abuse
 
 // Told once at half and, where that is not the end, once when it is used up; and again after it has recovered.
-void Engine::charge(Work cause, std::size_t cost) noexcept {
-  ++counters_.work[static_cast<std::size_t>(cause)];
-  budget_ -= static_cast<std::int64_t>(cost);
-  if (budget_ * 2 >= config_.work_budget) return;
+void Engine::warn_of_budget(Work cause) noexcept {
   if (budget_ < 0) {
     budget_ = -1;
     budget_cause_ = cause;
@@ -365,18 +349,13 @@ void Engine::charge(Work cause, std::size_t cost) noexcept {
 
 void Engine::tell_budget(Work cause) noexcept {
   budget_cause_ = cause;
-  connection_events_ |= kBudget;
+  post(kBudget);
 }
 
-void Engine::reward(std::uint32_t amount) noexcept {
+void Engine::refill_budget(std::uint32_t amount) noexcept {
   budget_ += amount;
   if (budget_ > config_.work_budget) budget_ = config_.work_budget;
   if (budget_warned_ && budget_ * 4 > std::int64_t{config_.work_budget} * 3) budget_warned_ = budget_used_up_ = false;
-}
-
-void Engine::charge_answer(Work cause) noexcept {
-  if (answers_due_ == 0) return charge(cause, kFrameCost);
-  --answers_due_;
 }
 
 // ---- time
@@ -421,12 +400,12 @@ void Engine::check_timers() noexcept {
   if (config_.keepalive_interval > Duration{0}) check_keepalive();
   if (failed_ || live_streams_ > 0) return;
   if (config_.idle_timeout > Duration{0} && !shutting_down_ && now_ >= idle_since_ + config_.idle_timeout) {
-    connection_events_ |= kIdle;
+    post(kIdle);
     shutdown(Shutdown::graceful, Duration{0}, ErrorCode::no_error);
   }
   const bool touched = last_received_ >= trimmed_at_ && now_ >= last_received_ + kTrimAfter;
   if (now_ >= trim_by_ || touched) {
-    if (views_live_) trim_due_ = true;
+    if (views_live_) pending.trim = true;
     else trim();
   }
 }
@@ -496,12 +475,12 @@ std::optional<TimePoint> Engine::deadline() const noexcept {
   }
   if (config_.idle_timeout > Duration{0} && live_streams_ == 0 && !shutting_down_)
     add(idle_since_ + config_.idle_timeout);
-  if (live_streams_ == 0 && !trim_due_ && output_.empty() && is_between_blocks()) add(trim_by_);
+  if (live_streams_ == 0 && !pending.trim && output_.empty() && is_between_blocks()) add(trim_by_);
   return first == kNever ? std::nullopt : std::optional(first);
 }
 
 void Engine::trim() noexcept {
-  trim_due_ = false;
+  pending.trim = false;
   if (live_streams_ > 0) return;
   if (!output_.empty() || !is_between_blocks()) return trim_soon();
   trim_by_ = kNever;
@@ -649,10 +628,10 @@ std::optional<WindowView> Engine::window(StreamId id) const noexcept {
 
 void Engine::abandon_each(void (*visit)(void*, Token) noexcept, void* context) noexcept {
   over(ErrorCode::cancel);
-  lost_ = eof_ = true;
+  lost_ = eof_ = pending.deaf = true;
   drop_output();
   Out out;
-  while (event_waits()) {
+  while (pending.event) {
     out.reset();
     emit(out);
     if (const DataSent* sent = out ? std::get_if<DataSent>(&*out) : nullptr) visit(context, sent->token);

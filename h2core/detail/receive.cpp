@@ -1,9 +1,11 @@
 // Input bytes become frames, and each type does its work. A frame that lies whole in the input is handled in place;
 // what its header decides (place, size, windows, content-length) is decided there, once for the whole frame.
 #include <h2core/detail/engine.h>
+#include <h2core/detail/frame_rules.h>
 #include <h2core/detail/setting_rules.h>
 
-namespace h2::detail {
+namespace h2 {
+namespace detail {
 namespace {
 
 bool starts_with(ByteView bytes, std::string_view text) {
@@ -27,32 +29,40 @@ std::size_t window_moves(ByteView entries) {
   return count;
 }
 
+// Their observer is told when the block is decoded.
+bool carries_block(FrameType type) {
+  return type == FrameType::headers || type == FrameType::push_promise || type == FrameType::continuation;
+}
+
 }  // namespace
 
 std::optional<Event> Engine::receive(ByteView& input) noexcept {
   // Without this detour GCC 12 clears all of the event first, which took a quarter of a small frame's time.
   const std::optional<IdleTimedOut> none;
   Out out(none);
-  const std::size_t before = input.size();
-  if (before > 0) last_received_ = now_;
-  if (trim_due_) trim();
-  const bool unsettled = too_many_unsettled();
+  if (!input.empty()) last_received_ = now_;
+  ByteView rest = too_many_unsettled() ? input.first(0) : input;
   while (!out) {
-    if (event_waits()) {
-      emit(out);
-    } else if (failed_ || lost_ || eof_ || finished_) {
-      input = {};  // nothing that comes now can matter (RFC 9113 5.4.1)
-      break;
-    } else if (unsettled || reply_bytes_ > config_.max_queued_output || !advance(input, out)) {
+    if (is_called()) {
+      if (pending.trim) trim();
+      if (pending.event) {
+        emit(out);
+      } else if (pending.deaf) {
+        rest = input.last(0);
+        break;
+      }
+    } else if (rest.empty() || reply_bytes_ > config_.max_queued_output || !advance(rest, out)) {
       break;
     }
   }
+  const auto taken = static_cast<std::size_t>(rest.data() - input.data());
+  counters_.bytes_received += taken;
+  input = input.subspan(taken);
   publish();
-  if (!out && event_waits()) {  // the last of the input has brought the end of the connection
+  if (!out && pending.event) {  // the last of the input has brought the end of the connection
     emit(out);
     publish();
   }
-  counters_.bytes_received += before - input.size();
   views_live_ = out.has_value();
   return out;
 }
@@ -65,26 +75,46 @@ bool Engine::too_many_unsettled() const noexcept {
   return live_streams_ > std::size_t{peer_active_} + our_active_ + reserved_ + announced_.max_concurrent_streams;
 }
 
+// A frame that lies whole in the input goes its way in one pass, all of it in line here: @@ instructions for DATA, where
+// calls and the stages between them made it 390. False when the input is used up.
 bool Engine::advance(ByteView& input, Out& out) noexcept {
-  switch (stage_) {
-    case Stage::preface: return read_preface(input);
-    case Stage::header: return read_header(input, out);
-    case Stage::pad_length: {
-      if (input.empty()) return false;
-      const auto pad = static_cast<std::uint32_t>(input[0]);
-      input = input.subspan(1);
-      begin_data(pad + 1);
-      return true;
-    }
-    case Stage::data: return read_data(input, out);
-    case Stage::payload: return read_payload(input, out);
-    case Stage::skip: return read_skip(input);
+  const std::byte* head = input.data();
+  ByteView payload;
+  Next next = Next::header;
+  if (stage_ == Stage::header && input.size() >= kFrameHeaderBytes) [[likely]] {
+    input = input.subspan(kFrameHeaderBytes);
+  } else {
+    ByteView rest = input;
+    next = resume(rest, out);
+    input = rest;
+    head = head_;
+    payload = {stash_.data(), stash_.size()};
   }
-  return false;
+  if (next == Next::header) {
+    const FrameHeader frame = read_frame_header(head);
+    next = on_header(frame, payload, input);
+    if (next == Next::data) next = on_data(frame, input, out);
+  }
+  if (next == Next::payload) return on_frame(payload, out), true;
+  return next == Next::more;
+}
+
+// What straddles calls, and what is not asked of every frame.
+Engine::Next Engine::resume(ByteView& input, Out& out) noexcept {
+  switch (stage_) {
+    case Stage::header:
+    case Stage::odd_header: return read_odd_header(input);
+    case Stage::pad_length: return on_padded_data(input, out);
+    case Stage::data: return resume_data(input, out);
+    case Stage::payload: return read_payload(input);
+    case Stage::skip: return skip(skip_left_, input);
+    case Stage::preface: return read_preface(input);
+  }
+  return Next::none;
 }
 
 // RFC 9113 3.4. Bytes that differ are judged as soon as they name their protocol, at the same byte in any split.
-bool Engine::read_preface(ByteView& input) noexcept {
+Engine::Next Engine::read_preface(ByteView& input) noexcept {
   while (!input.empty()) {
     const std::byte next = input[0];
     input = input.subspan(1);
@@ -93,33 +123,39 @@ bool Engine::read_preface(ByteView& input) noexcept {
     const bool after_pro = at == 3 && head_[2] == std::byte{'O'};
     if (!after_pro && next == static_cast<std::byte>(kClientPreface[at])) {
       if (preface_have_ < kClientPreface.size()) continue;
-      stage_ = Stage::header;
-      return true;
+      stage_ = Stage::odd_header;
+      return Next::more;
     }
     if (at == 2 && next == std::byte{'O'}) continue;  // "PRO": one byte more tells
     fail(at > 3 ? Violation::bad_preface : wrong_protocol({head_, preface_have_}));
-    return true;
+    return Next::more;
   }
-  return false;
+  return Next::none;
 }
 
-bool Engine::read_header(ByteView& input, Out& out) noexcept {
-  if (head_have_ == 0 && input.size() >= kFrameHeaderBytes) {
-    frame_ = read_frame_header(input.data());
-    if (!settings_seen_) std::memcpy(head_, input.data(), kFrameHeaderBytes);
-    input = input.subspan(kFrameHeaderBytes);
-    return begin_frame(input, out);
-  }
+// One that straddles calls, the first of all, or one inside a header block.
+Engine::Next Engine::read_odd_header(ByteView& input) noexcept {
   const std::size_t step = std::min<std::size_t>(kFrameHeaderBytes - head_have_, input.size());
-  if (step == 0) return false;
+  if (step == 0) return Next::none;
   std::memcpy(head_ + head_have_, input.data(), step);
   head_have_ = static_cast<std::uint8_t>(head_have_ + step);
   input = input.subspan(step);
-  if (head_have_ >= 2 && is_tls_record()) return fail(Violation::preface_is_tls), true;  // an alert has 7 bytes
-  if (head_have_ < kFrameHeaderBytes) return false;
+  stage_ = Stage::odd_header;
+  if (head_have_ >= 2 && is_tls_record()) return refuse(Violation::preface_is_tls);  // an alert has 7 bytes
+  if (head_have_ < kFrameHeaderBytes) return Next::none;
   head_have_ = 0;
-  frame_ = read_frame_header(head_);
-  return begin_frame(input, out);
+  stage_ = Stage::header;
+  const FrameHeader frame = read_frame_header(head_);
+  if (!settings_seen_ && (frame.type != FrameType::settings || frame.has(flags::ack))) {
+    ++counters_.frames_received;
+    const bool is_http1 = config_.role == Role::client && starts_with(head_, "HTTP/");
+    return refuse(is_http1 ? Violation::preface_is_http1 : Violation::first_frame_not_settings);
+  }
+  if (open_block_.open && (frame.type != FrameType::continuation || frame.stream != open_block_.first.stream)) {
+    ++counters_.frames_received;
+    return refuse(Violation::continuation_expected);
+  }
+  return Next::header;
 }
 
 // An alert or a handshake where a server's first frame should be.
@@ -129,56 +165,37 @@ bool Engine::is_tls_record() const noexcept {
 }
 
 // Everything that nine bytes decide.
-bool Engine::begin_frame(ByteView& input, Out& out) noexcept {
+Engine::Next Engine::on_header(FrameHeader frame, ByteView& payload, ByteView& input) noexcept {
   ++counters_.frames_received;
-  if (!settings_seen_) {
-    if (is_tls_record()) return fail(Violation::preface_is_tls), true;
-    if (config_.role == Role::client && starts_with(head_, "HTTP/")) return fail(Violation::preface_is_http1), true;
-    if (frame_.type != FrameType::settings || frame_.has(flags::ack))
-      return fail(Violation::first_frame_not_settings), true;
-  }
-  if (open_block_.open && (frame_.type != FrameType::continuation || frame_.stream != open_block_.first.stream))
-    return fail(Violation::continuation_expected), true;
-  if (const Violation violation = check_frame_header(frame_, effective_.max_frame_size); violation != Violation::none) {
-    if (describe(violation).scope == Scope::connection) return fail(violation), true;
-    skip_left_ = frame_.length;
-    stage_ = Stage::skip;
-    if (frame_.type == FrameType::data) {
-      if (frame_.length > static_cast<std::int64_t>(recv_window_)) return fail(Violation::window_exceeded), true;
-      recv_window_ -= static_cast<std::int32_t>(frame_.length);
-      credit_connection(frame_.length);
-    }
-    stream_error(frame_.stream, violation);
-    return true;
-  }
-  if (frame_.type == FrameType::data) {
+  frame_ = frame;
+  if (!passes(frame)) [[unlikely]]
+    if (const Violation violation = check_frame_header(frame_, effective_.max_frame_size); violation != Violation::none)
+      return refuse_header(violation), Next::more;
+  if (frame.type == FrameType::data) {
     note(Direction::received, frame_, {}, {});
-    if (frame_.has(flags::padded)) {
-      if (frame_.length == 0) return fail(Violation::frame_length), true;
-      stage_ = Stage::pad_length;
-      return true;
-    }
-    begin_data(0);
-    return failed_ || read_data(input, out);
+    return Next::data;
   }
-  if (!is_wanted(frame_.type)) {  // RFC 9113 5.5: ignored
+  if (!is_wanted(frame.type)) {  // RFC 9113 5.5: ignored
     note(Direction::received, frame_, {}, {});
     charge(Work::extension, kFrameCost);
-    skip_left_ = frame_.length;
-    stage_ = Stage::skip;
-    return read_skip(input);
+    return skip(frame.length, input);
   }
-  if (input.size() >= frame_.length) {
-    const ByteView payload = input.first(frame_.length);
-    input = input.subspan(frame_.length);
-    on_frame(payload, out);
-    return true;
+  if (input.size() < frame.length) return keep_payload(), Next::more;
+  payload = input.first(frame.length);
+  input = input.subspan(frame.length);
+  return Next::payload;
+}
+
+void Engine::refuse_header(Violation violation) noexcept {
+  if (describe(violation).scope == Scope::connection) return fail(violation);
+  skip_left_ = frame_.length;
+  stage_ = Stage::skip;
+  if (frame_.type == FrameType::data) {
+    if (frame_.length > static_cast<std::int64_t>(recv_window_)) return fail(Violation::window_exceeded);
+    recv_window_ -= static_cast<std::int32_t>(frame_.length);
+    credit_connection(frame_.length);
   }
-  if (stash_.capacity() < frame_.length) stash_.release();  // not beside the larger one
-  stash_.clear();
-  stage_ = Stage::payload;
-  trim_soon();
-  return true;
+  stream_error(frame_.stream, violation);
 }
 
 // What a server sends to clients means nothing when it comes the other way (RFC 7838 4, RFC 8336 2.2).
@@ -188,81 +205,128 @@ bool Engine::is_wanted(FrameType type) const noexcept {
   return config_.deliver_unknown_frames;
 }
 
-// Bounded by MAX_FRAME_SIZE, which the header was held against.
-bool Engine::read_payload(ByteView& input, Out& out) noexcept {
-  const std::size_t step = std::min<std::size_t>(frame_.length - stash_.size(), input.size());
-  if (step == 0 && stash_.size() < frame_.length) return false;
-  if (!stash_.append(input.data(), step, frame_.length)) return fail(Violation::out_of_memory), true;
-  input = input.subspan(step);
-  if (stash_.size() < frame_.length) return false;
-  stage_ = Stage::header;
-  on_frame({stash_.data(), stash_.size()}, out);
-  return true;
+void Engine::keep_payload() noexcept {
+  if (stash_.capacity() < frame_.length) stash_.release();  // not beside the larger one
+  stash_.clear();
+  stage_ = Stage::payload;
+  trim_soon();
 }
 
-bool Engine::read_skip(ByteView& input) noexcept {
-  const std::size_t step = std::min<std::size_t>(skip_left_, input.size());
-  skip_left_ -= static_cast<std::uint32_t>(step);
+// Bounded by MAX_FRAME_SIZE, which the header was held against.
+Engine::Next Engine::read_payload(ByteView& input) noexcept {
+  const std::size_t step = std::min<std::size_t>(frame_.length - stash_.size(), input.size());
+  if (step == 0 && stash_.size() < frame_.length) return Next::none;
+  if (!stash_.append(input.data(), step, frame_.length)) return refuse(Violation::out_of_memory);
   input = input.subspan(step);
-  if (skip_left_ > 0) return false;
+  if (stash_.size() < frame_.length) return Next::none;
   stage_ = Stage::header;
-  return true;
+  return Next::payload;
+}
+
+Engine::Next Engine::skip(std::size_t bytes, ByteView& input) noexcept {
+  const std::size_t step = std::min(bytes, input.size());
+  input = input.subspan(step);
+  skip_left_ = static_cast<std::uint32_t>(bytes - step);
+  stage_ = skip_left_ > 0 ? Stage::skip : Stage::header;
+  return skip_left_ == 0 ? Next::more : Next::none;
 }
 
 // ---- DATA (RFC 9113 6.1, 6.9)
 
-// `pad_bytes` counts the pad length octet too. Windows, state and content-length are settled here for the whole frame.
-void Engine::begin_data(std::uint32_t pad_bytes) noexcept {
-  if (pad_bytes > frame_.length) return fail(Violation::padding_too_long);
-  const std::uint32_t content = frame_.length - pad_bytes;
-  stage_ = Stage::data;
-  data_left_ = content;
-  pad_left_ = pad_bytes > 0 ? pad_bytes - 1 : 0;
-  data_dropped_ = true;
-  if (frame_.length > static_cast<std::int64_t>(recv_window_)) return fail(Violation::window_exceeded);
+Engine::Next Engine::on_data(FrameHeader frame, ByteView& input, Out& out) noexcept {
+  if (!frame.has(flags::padded)) [[likely]]
+    return settle_and_deliver(frame, 0, input, out);
+  ByteView rest = input;
+  const Next next = on_padded_data(rest, out);
+  input = rest;
+  return next;
+}
 
-  const std::uint32_t slot = streams_.find(frame_.stream);
-  const State state = state_of(frame_.stream, slot);
-  const Step& next = step(state, Input::recv_data);
-  if (next.answer == Answer::violate && describe(next.violation).scope == Scope::connection)
-    return fail(next.violation);
-  recv_window_ -= static_cast<std::int32_t>(frame_.length);
-  if (next.answer != Answer::ok) {
-    credit_connection(frame_.length);
-    if (next.answer == Answer::violate) return stream_error(frame_.stream, next.violation);
-    return charge_late_content(content);
-  }
+Engine::Next Engine::on_padded_data(ByteView& input, Out& out) noexcept {
+  stage_ = Stage::pad_length;
+  if (input.empty()) return Next::none;
+  const std::uint32_t pad_bytes = static_cast<std::uint32_t>(input[0]) + 1;
+  input = input.subspan(1);
+  stage_ = Stage::header;
+  if (pad_bytes > frame_.length) return refuse(Violation::padding_too_long);
+  return settle_and_deliver(frame_, pad_bytes, input, out);
+}
 
-  Stream& stream = streams_[slot];
-  const bool end = frame_.has(flags::end_stream);
-  Violation violation = Violation::none;
-  if (frame_.length > std::max<std::int64_t>(stream.recv_window, 0))  // nothing needs no window (RFC 9113 6.9.1)
-    violation = Violation::stream_window_exceeded;
-  else if (!stream.recv_final) violation = Violation::data_before_response;
-  else if (content > 0 && stream.no_content_recv) violation = Violation::content_forbidden;
-  else if (stream.recv_content_left >= 0 &&
-           (content > stream.recv_content_left || (end && content < stream.recv_content_left)))
-    violation = Violation::content_length_mismatch;
-  if (violation != Violation::none) {
-    credit_connection(frame_.length);
-    return stream_error(frame_.stream, violation);
-  }
-  data_dropped_ = false;
-  stream.recv_window -= static_cast<std::int32_t>(frame_.length);
-  if (stream.recv_content_left >= 0) stream.recv_content_left -= content;
-  if (content == 0 && !end) charge(Work::empty_data, kFrameCost);
-  else if (content >= kFullPiece) reward(1);
+// `pad_bytes` counts the pad length octet too.
+Engine::Next Engine::settle_and_deliver(FrameHeader frame, std::uint32_t pad_bytes, ByteView& input,
+                                        Out& out) noexcept {
+  const std::uint32_t content = frame.length - pad_bytes, padding = pad_bytes > 0 ? pad_bytes - 1 : 0;
+  Stream* const stream = settle_data(frame, pad_bytes);
+  if (stream == nullptr) [[unlikely]]
+    return failed_ ? Next::more : skip(content + padding, input);
+  return deliver(*stream, content, padding, frame.has(flags::end_stream), input, out);
+}
+
+// Windows, state and content-length are settled here for the whole frame. Null when its content is dropped.
+Stream* Engine::settle_data(FrameHeader frame, std::uint32_t pad_bytes) noexcept {
+  const auto length = static_cast<std::int32_t>(frame.length);
+  const std::uint32_t content = frame.length - pad_bytes;
+  if (length > recv_window_) return fail(Violation::window_exceeded), nullptr;
+  Stream* const found = streams_.record(frame.stream);
+  const Step& next = step(found != nullptr ? found->state : state_of_gone(frame.stream), Input::recv_data);
+  if (next.answer != Answer::ok) [[unlikely]]
+    return drop_data(next, content), nullptr;
+
+  Stream& stream = *found;
+  const bool plain = stream.recv_final && !stream.no_content_recv;
+  if (!plain || length > stream.recv_window || stream.recv_content_left >= 0)
+    if (const Violation violation = check_data(stream, content); violation != Violation::none) {
+      recv_window_ -= length;
+      credit_connection(frame.length);
+      return stream_error(frame.stream, violation), nullptr;
+    }
+  const std::int32_t window = stream.recv_window - length, connection_window = recv_window_ - length;
+  stream.recv_window = window;
+  recv_window_ = connection_window;
+  if (content >= kFullPiece) reward(1);
+  else if (content == 0 && !frame.has(flags::end_stream)) charge(Work::empty_data, kFrameCost);
   stream.received_ms = now_ms_;
   stream.interval_bytes += content;
-  if (stream.recv_window <= 0 || recv_window_ <= 0) stream.watched = false;  // it is we who hold it back
+  if (window <= 0 || connection_window <= 0) stream.watched = false;  // it is we who hold it back
+  if (clock_runs_) probe_if_busy(stream);
   // What nobody is to read (RFC 9113 6.9.1), or nobody means to hold, for the whole frame, however it is cut.
-  const std::uint32_t at_once = config_.credit == Credit::automatic ? frame_.length : pad_bytes;
-  const bool may_probe = clock_runs_ && !probe_.running;
-  if (may_probe && (is_busy(stream.recv_window, stream.recv_target) || is_busy(recv_window_, recv_target_)))
-    start_probe();
-  stream.recv_owed = static_cast<std::int32_t>(stream.recv_owed + static_cast<std::int64_t>(at_once));
-  credit_connection(at_once);
-  if (!end) update_stream_window(stream);
+  const std::int32_t at_once = config_.credit == Credit::automatic ? length : static_cast<std::int32_t>(pad_bytes);
+  stream.recv_owed += at_once;
+  recv_owed_ += at_once;
+  if (is_due(recv_owed_, connection_window)) announce_owed();
+  if (is_due(stream.recv_owed, window) && !frame.has(flags::end_stream)) announce_owed(stream);
+  if (pending.deaf) [[unlikely]]  // no memory for that
+    return nullptr;
+  return &stream;
+}
+
+void Engine::probe_if_busy(const Stream& stream) noexcept {
+  if (probe_.running) return;
+  if (is_busy(stream.recv_window, stream.recv_target) || is_busy(recv_window_, recv_target_)) start_probe();
+}
+
+// Against the stream's window and what its message says of its content; counts the latter.
+Violation Engine::check_data(Stream& stream, std::uint32_t content) noexcept {
+  const bool end = frame_.has(flags::end_stream);
+  if (frame_.length > std::max<std::int64_t>(stream.recv_window, 0))  // nothing needs no window (RFC 9113 6.9.1)
+    return Violation::stream_window_exceeded;
+  if (!stream.recv_final) return Violation::data_before_response;
+  if (content > 0 && stream.no_content_recv) return Violation::content_forbidden;
+  if (stream.recv_content_left < 0) return Violation::none;
+  if (content > stream.recv_content_left || (end && content < stream.recv_content_left))
+    return Violation::content_length_mismatch;
+  stream.recv_content_left -= content;
+  return Violation::none;
+}
+
+// DATA for a stream that takes none, as its state says.
+void Engine::drop_data(const Step& verdict, std::uint32_t content) noexcept {
+  const bool violates = verdict.answer == Answer::violate;
+  if (violates && describe(verdict.violation).scope == Scope::connection) return fail(verdict.violation);
+  recv_window_ -= static_cast<std::int32_t>(frame_.length);
+  credit_connection(frame_.length);
+  if (violates) return stream_error(frame_.stream, verdict.violation);
+  charge_late_content(content);
 }
 
 // As much as the windows of streams that we reset allowed may have been on its way, honestly.
@@ -271,64 +335,64 @@ void Engine::charge_late_content(std::uint32_t content) noexcept {
   late_content_ -= static_cast<std::int32_t>(content);
 }
 
-// False when the input is used up.
-bool Engine::read_data(ByteView& input, Out& out) noexcept {
-  if (failed_) return true;
-  if (!data_dropped_) {
-    const std::uint32_t slot = streams_.find(frame_.stream);
-    if (slot == kNoSlot || is_closed(streams_[slot].state)) drop_data();  // reset between two pieces
-    else {
-      const std::size_t bytes = std::min<std::size_t>(data_left_, input.size());
-      if (bytes < 1 && data_left_ > 0) return false;
-      const ByteView piece = input.first(bytes);
-      input = input.subspan(bytes);
-      data_left_ -= static_cast<std::uint32_t>(bytes);
-      const bool end = data_left_ == 0 && frame_.has(flags::end_stream);
-      if (data_left_ == 0) {
-        skip_left_ = pad_left_;
-        stage_ = pad_left_ > 0 ? Stage::skip : Stage::header;
-      }
-      Stream& stream = streams_[slot];
-      counters_.data_bytes_received += bytes;
-      if (bytes > 0 || end) {
-        out.emplace(DataReceived{stream.id, stream.user, piece, end ? EndStream::yes : EndStream::no});
-        if (config_.credit == Credit::manual) {
-          stream.unconsumed += static_cast<std::uint32_t>(bytes);
-          stream.connection_unconsumed += static_cast<std::uint32_t>(bytes);
-          unconsumed_ += bytes;
-        }
-      }
-      if (end) recv_end(slot);
-      return true;
-    }
-  }
-  skip_left_ = data_left_ + pad_left_;
-  stage_ = Stage::skip;
-  return read_skip(input);
+Engine::Next Engine::resume_data(ByteView& input, Out& out) noexcept {
+  stage_ = Stage::header;
+  Stream* const stream = streams_.record(frame_.stream);
+  if (stream != nullptr && !is_closed(stream->state))
+    return deliver(*stream, data_left_, pad_left_, frame_.has(flags::end_stream), input, out);
+  if (config_.credit == Credit::manual) credit_connection(data_left_);  // reset between two pieces
+  return skip(std::size_t{data_left_} + pad_left_, input);
 }
 
-void Engine::drop_data() noexcept {
-  if (config_.credit == Credit::manual) credit_connection(data_left_);
-  data_dropped_ = true;
+// Content that was settled, as much as is there. `end`: the stream's with the last of it.
+Engine::Next Engine::deliver(Stream& stream, std::uint32_t content, std::uint32_t padding, bool end, ByteView& input,
+                             Out& out) noexcept {
+  ByteView piece = input;
+  if (input.size() < content) [[unlikely]] {
+    stage_ = Stage::data;
+    data_left_ = content - static_cast<std::uint32_t>(input.size());
+    pad_left_ = padding;
+    if (input.empty()) return Next::none;
+    end = false;
+  } else {
+    piece = input.first(content);
+  }
+  input = input.subspan(piece.size());
+  if (padding > 0 && stage_ == Stage::header) static_cast<void>(skip(padding, input));
+  if (piece.empty() && !end) return Next::more;
+  counters_.data_bytes_received += piece.size();
+  if (config_.credit == Credit::manual) {
+    stream.unconsumed += static_cast<std::uint32_t>(piece.size());
+    stream.connection_unconsumed += static_cast<std::uint32_t>(piece.size());
+    unconsumed_ += piece.size();
+  }
+  out.emplace(DataReceived{stream.id, stream.user, piece, end ? EndStream::yes : EndStream::no});
+  if (end) recv_end(streams_.find(stream.id));
+  return Next::none;
 }
 
 // ---- frames by type
 
 void Engine::on_frame(ByteView payload, Out& out) noexcept {
+  if (config_.observer.on_frame != nullptr && !carries_block(frame_.type))
+    note(Direction::received, frame_, payload, {});
   switch (frame_.type) {
-    case FrameType::headers: return on_headers(payload, out);
-    case FrameType::push_promise: return on_push_promise(payload, out);
-    case FrameType::continuation: return on_continuation(payload, out);
-    default: break;
-  }
-  note(Direction::received, frame_, payload, {});
-  switch (frame_.type) {
+    case FrameType::headers: on_headers(payload, out); break;
+    case FrameType::push_promise: on_push_promise(payload, out); break;
+    case FrameType::continuation: on_continuation(payload, out); break;
     case FrameType::priority: return charge(Work::priority, kFrameCost);  // RFC 9113 5.3.2: no more
     case FrameType::rst_stream: return on_rst_stream(payload);
     case FrameType::settings: return on_settings(payload, out);
     case FrameType::ping: return on_ping(payload, out);
     case FrameType::goaway: return on_goaway(payload, out);
     case FrameType::window_update: return on_window_update(payload);
+    default: return on_extension(payload, out);
+  }
+  if (open_block_.open) stage_ = Stage::odd_header;
+}
+
+void Engine::on_extension(ByteView payload, Out& out) noexcept {
+  switch (frame_.type) {
     case FrameType::priority_update: on_priority_update(payload, out); break;
     case FrameType::altsvc: on_altsvc(payload, out); break;
     case FrameType::origin: on_origin(payload, out); break;
@@ -369,7 +433,7 @@ void Engine::on_settings(ByteView payload, Out& out) noexcept {
   settings_seen_ = peer_settings_known_ = true;
   if (std::byte* ack = reply(kFrameHeaderBytes)) {
     write::settings_ack(ack);
-    reply_sent(kFrameHeaderBytes, {0, FrameType::settings, flags::ack, kConnection});
+    reply_sent(kFrameHeaderBytes);
   }
   if (failed_) return;
   out.emplace(SettingsReceived{peer_, payload});
@@ -425,9 +489,9 @@ Violation Engine::apply_initial_window(std::uint32_t value) noexcept {
     Stream& stream = streams_[slot];
     if (is_closed(stream.state)) return;
     stream.send_window = static_cast<std::int32_t>(stream.send_window + shift);
-    if (stream.send_window <= 0) return unready(slot);
+    if (stream.send_window <= 0) return unready(slot, stream);
     if (shift > 0) stream.held = false;
-    make_ready(slot);
+    make_ready(slot, stream);
   });
   return Violation::none;
 }
@@ -442,17 +506,19 @@ void Engine::on_settings_ack(Out& out) noexcept {
 }
 
 void Engine::on_ping(ByteView payload, Out& out) noexcept {
+  if (frame_.has(flags::ack)) return on_ping_ack(payload, out);
+  charge_answer(Work::ping);
+  if (failed_) return;
+  if (std::byte* ack = reply(write::kPingBytes)) {
+    write_frame_header(ack, {8, FrameType::ping, flags::ack, kConnection});
+    std::memcpy(ack + kFrameHeaderBytes, payload.data(), 8);
+    reply_sent(write::kPingBytes);
+  }
+}
+
+void Engine::on_ping_ack(ByteView payload, Out& out) noexcept {
   const std::uint64_t opaque =
       static_cast<std::uint64_t>(read_u32(payload.data())) << 32 | read_u32(payload.data() + 4);
-  if (!frame_.has(flags::ack)) {
-    charge_answer(Work::ping);
-    if (failed_) return;
-    if (std::byte* ack = reply(write::kPingBytes)) {
-      write::ping(ack, opaque, true);
-      reply_sent(write::kPingBytes, {8, FrameType::ping, flags::ack, kConnection});
-    }
-    return;
-  }
   std::size_t at = 0;
   while (at < pings_.size() && pings_[at].opaque != opaque) ++at;
   if (at == pings_.size()) return charge(Work::ping, kFrameCost);  // nobody asked
@@ -491,18 +557,18 @@ void Engine::on_window_update(ByteView payload) noexcept {
     connection_held_ = false;
     return charge_answer(Work::window_update);
   }
-  const std::uint32_t slot = streams_.find(frame_.stream);
-  const Step& next = step(state_of(frame_.stream, slot), Input::recv_window_update);
+  Stream* const found = streams_.record(frame_.stream);
+  const Step& next = step(found != nullptr ? found->state : state_of_gone(frame_.stream), Input::recv_window_update);
   if (next.answer == Answer::violate) return refuse_frame(frame_.stream, next.violation);
   charge_answer(Work::window_update);
   if (failed_ || next.answer != Answer::ok) return;
-  Stream& stream = streams_[slot];
+  Stream& stream = *found;
   if (increment == 0) return stream_error(stream.id, Violation::stream_increment_zero);
   if (increment > static_cast<std::int64_t>(kMaxWindow) - stream.send_window)
     return stream_error(stream.id, Violation::stream_window_overflow);
   stream.send_window = static_cast<std::int32_t>(stream.send_window + static_cast<std::int64_t>(increment));
   stream.held = false;
-  make_ready(slot);
+  if (stream.queued_bytes > 0) make_ready(streams_.find(stream.id), stream);
 }
 
 // ---- what all of them share
@@ -570,24 +636,15 @@ void Engine::write_rst_stream(StreamId id, ErrorCode code) noexcept {
   if (std::byte* out = reply(write::kRstStreamBytes)) {
     write::rst_stream(out, id, code);
     ++counters_.streams_reset_by_us;
-    reply_sent(write::kRstStreamBytes, {4, FrameType::rst_stream, 0, id});
+    reply_sent(write::kRstStreamBytes);
   }
 }
 
-std::byte* Engine::reply(std::size_t bytes) noexcept {
-  std::byte* out = output_.reserve(bytes);
-  if (out == nullptr) fail(Violation::out_of_memory);
-  return out;
+}  // namespace detail
+
+// Not in connection.cpp: a call through, for each event, were ten instructions.
+std::optional<Event> Connection::receive(ByteView& input) noexcept {
+  return engine_ != nullptr ? engine_->receive(input) : receive_unborn(input);
 }
 
-void Engine::reply_sent(std::size_t bytes, const FrameHeader& header) noexcept {
-  if (config_.observer.on_frame != nullptr) {
-    const std::byte* frame = output_.reserved();
-    note(Direction::sent, header, {frame + kFrameHeaderBytes, bytes - kFrameHeaderBytes}, {});
-  }
-  output_.commit(bytes);
-  reply_bytes_ += bytes;
-  ++counters_.frames_sent;
-}
-
-}  // namespace h2::detail
+}  // namespace h2

@@ -71,10 +71,10 @@ bool Engine::frame_data(std::uint32_t slot, std::size_t room) noexcept {
   if (!last) {
     if (!all && stream.send_window <= 0) ++counters_.stream_window_stalls;
     if (!all && send_window_ <= 0) ++counters_.connection_window_stalls;
-    if (all || stream.send_window <= 0) unready(slot);
+    if (all || stream.send_window <= 0) turns_.remove(slot, stream);
     return true;
   }
-  unready(slot);
+  turns_.remove(slot, stream);
   if (stream.saved != nullptr && !write_trailers(stream)) return fail(Violation::out_of_memory), false;
   send_end(slot);
   return true;
@@ -98,19 +98,6 @@ void Engine::consume_output(std::size_t bytes) noexcept {
   publish();
 }
 
-// Ready is who has content and an open window of its own; the connection's is asked when output is polled.
-void Engine::make_ready(std::uint32_t slot) noexcept {
-  const Stream& stream = streams_[slot];
-  if (stream.ready || stream.waiting || stream.held || stream.queued_bytes == 0 || stream.send_window <= 0 ||
-      is_closed(stream.state))
-    return;
-  turns_.add(slot);
-}
-
-void Engine::unready(std::uint32_t slot) noexcept {
-  if (streams_[slot].ready) turns_.remove(slot);
-}
-
 // A window of a few bytes does not make frames of a few bytes: such a stream (or all, when it is the connection's
 // window) waits until the window grows, and at most kSliverHold, for a peer may grow it only when it is used up. Small
 // windows are the peer's wish if its SETTINGS say so; none at all is no wish.
@@ -126,7 +113,7 @@ bool Engine::hold_sliver(std::uint32_t slot) noexcept {
     connection_held_ = true;
   } else {
     stream.held = true;
-    unready(slot);
+    unready(slot, stream);
   }
   if (sliver_by_ == kNever) sliver_by_ = now_ + kSliverHold;
   return true;
@@ -141,7 +128,7 @@ void Engine::end_holds() noexcept {
     if (!stream.held) return;
     stream.held = false;
     stream.hold_over = true;
-    make_ready(slot);
+    make_ready(slot, stream);
   });
 }
 

@@ -200,7 +200,7 @@ bool Engine::start_request(std::uint32_t slot, std::span<const Field> pseudo, st
   if (stream.queued_bytes == 0) pass_empty_chunks(stream);
   if (last && !end && !write_trailers(stream)) return false;
   if (last) send_end(slot);
-  else make_ready(slot);
+  else make_ready(slot, stream);
   update_stream_window(stream);  // for a caller who chose while the request was waiting
   return !failed_;
 }
@@ -486,13 +486,12 @@ Misuse Engine::check_content(const Stream& stream, std::size_t bytes, EndStream 
 }
 
 // So many bytes more stand in the stream's queue.
-void Engine::content_queued(std::uint32_t slot, std::size_t bytes, EndStream end) noexcept {
-  Stream& stream = streams_[slot];
+void Engine::content_queued(std::uint32_t slot, Stream& stream, std::size_t bytes, EndStream end) noexcept {
   if (stream.queued_bytes == 0) stream.sent_ms = now_ms_;
   stream.queued_bytes += bytes;
   if (stream.send_content_left >= 0) stream.send_content_left -= static_cast<std::int64_t>(bytes);
   if (end == EndStream::yes) stream.end_queued = true;
-  if (stream.queued_bytes > 0) make_ready(slot);
+  if (stream.queued_bytes > 0) make_ready(slot, stream);
   else if (!stream.waiting) pass_empty_chunks(stream);
 }
 
@@ -511,7 +510,7 @@ Misuse Engine::queue_chunk(std::uint32_t slot, ByteView data, Token token, bool 
     ++stream.chunks_out;
   }
   if (bare_end) write_bare_end(stream.id);
-  content_queued(slot, data.size(), bare_end ? EndStream::no : end);
+  content_queued(slot, stream, data.size(), bare_end ? EndStream::no : end);
   if (bare_end) send_end(slot);
   return Misuse::none;
 }
@@ -535,7 +534,7 @@ Result<std::size_t> Engine::send_copy(StreamId id, ByteView data, EndStream end)
   const bool all = bytes == data.size();
   if (bytes > 0 && append_copy(stream, data.first(bytes))) {
     stream.copied_bytes += static_cast<std::uint32_t>(bytes);
-    content_queued(slot, bytes, all ? end : EndStream::no);
+    content_queued(slot, stream, bytes, all ? end : EndStream::no);
   } else if (bytes > 0 || (all && end == EndStream::yes)) {
     std::byte* memory = nullptr;
     if (bytes > 0) {
@@ -606,7 +605,7 @@ void Engine::close_stream(std::uint32_t slot, State how, ErrorCode code, Violati
   stream.code = code;
   stream.violation = violation;
   stream.waiting = false;
-  unready(slot);
+  unready(slot, stream);
   free_saved(stream);
   if (tell_reset) post_stream(slot, stream_event::reset);
   drop_chunks(stream);

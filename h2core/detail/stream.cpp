@@ -21,11 +21,9 @@ constexpr Step gone = no(Misuse::stream_gone);
 constexpr Step state = no(Misuse::wrong_state);
 constexpr Step over = no(Misuse::already_ended);
 
-}  // namespace
-
 // recv: HEADERS, DATA, RST_STREAM, WINDOW_UPDATE, PUSH_PROMISE, END_STREAM; send: HEADERS, DATA, END_STREAM, RST_STREAM.
 // WINDOW_UPDATE and RST_STREAM on anything closed may have crossed our own end and are dropped.
-const Step kSteps[kStates][kInputs] = {
+constexpr Step kRows[kStates][kInputs] = {
     /* idle */ {to(open), early, bad(Violation::rst_stream_idle), early, promise, early, to(open), state, state, state},
     /* reserved (local) */
     {reserved, reserved, to(rstp), to(resl), reserved, reserved, to(hcr), state, state, to(rstu)},
@@ -41,5 +39,16 @@ const Step kSteps[kStates][kInputs] = {
     {bad(Violation::stream_id_not_new), late, drop(), drop(), promise, late, gone, gone, gone, gone},
     /* forgotten */ {drop(), drop(), drop(), drop(), drop(), drop(), gone, gone, gone, gone},
 };
+
+constexpr auto kColumns = [] {
+  std::array<std::array<Step, kStates>, kInputs> columns{};
+  for (std::size_t row = 0; row < kStates; ++row)
+    for (std::size_t input = 0; input < kInputs; ++input) columns[input][row] = kRows[row][input];
+  return columns;
+}();
+
+}  // namespace
+
+const std::array<std::array<Step, kStates>, kInputs> kSteps = kColumns;
 
 }  // namespace h2::detail

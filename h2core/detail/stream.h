@@ -23,6 +23,8 @@
 // Closed is five rows here, for what may still arrive depends on how it came to be.
 #pragma once
 
+#include <array>
+
 #include <h2core/error.h>
 #include <h2core/types.h>
 
@@ -73,10 +75,11 @@ struct Step {
   Misuse misuse;
 };
 
-extern const Step kSteps[kStates][kInputs];
+/// By input first, which the code knows: a cell is found in two instructions.
+extern const std::array<std::array<Step, kStates>, kInputs> kSteps;
 
 inline const Step& step(State state, Input input) {
-  return kSteps[static_cast<std::size_t>(state)][static_cast<std::size_t>(input)];
+  return kSteps[static_cast<std::size_t>(input)][static_cast<std::size_t>(state)];
 }
 
 inline constexpr std::uint32_t kNoSlot = 0xffffffff;
@@ -112,18 +115,18 @@ inline constexpr std::uint8_t reset = 1, writable = 2, closed = 4, queued = 128;
 struct Stream {
   StreamId id;
   State state = State::idle;
-  std::uint8_t events = 0;      // stream_event bits
-  bool known : 1 = false;       // the caller has heard of it: events are owed
-  bool waiting : 1 = false;     // a request over the peer's stream limit
-  bool ready : 1 = false;       // in the ready list
-  bool end_queued : 1 = false;  // END_STREAM follows the last queued byte
-  bool sent_final : 1 = false;  // our message head is out
-  bool recv_final : 1 = false;  // the peer's message head is in
+  std::uint8_t events = 0;           // stream_event bits
+  bool known : 1 = false;            // the caller has heard of it: events are owed
+  bool waiting : 1 = false;          // a request over the peer's stream limit
+  bool ready : 1 = false;            // in the ready list
+  bool end_queued : 1 = false;       // END_STREAM follows the last queued byte
+  bool sent_final : 1 = false;       // our message head is out
+  bool recv_final : 1 = false;       // the peer's message head is in
+  bool no_content_recv : 1 = false;  // DATA may carry nothing (HEAD, 204, 304)
   bool head_request : 1 = false;
   bool connect_request : 1 = false;
-  bool upgraded : 1 = false;         // its request went out by HTTP/1.1
-  bool tunnel : 1 = false;           // CONNECT was answered by a 2xx
-  bool no_content_recv : 1 = false;  // DATA may carry nothing (HEAD, 204, 304)
+  bool upgraded : 1 = false;  // its request went out by HTTP/1.1
+  bool tunnel : 1 = false;    // CONNECT was answered by a 2xx
   bool no_content_send : 1 = false;
   bool copy_refused : 1 = false;     // send_copy took less than it was given
   bool counted : 1 = false;          // in the count of active streams

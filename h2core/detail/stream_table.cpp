@@ -9,8 +9,7 @@ std::uint32_t StreamTable::add(StreamId id) noexcept {
   if (slot == kNoSlot) return kNoSlot;
   slab_[slot].id = id;
   place(id.value, slot);
-  last_id_ = id;
-  last_slot_ = slot;
+  keep(id, slot);
   return slot;
 }
 
@@ -27,8 +26,7 @@ void StreamTable::discard(std::uint32_t slot) noexcept {
     }
   }
   map_[hole] = {};
-  if (last_id_ == stream.id) last_id_ = kConnection;
-  if (last_id_ == kConnection) last_slot_ = kNoSlot;
+  if (last_id_ == stream.id) keep_none();
   slab_.give_back(slot);
 }
 
@@ -88,8 +86,7 @@ void StreamTable::trim() noexcept {
   if (slab_.used() > 0) return;
   slab_.release();
   map_.release();
-  last_id_ = kConnection;
-  last_slot_ = kNoSlot;
+  keep_none();
 }
 
 }  // namespace h2::detail

@@ -19,13 +19,20 @@ class StreamTable {
 
   /// Slot of a stream, or kNoSlot. The last one found is remembered: frames come in runs.
   std::uint32_t find(StreamId id) noexcept {
-    if (id == last_id_) return last_slot_;
+    if (id == last_id_) [[likely]]
+      return last_slot_;
     const std::uint32_t slot = look_up(id);
-    if (slot != kNoSlot) {
-      last_id_ = id;
-      last_slot_ = slot;
-    }
+    if (slot != kNoSlot) keep(id, slot);
     return slot;
+  }
+  /// Its record, or null; without the way from the slot through the slab.
+  Stream* record(StreamId id) noexcept {
+    if (id == last_id_) [[likely]]
+      return last_;
+    const std::uint32_t slot = look_up(id);
+    if (slot == kNoSlot) return nullptr;
+    keep(id, slot);
+    return last_;
   }
   std::uint32_t find(StreamId id) const noexcept { return look_up(id); }
 
@@ -84,6 +91,16 @@ class StreamTable {
     return (static_cast<std::uint32_t>(id * multiplier_) >> shift_) & (map_.size() - 1);
   }
   std::uint32_t look_up(StreamId id) const noexcept;
+  void keep(StreamId id, std::uint32_t slot) noexcept {
+    last_id_ = id;
+    last_slot_ = slot;
+    last_ = &slab_[slot];
+  }
+  void keep_none() noexcept {
+    last_id_ = kConnection;
+    last_slot_ = kNoSlot;
+    last_ = nullptr;
+  }
   bool grow() noexcept;
   void place(std::uint32_t id, std::uint32_t slot) noexcept;
 
@@ -94,6 +111,7 @@ class StreamTable {
   unsigned shift_ = 32;
   StreamId last_id_;
   std::uint32_t last_slot_ = kNoSlot;
+  Stream* last_ = nullptr;
 };
 
 }  // namespace h2::detail

@@ -22,8 +22,8 @@ class Turns {
   }
   static constexpr std::size_t bound() noexcept { return sizeof(Lists); }
   bool empty() const noexcept { return filled_ == 0; }
-  void add(std::uint32_t slot) noexcept;
-  void remove(std::uint32_t slot) noexcept;
+  void add(std::uint32_t slot, Stream& stream) noexcept;
+  void remove(std::uint32_t slot, Stream& stream) noexcept;
   /// Whose turn it is; some stream is ready.
   std::uint32_t next() const noexcept;
   /// A frame of the stream whose turn it was is out.
@@ -63,8 +63,7 @@ inline std::uint32_t Turns::place_of(const Stream& stream, std::uint32_t head) c
   return at;
 }
 
-inline void Turns::add(std::uint32_t slot) noexcept {
-  Stream& stream = streams_[slot];
+inline void Turns::add(std::uint32_t slot, Stream& stream) noexcept {
   const unsigned list = list_of(stream);
   std::uint32_t& head = lists_.get()->heads[list];
   const bool alone = (filled_ >> list & 1U) == 0;
@@ -85,8 +84,7 @@ inline void Turns::add(std::uint32_t slot) noexcept {
   if (first) head = slot;
 }
 
-inline void Turns::remove(std::uint32_t slot) noexcept {
-  Stream& stream = streams_[slot];
+inline void Turns::remove(std::uint32_t slot, Stream& stream) noexcept {
   const unsigned list = list_of(stream);
   const std::uint32_t before = stream.ready_prev, behind = stream.ready_next;
   stream.ready = false;
