@@ -150,9 +150,11 @@ class OutputQueue {
   Block* spare_ = nullptr;  // emptied blocks, so that a steady flow allocates nothing
   std::uint32_t spares_ = 0;
   bool drafting_ = false;  // by the last reserve()
-  std::size_t queued_ = 0, owned_ = 0;
-  std::uint64_t taken_ = 0;
+  // Not side by side: GCC would load both at once, just behind a store of one of them, and wait for it to reach memory.
+  std::size_t queued_ = 0;
   std::size_t handed_out_ = 0;  // segments at the front that a caller has seen: they may not grow
+  std::size_t owned_ = 0;
+  std::uint64_t taken_ = 0;
 };
 
 }  // namespace h2::detail

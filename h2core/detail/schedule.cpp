@@ -18,10 +18,10 @@ std::size_t pieces_of(const Chunk& first, std::size_t bytes) {
 
 }  // namespace
 
-// Commits `bytes` of the stream's content, and passes empty pieces that stand before or right behind them.
+// Commits `bytes` of the stream's content, one at least, and passes empty pieces that stand before or right behind them.
 void Engine::gather(Stream& stream, std::size_t bytes) noexcept {
   stream.queued_bytes -= bytes;
-  while (stream.last_chunk != nullptr) {
+  do {
     Chunk& chunk = *stream.last_chunk->next;
     const std::size_t left = chunk.bytes - chunk.framed;
     const std::size_t step_bytes = std::min(bytes, left);
@@ -32,7 +32,7 @@ void Engine::gather(Stream& stream, std::size_t bytes) noexcept {
     }
     if (step_bytes < left) return;
     dequeue_chunk(stream);
-  }
+  } while (stream.last_chunk != nullptr);
 }
 
 // False when nothing could be framed: no room, or no memory (then the connection has failed).
