@@ -185,13 +185,14 @@ void Engine::emit_stream_event(std::uint32_t slot, Out& out) noexcept {
 }
 
 void Engine::emit_chunk_event(std::uint32_t index, Out& out) noexcept {
-  const Chunk chunk = chunks_[index];
-  Stream& stream = streams_[chunk.stream];
+  const Chunk& chunk = chunks_[index];
+  const std::uint32_t slot = chunk.stream;
+  Stream& stream = streams_[slot];
   out.emplace(DataSent{stream.id, stream.user, chunk.token, chunk.dropped ? DataOutcome::dropped : DataOutcome::sent});
   pop_event();
   chunks_.give_back(index);
   --stream.chunks_out;
-  finish_if_done(chunk.stream);
+  finish_if_done(slot);
 }
 
 void Engine::post_stream(std::uint32_t slot, std::uint8_t event) noexcept {
@@ -201,21 +202,21 @@ void Engine::post_stream(std::uint32_t slot, std::uint8_t event) noexcept {
   if (!queued) append_event(slot);
 }
 
+std::uint32_t& Engine::next_event(std::uint32_t ref) noexcept {
+  return (ref & kChunkRef) != 0 ? chunks_[ref & ~kChunkRef].next_event : streams_[ref].next_event;
+}
+
+// The last one's link is not looked at, so that a queue of one is never followed.
 void Engine::append_event(std::uint32_t ref) noexcept {
-  const auto link = [this](std::uint32_t node) -> std::uint32_t& {
-    return (node & kChunkRef) != 0 ? chunks_[node & ~kChunkRef].next_event : streams_[node].next_event;
-  };
-  link(ref) = kNoSlot;
   if (event_tail_ == kNoSlot) event_head_ = ref;
-  else link(event_tail_) = ref;
+  else next_event(event_tail_) = ref;
   event_tail_ = ref;
   pending.event = true;
 }
 
 void Engine::pop_event() noexcept {
-  const std::uint32_t ref = event_head_;
-  event_head_ = (ref & kChunkRef) != 0 ? chunks_[ref & ~kChunkRef].next_event : streams_[ref].next_event;
-  if (event_head_ == kNoSlot) event_tail_ = kNoSlot;
+  if (event_head_ == event_tail_) event_head_ = event_tail_ = kNoSlot;
+  else event_head_ = next_event(event_head_);
   count_events();
 }
 
@@ -273,8 +274,8 @@ void Engine::transport_lost() noexcept {
 }
 
 void Engine::drop_output() noexcept {
-  output_.clear([this](std::uint32_t chunk, std::size_t bytes) {
-    chunks_[chunk].dropped = true;
+  output_.clear([this](Chunk& chunk, std::size_t bytes) {
+    chunk.dropped = true;
     chunk_taken(chunk, bytes);
   });
 }
@@ -355,12 +356,6 @@ void Engine::refill_budget(std::uint32_t amount) noexcept {
   budget_ += amount;
   if (budget_ > config_.work_budget) budget_ = config_.work_budget;
   if (budget_warned_ && budget_ * 4 > std::int64_t{config_.work_budget} * 3) budget_warned_ = budget_used_up_ = false;
-}
-
-// To what we send belong WINDOW_UPDATEs, for stream and connection and for each piece that is read, and PINGs, which
-// measure how it arrives. So many cost nothing; and they pay for nothing else, so that no download buys resets.
-void Engine::expect_answers(std::size_t count) noexcept {
-  answers_due_ = static_cast<std::uint32_t>(std::min<std::size_t>(answers_due_ + count, config_.work_budget));
 }
 
 // ---- time

@@ -178,6 +178,7 @@ class Engine {
   void emit_stream_event(std::uint32_t slot, Out& out) noexcept;
   void emit_chunk_event(std::uint32_t index, Out& out) noexcept;
   void post_stream(std::uint32_t slot, std::uint8_t event) noexcept;
+  std::uint32_t& next_event(std::uint32_t ref) noexcept;
   void append_event(std::uint32_t ref) noexcept;
   void pop_event() noexcept;
   [[gnu::cold]] void fail(Violation violation) noexcept;
@@ -196,7 +197,11 @@ class Engine {
     if (budget_ < config_.work_budget) refill_budget(amount);
   }
   void refill_budget(std::uint32_t amount) noexcept;
-  void expect_answers(std::size_t count) noexcept;
+  // To what we send belong WINDOW_UPDATEs, for stream and connection and for each piece that is read, and PINGs, which
+  // measure how it arrives. So many cost nothing; and they pay for nothing else, so that no download buys resets.
+  void expect_answers(std::size_t count) noexcept {
+    answers_due_ = static_cast<std::uint32_t>(std::min<std::size_t>(answers_due_ + count, config_.work_budget));
+  }
   void charge_answer(Work cause) noexcept {
     if (answers_due_ == 0) return charge(cause, kFrameCost);
     --answers_due_;
@@ -325,7 +330,7 @@ class Engine {
   void on_promise(Decoded decoded, Out& out) noexcept;
 
   // send.cpp
-  Misuse may_send(std::uint32_t slot, StreamId id, Input input) const noexcept;
+  inline Misuse may_send(std::uint32_t slot, StreamId id, Input input) const noexcept;
   Misuse section_fits(std::span<const Field> pseudo, std::span<const Field> fields) const noexcept;
   bool write_block(FrameType type, StreamId id, EndStream end, StreamId promised, std::span<const Field> pseudo,
                    std::span<const Field> fields) noexcept;
@@ -337,10 +342,13 @@ class Engine {
   bool start_request(std::uint32_t slot, std::span<const Field> pseudo, std::span<const Field> fields) noexcept;
   void start_waiting() noexcept;
   void send_end(std::uint32_t slot) noexcept;
-  Misuse check_content(const Stream& stream, std::size_t bytes, EndStream end) const noexcept;
+  inline Misuse check_content(const Stream& stream, std::size_t bytes, EndStream end) const noexcept;
   bool append_copy(Stream& stream, ByteView data) noexcept;
-  void content_queued(std::uint32_t slot, std::size_t bytes, EndStream end) noexcept;
-  Misuse queue_chunk(std::uint32_t slot, ByteView data, Token token, bool copied, EndStream end) noexcept;
+  inline void content_queued(std::uint32_t slot, Stream& stream, std::size_t bytes, EndStream end) noexcept;
+  // A seventh of the call's instructions (30), with what it calls in line.
+  [[gnu::always_inline]] inline Misuse queue_chunk(std::uint32_t slot, ByteView data, Token token, bool copied,
+                                                   EndStream end) noexcept;
+  void write_bare_end(StreamId id) noexcept;
   void close_stream(std::uint32_t slot, State how, ErrorCode code, Violation violation, bool tell_reset) noexcept;
   void finish_if_done(std::uint32_t slot) noexcept;
   void remove_if_settled(std::uint32_t slot) noexcept;
@@ -398,16 +406,32 @@ class Engine {
   void write_grease() noexcept;
 
   // schedule.cpp
-  void make_ready(std::uint32_t slot) noexcept;
-  void unready(std::uint32_t slot) noexcept;
-  bool frame_data(std::uint32_t slot, std::size_t room) noexcept;
+  // Ready is who has content and an open window of its own; the connection's is asked when output is polled.
+  void make_ready(std::uint32_t slot, Stream& stream) noexcept {
+    if (stream.ready || stream.waiting || stream.held || stream.queued_bytes == 0 || stream.send_window <= 0 ||
+        is_closed(stream.state))
+      return;
+    turns_.add(slot, stream);
+  }
+  void unready(std::uint32_t slot, Stream& stream) noexcept {
+    if (stream.ready) turns_.remove(slot, stream);
+  }
+  // One loop from the turn to the segments: 37 of 250 instructions for a frame of DATA.
+  [[gnu::always_inline]] inline bool frame_data(std::uint32_t slot, std::size_t room) noexcept;
   bool hold_sliver(std::uint32_t slot) noexcept;
   void end_holds() noexcept;
-  void gather(Stream& stream, std::size_t bytes) noexcept;
-  void dequeue_chunk(Stream& stream, std::uint32_t index) noexcept;
+  [[gnu::always_inline]] inline void gather(Stream& stream, std::size_t bytes) noexcept;
+  void dequeue_chunk(Stream& stream) noexcept;
+  // No content is queued, and such pieces wait for nothing.
+  void pass_empty_chunks(Stream& stream) noexcept {
+    while (stream.last_chunk != nullptr) dequeue_chunk(stream);
+  }
   void drop_chunks(Stream& stream) noexcept;
-  void chunk_taken(std::uint32_t index, std::size_t bytes) noexcept;
-  void chunk_done(std::uint32_t index) noexcept;
+  void chunk_taken(Chunk& chunk, std::size_t bytes) noexcept {
+    chunk.taken += bytes;
+    if (chunk.taken == chunk.framed && chunk.dequeued) chunk_done(chunk);
+  }
+  void chunk_done(Chunk& chunk) noexcept;
 
   void note(Direction direction, const FrameHeader& header, ByteView payload, std::span<const Field> fields) noexcept {
     if (config_.observer.on_frame != nullptr) tell_observer(direction, header, payload, fields);

@@ -46,6 +46,8 @@ class Array {
     data_[size_++] = value;
     return true;
   }
+  /// For which there is room.
+  void add(const T& value) noexcept { data_[size_++] = value; }
   bool append(const T* values, std::size_t count, std::size_t most = kMost) noexcept {
     if (!reserve(size_ + count, most)) return false;
     if (count > 0) std::memcpy(data_ + size_, values, count * sizeof(T));
@@ -193,13 +195,14 @@ class Slab {
   Slab& operator=(const Slab&) = delete;
   ~Slab() { release(); }
 
-  /// A slot with a value-initialised record, or kNone when memory failed.
-  std::uint32_t take() noexcept {
+  /// A slot with a record of these members, value-initialised without any; kNone when memory failed.
+  template <class... Members>
+  std::uint32_t take(Members... members) noexcept {
     if (free_ == kNone && !add_page()) return kNone;
     const std::uint32_t slot = free_;
     Cell& cell = at_cell(slot);
     free_ = cell.next_free;
-    ::new (static_cast<void*>(&cell.record)) T{};
+    ::new (static_cast<void*>(&cell.record)) T{members...};
     ++used_;
     return slot;
   }

@@ -6,8 +6,13 @@
 
 namespace h2::detail {
 
-std::byte* OutputQueue::find_room(std::size_t bytes) noexcept {
-  if (!segments_.reserve(segments_.size() + 1)) return nullptr;
+std::byte* OutputQueue::find_room(std::size_t bytes, std::size_t lent) noexcept {
+  if (segments_.size() + lent >= segments_.capacity() && front_ > 0) {
+    std::memmove(segments_.data(), segments_.data() + front_, segments() * sizeof(Segment));
+    segments_.truncate(segments());
+    front_ = 0;
+  }
+  if (!segments_.reserve(segments_.size() + lent + 1)) return nullptr;
   if (last_ != nullptr && last_->capacity - last_->written >= bytes) return reserved();
   if (bytes <= kSure) return add_block(bytes) ? reserved() : nullptr;
   if (draft_ == nullptr || draft_->capacity < bytes) {
@@ -19,20 +24,22 @@ std::byte* OutputQueue::find_room(std::size_t bytes) noexcept {
 }
 
 std::size_t OutputQueue::poll(std::span<ByteView> slices, std::size_t max_bytes) noexcept {
-  std::size_t count = 0;
-  while (count < slices.size() && count < segments_.size() && max_bytes > 0) {
-    const Segment& segment = segments_[count];
-    const std::size_t bytes = segment.bytes < max_bytes ? segment.bytes : max_bytes;
-    slices[count++] = ByteView(segment.data, bytes);
+  const Segment* const first = segments_.data() + front_;
+  const Segment* const end = first + std::min(slices.size(), segments());
+  const Segment* at = first;
+  for (ByteView* to = slices.data(); at != end && max_bytes > 0; ++at, ++to) {
+    const std::size_t bytes = std::min(at->bytes, max_bytes);
+    *to = ByteView(at->data, bytes);
     max_bytes -= bytes;
   }
-  if (count > handed_out_) handed_out_ = count;
+  const auto count = static_cast<std::size_t>(at - first);
+  handed_out_ = std::max(handed_out_, count);
   return count;
 }
 
 std::uint64_t OutputQueue::handed_out() const noexcept {
   std::uint64_t bytes = taken_;
-  for (std::size_t i = 0; i < handed_out_; ++i) bytes += segments_[i].bytes;
+  for (std::size_t i = 0; i < handed_out_; ++i) bytes += segments_[front_ + i].bytes;
   return bytes;
 }
 
@@ -85,20 +92,19 @@ void OutputQueue::settle_draft(std::size_t bytes) noexcept {
 
 void OutputQueue::owned_taken(std::size_t bytes) noexcept {
   owned_ -= bytes;
-  while (first_->taken == first_->written && first_ != last_) {  // skipped room at a block's end
-    Block* empty = first_;
-    first_ = first_->next;
-    retire(empty);
+  for (;;) {
+    const std::uint32_t left = first_->written - first_->taken;  // none where room at a block's end was skipped
+    const std::uint32_t step = bytes < left ? static_cast<std::uint32_t>(bytes) : left;
+    first_->taken += step;
+    bytes -= step;
+    if (step < left) return;
+    if (first_ == last_) {
+      first_->written = first_->taken = 0;
+      return;
+    }
+    retire(std::exchange(first_, first_->next));
+    if (bytes == 0) return;
   }
-  first_->taken += static_cast<std::uint32_t>(bytes);
-  if (first_->taken < first_->written) return;
-  if (first_ == last_) {
-    first_->written = first_->taken = 0;
-    return;
-  }
-  Block* empty = first_;
-  first_ = first_->next;
-  retire(empty);
 }
 
 // Only blocks of the usual size are kept, so that any spare one serves.

@@ -53,7 +53,7 @@ std::optional<Event> Engine::receive(ByteView& input) noexcept {
         rest = input.last(0);
         break;
       }
-    } else if (reply_bytes_ > config_.max_queued_output || !advance(rest, out)) {
+    } else if (rest.empty() || reply_bytes_ > config_.max_queued_output || !advance(rest, out)) {
       break;
     }
   }
@@ -497,9 +497,9 @@ Violation Engine::apply_initial_window(std::uint32_t value) noexcept {
     Stream& stream = streams_[slot];
     if (is_closed(stream.state)) return;
     stream.send_window = static_cast<std::int32_t>(stream.send_window + shift);
-    if (stream.send_window <= 0) return unready(slot);
+    if (stream.send_window <= 0) return unready(slot, stream);
     if (shift > 0) stream.held = false;
-    make_ready(slot);
+    make_ready(slot, stream);
   });
   return Violation::none;
 }
@@ -576,7 +576,7 @@ void Engine::on_window_update(ByteView payload) noexcept {
     return stream_error(stream.id, Violation::stream_window_overflow);
   stream.send_window = static_cast<std::int32_t>(stream.send_window + static_cast<std::int64_t>(increment));
   stream.held = false;
-  if (stream.queued_bytes > 0) make_ready(streams_.find(stream.id));
+  if (stream.queued_bytes > 0) make_ready(streams_.find(stream.id), stream);
 }
 
 // ---- what all of them share

@@ -3,53 +3,49 @@
 #include <h2core/detail/engine.h>
 
 namespace h2::detail {
+namespace {
 
-std::size_t Engine::poll_output(std::span<ByteView> slices, std::size_t max_bytes) noexcept {
-  while (!turns_.empty() && send_window_ > 0 && !connection_held_ && output_.queued_bytes() < max_bytes &&
-         output_.segments() < slices.size()) {
-    if (!frame_data(turns_.next(), max_bytes - output_.queued_bytes())) break;
+// In how many pieces of memory so many bytes lie that begin with this one.
+std::size_t pieces_of(const Chunk& first, std::size_t bytes) {
+  const Chunk* chunk = &first;
+  std::size_t pieces = 1;
+  for (std::size_t reach = first.bytes - first.framed; reach < bytes; ++pieces) {
+    chunk = chunk->next;
+    reach += chunk->bytes - chunk->framed;
   }
-  publish();
-  return output_.poll(slices, max_bytes);
+  return pieces;
 }
 
-void Engine::consume_output(std::size_t bytes) noexcept {
-  const std::size_t owned = output_.owned_bytes();
-  output_ms_ = now_ms_;
-  counters_.bytes_sent += bytes;
-  output_.consume(bytes, [this](std::uint32_t chunk, std::size_t taken) { chunk_taken(chunk, taken); });
-  reply_bytes_ -= std::min(reply_bytes_, owned - output_.owned_bytes());
-  publish();
-}
+}  // namespace
 
-// Ready is who has content and an open window of its own; the connection's is asked when output is polled.
-void Engine::make_ready(std::uint32_t slot) noexcept {
-  const Stream& stream = streams_[slot];
-  if (stream.ready || stream.waiting || stream.held || stream.queued_bytes == 0 || stream.send_window <= 0 ||
-      is_closed(stream.state))
-    return;
-  turns_.add(slot);
-}
-
-void Engine::unready(std::uint32_t slot) noexcept {
-  if (streams_[slot].ready) turns_.remove(slot);
+// Commits `bytes` of the stream's content, one at least, and passes empty pieces that stand before or right behind them.
+void Engine::gather(Stream& stream, std::size_t bytes) noexcept {
+  stream.queued_bytes -= bytes;
+  do {
+    Chunk& chunk = *stream.last_chunk->next;
+    const std::size_t left = chunk.bytes - chunk.framed;
+    const std::size_t step_bytes = std::min(bytes, left);
+    if (step_bytes > 0) {
+      output_.lend(chunk.data + chunk.framed, step_bytes, &chunk);
+      chunk.framed += step_bytes;
+      bytes -= step_bytes;
+    }
+    if (step_bytes < left) return;
+    dequeue_chunk(stream);
+  } while (stream.last_chunk != nullptr);
 }
 
 // False when nothing could be framed: no room, or no memory (then the connection has failed).
 bool Engine::frame_data(std::uint32_t slot, std::size_t room) noexcept {
-  if (hold_sliver(slot)) return true;
   Stream& stream = streams_[slot];
-  std::size_t bytes = std::min<std::size_t>(peer_.max_frame_size, stream.queued_bytes);
-  bytes = std::min<std::size_t>(bytes, static_cast<std::size_t>(send_window_));
-  bytes = std::min<std::size_t>(bytes, static_cast<std::size_t>(stream.send_window));
+  const auto window = static_cast<std::uint32_t>(std::min(send_window_, stream.send_window));  // both are open
+  if (window < kSliver && hold_sliver(slot)) return true;
+  std::size_t bytes = std::min<std::size_t>(std::min(window, peer_.max_frame_size), stream.queued_bytes);
   if (room < kFrameHeaderBytes + bytes) {
     if (!output_.empty() && room < kFrameHeaderBytes + bytes / 2 + 1) return false;  // better a whole frame next time
     bytes = room > kFrameHeaderBytes ? room - kFrameHeaderBytes : 1;
   }
-  std::size_t pieces = 1, reach = 0;
-  for (std::uint32_t i = stream.chunk_head; i != kNoSlot && reach < bytes; i = chunks_[i].next, ++pieces)
-    reach += chunks_[i].bytes - chunks_[i].framed;
-  std::byte* frame = output_.reserve_segments(pieces) ? output_.reserve(kFrameHeaderBytes) : nullptr;
+  std::byte* const frame = output_.reserve(kFrameHeaderBytes, pieces_of(*stream.last_chunk->next, bytes));
   if (frame == nullptr) return fail(Violation::out_of_memory), false;
 
   const bool all = bytes == stream.queued_bytes;
@@ -70,17 +66,36 @@ bool Engine::frame_data(std::uint32_t slot, std::size_t room) noexcept {
   stream.hold_over = connection_hold_over_ = false;
   // Not where the peer's window makes crumbs of the content: those are work like any other.
   if (all || bytes >= kCrumb) expect_answers(3 + bytes / kLeastCredit);
-  turns_.served(slot);
+  turns_.served(stream);
+  if (!all && bytes < window) return true;
   if (!last) {
-    if (stream.queued_bytes > 0 && stream.send_window <= 0) ++counters_.stream_window_stalls;
-    if (stream.queued_bytes > 0 && send_window_ <= 0) ++counters_.connection_window_stalls;
-    if (stream.send_window <= 0 || stream.queued_bytes == 0) unready(slot);
+    if (!all && stream.send_window <= 0) ++counters_.stream_window_stalls;
+    if (!all && send_window_ <= 0) ++counters_.connection_window_stalls;
+    if (all || stream.send_window <= 0) turns_.remove(slot, stream);
     return true;
   }
-  unready(slot);
+  turns_.remove(slot, stream);
   if (stream.saved != nullptr && !write_trailers(stream)) return fail(Violation::out_of_memory), false;
   send_end(slot);
   return true;
+}
+
+std::size_t Engine::poll_output(std::span<ByteView> slices, std::size_t max_bytes) noexcept {
+  while (!turns_.empty() && send_window_ > 0 && !connection_held_ && output_.queued_bytes() < max_bytes &&
+         output_.segments() < slices.size()) {
+    if (!frame_data(turns_.next(), max_bytes - output_.queued_bytes())) break;
+  }
+  publish();
+  return output_.poll(slices, max_bytes);
+}
+
+void Engine::consume_output(std::size_t bytes) noexcept {
+  const std::size_t owned = output_.owned_bytes();
+  output_ms_ = now_ms_;
+  counters_.bytes_sent += bytes;
+  output_.consume(bytes, [this](Chunk& chunk, std::size_t taken) { chunk_taken(chunk, taken); });
+  reply_bytes_ -= std::min(reply_bytes_, owned - output_.owned_bytes());
+  publish();
 }
 
 // A window of a few bytes does not make frames of a few bytes: such a stream (or all, when it is the connection's
@@ -98,7 +113,7 @@ bool Engine::hold_sliver(std::uint32_t slot) noexcept {
     connection_held_ = true;
   } else {
     stream.held = true;
-    unready(slot);
+    unready(slot, stream);
   }
   if (sliver_by_ == kNever) sliver_by_ = now_ + kSliverHold;
   return true;
@@ -113,59 +128,36 @@ void Engine::end_holds() noexcept {
     if (!stream.held) return;
     stream.held = false;
     stream.hold_over = true;
-    make_ready(slot);
+    make_ready(slot, stream);
   });
 }
 
-// Commits `bytes` of the stream's content, and passes empty pieces that stand before or right behind them.
-void Engine::gather(Stream& stream, std::size_t bytes) noexcept {
-  stream.queued_bytes -= bytes;
-  while (stream.chunk_head != kNoSlot) {
-    const std::uint32_t index = stream.chunk_head;
-    Chunk& chunk = chunks_[index];
-    const std::size_t step_bytes = std::min(bytes, chunk.bytes - chunk.framed);
-    if (step_bytes == 0 && chunk.framed < chunk.bytes) return;
-    if (step_bytes > 0) output_.lend(chunk.data + chunk.framed, step_bytes, index);
-    chunk.framed += step_bytes;
-    chunk.committed += step_bytes;
-    bytes -= step_bytes;
-    if (chunk.framed < chunk.bytes) return;
-    dequeue_chunk(stream, index);
-  }
-}
-
-void Engine::dequeue_chunk(Stream& stream, std::uint32_t index) noexcept {
-  Chunk& chunk = chunks_[index];
-  stream.chunk_head = chunk.next;
-  if (stream.chunk_head == kNoSlot) stream.chunk_tail = kNoSlot;
+// The first one.
+void Engine::dequeue_chunk(Stream& stream) noexcept {
+  Chunk& chunk = *stream.last_chunk->next;
+  if (&chunk == stream.last_chunk) stream.last_chunk = nullptr;
+  else stream.last_chunk->next = chunk.next;
   chunk.dequeued = true;
-  if (chunk.committed == 0) chunk_done(index);
+  if (chunk.taken == chunk.framed) chunk_done(chunk);
 }
 
 void Engine::drop_chunks(Stream& stream) noexcept {
   stream.queued_bytes = 0;
-  while (stream.chunk_head != kNoSlot) {
-    chunks_[stream.chunk_head].dropped = true;
-    dequeue_chunk(stream, stream.chunk_head);
+  while (stream.last_chunk != nullptr) {
+    stream.last_chunk->next->dropped = true;
+    dequeue_chunk(stream);
   }
 }
 
-void Engine::chunk_taken(std::uint32_t index, std::size_t bytes) noexcept {
-  Chunk& chunk = chunks_[index];
-  chunk.committed -= bytes;
-  if (chunk.committed == 0 && chunk.dequeued) chunk_done(index);
-}
-
 // No byte of it is needed any more: lent memory goes back by an event, copied memory at once.
-void Engine::chunk_done(std::uint32_t index) noexcept {
-  Chunk& chunk = chunks_[index];
-  if (!chunk.copied) return append_event(kChunkRef | index);
+void Engine::chunk_done(Chunk& chunk) noexcept {
+  if (!chunk.copied) return append_event(kChunkRef | chunk.self);
   const std::uint32_t slot = chunk.stream;
   Stream& stream = streams_[slot];
   if (chunk.bytes > 0) messages_->copies.give_back(const_cast<std::byte*>(chunk.data), chunk.bytes);
   stream.copied_bytes -= static_cast<std::uint32_t>(chunk.bytes);
   --stream.chunks_out;
-  chunks_.give_back(index);
+  chunks_.give_back(chunk.self);
   if (stream.copy_refused && !is_closed(stream.state)) {
     stream.copy_refused = false;
     post_stream(slot, stream_event::writable);

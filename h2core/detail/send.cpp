@@ -68,6 +68,17 @@ std::size_t block_bound(std::span<const Field> fields) {
 
 // ---- messages
 
+Misuse Engine::may_send(std::uint32_t slot, StreamId id, Input input) const noexcept {
+  if (failed_ || lost_ || finished_) return slot == kNoSlot ? Misuse::connection_over : Misuse::stream_gone;
+  if (slot == kNoSlot) return is_idle(id) ? Misuse::unknown_stream : Misuse::stream_gone;
+  const Stream& stream = streams_[slot];
+  if (is_closed(stream.state)) return Misuse::stream_gone;
+  if (stream.end_queued) return Misuse::already_ended;
+  if (stream.waiting) return Misuse::none;  // it will be open when its turn comes
+  const Step& next = step(stream.state, input);
+  return next.answer == Answer::misuse ? next.misuse : Misuse::none;
+}
+
 Result<StreamId> Engine::send_request(const Request& request, EndStream end, void* user) noexcept {
   if (config_.role != Role::client) return Misuse::wrong_role;
   if (failed_ || lost_ || finished_ || eof_) return Misuse::connection_over;
@@ -187,10 +198,10 @@ bool Engine::start_request(std::uint32_t slot, std::span<const Field> pseudo, st
   count(stream);
   ++counters_.streams_opened;
   if (stream.tell_priority) write_priority_update(stream);
-  if (stream.queued_bytes == 0) gather(stream, 0);
+  if (stream.queued_bytes == 0) pass_empty_chunks(stream);
   if (last && !end && !write_trailers(stream)) return false;
   if (last) send_end(slot);
-  else make_ready(slot);
+  else make_ready(slot, stream);
   update_stream_window(stream);  // for a caller who chose while the request was waiting
   return !failed_;
 }
@@ -280,7 +291,7 @@ Result<void> Engine::send_trailers(StreamId id, std::span<const Field> fields) n
   if (const Misuse misuse = check_content(stream, 0, EndStream::yes); misuse != Misuse::none) return misuse;
   if (config_.validate_outgoing && check_sent_trailers(fields) != Violation::none) return Misuse::malformed_fields;
   if (const Misuse misuse = section_fits({}, fields); misuse != Misuse::none) return misuse;
-  if (stream.chunk_head != kNoSlot || stream.waiting) {
+  if (stream.last_chunk != nullptr || stream.waiting) {
     SavedFields* saved = save({}, fields);
     if (saved == nullptr) return Misuse::out_of_memory;
     (stream.waiting ? stream.saved->next : stream.saved) = saved;
@@ -348,17 +359,6 @@ Result<void> Engine::reset(StreamId id, ErrorCode code) noexcept {
   close_stream(slot, State::reset_by_us, code, Violation::none, false);
   publish();
   return {};
-}
-
-Misuse Engine::may_send(std::uint32_t slot, StreamId id, Input input) const noexcept {
-  if (failed_ || lost_ || finished_) return slot == kNoSlot ? Misuse::connection_over : Misuse::stream_gone;
-  if (slot == kNoSlot) return is_idle(id) ? Misuse::unknown_stream : Misuse::stream_gone;
-  const Stream& stream = streams_[slot];
-  if (is_closed(stream.state)) return Misuse::stream_gone;
-  if (stream.end_queued) return Misuse::already_ended;
-  if (stream.waiting) return Misuse::none;  // it will be open when its turn comes
-  const Step& next = step(stream.state, input);
-  return next.answer == Answer::misuse ? next.misuse : Misuse::none;
 }
 
 Misuse Engine::section_fits(std::span<const Field> pseudo, std::span<const Field> fields) const noexcept {
@@ -476,6 +476,46 @@ void Engine::free_saved(Stream& stream) noexcept {
 
 // ---- content
 
+Misuse Engine::check_content(const Stream& stream, std::size_t bytes, EndStream end) const noexcept {
+  if (!stream.sent_final && !stream.waiting) return Misuse::wrong_state;
+  if (!config_.validate_outgoing) return Misuse::none;
+  if (stream.no_content_send && bytes > 0) return Misuse::content_length_broken;
+  if (stream.send_content_left < 0) return Misuse::none;
+  const auto left = static_cast<std::uint64_t>(stream.send_content_left);
+  const bool broken = bytes > left || (end == EndStream::yes && bytes != left);
+  return broken ? Misuse::content_length_broken : Misuse::none;
+}
+
+// So many bytes more stand in the stream's queue.
+void Engine::content_queued(std::uint32_t slot, Stream& stream, std::size_t bytes, EndStream end) noexcept {
+  if (stream.queued_bytes == 0) stream.sent_ms = now_ms_;
+  stream.queued_bytes += bytes;
+  if (stream.send_content_left >= 0) stream.send_content_left -= static_cast<std::int64_t>(bytes);
+  if (end == EndStream::yes) stream.end_queued = true;
+  if (stream.queued_bytes > 0) make_ready(slot, stream);
+  else if (!stream.waiting) pass_empty_chunks(stream);
+}
+
+Misuse Engine::queue_chunk(std::uint32_t slot, ByteView data, Token token, bool copied, EndStream end) noexcept {
+  Stream& stream = streams_[slot];
+  const bool bare_end = data.empty() && end == EndStream::yes && stream.last_chunk == nullptr && !stream.waiting;
+  if (bare_end && output_.reserve(kFrameHeaderBytes) == nullptr) return Misuse::out_of_memory;
+  if (!copied || !data.empty()) {
+    const std::uint32_t index = chunks_.take(data.data(), data.size(), token, slot, copied);
+    if (index == kNoSlot) return Misuse::out_of_memory;
+    Chunk& chunk = chunks_[index];
+    Chunk* const last = stream.last_chunk;
+    chunk.self = index;
+    chunk.next = last != nullptr ? std::exchange(last->next, &chunk) : &chunk;
+    stream.last_chunk = &chunk;
+    ++stream.chunks_out;
+  }
+  if (bare_end) write_bare_end(stream.id);
+  content_queued(slot, stream, data.size(), bare_end ? EndStream::no : end);
+  if (bare_end) send_end(slot);
+  return Misuse::none;
+}
+
 Result<void> Engine::send_data(StreamId id, ByteView data, Token token, EndStream end) noexcept {
   const std::uint32_t slot = streams_.find(id);
   if (const Misuse misuse = may_send(slot, id, Input::send_data); misuse != Misuse::none) return misuse;
@@ -495,7 +535,7 @@ Result<std::size_t> Engine::send_copy(StreamId id, ByteView data, EndStream end)
   const bool all = bytes == data.size();
   if (bytes > 0 && append_copy(stream, data.first(bytes))) {
     stream.copied_bytes += static_cast<std::uint32_t>(bytes);
-    content_queued(slot, bytes, all ? end : EndStream::no);
+    content_queued(slot, stream, bytes, all ? end : EndStream::no);
   } else if (bytes > 0 || (all && end == EndStream::yes)) {
     std::byte* memory = nullptr;
     if (bytes > 0) {
@@ -518,75 +558,21 @@ Result<std::size_t> Engine::send_copy(StreamId id, ByteView data, EndStream end)
 // To the end of the last copy, if its buffer has room: a peer who decides how small the pieces of an echo are would
 // otherwise fill memory with buffers of an octet each.
 bool Engine::append_copy(Stream& stream, ByteView data) noexcept {
-  if (stream.chunk_tail == kNoSlot) return false;
-  Chunk& tail = chunks_[stream.chunk_tail];
+  if (stream.last_chunk == nullptr) return false;
+  Chunk& tail = *stream.last_chunk;
   if (!tail.copied || data.size() > BufferPool::capacity(tail.bytes) - tail.bytes) return false;
   std::memcpy(const_cast<std::byte*>(tail.data) + tail.bytes, data.data(), data.size());
   tail.bytes += data.size();
   return true;
 }
 
-Misuse Engine::check_content(const Stream& stream, std::size_t bytes, EndStream end) const noexcept {
-  if (!stream.sent_final && !stream.waiting) return Misuse::wrong_state;
-  if (!config_.validate_outgoing) return Misuse::none;
-  if (stream.no_content_send && bytes > 0) return Misuse::content_length_broken;
-  if (stream.send_content_left < 0) return Misuse::none;
-  const auto left = static_cast<std::uint64_t>(stream.send_content_left);
-  const bool broken = bytes > left || (end == EndStream::yes && bytes != left);
-  return broken ? Misuse::content_length_broken : Misuse::none;
-}
-
-Misuse Engine::queue_chunk(std::uint32_t slot, ByteView data, Token token, bool copied, EndStream end) noexcept {
-  Stream& stream = streams_[slot];
-  const bool bare_end = data.empty() && end == EndStream::yes && stream.chunk_head == kNoSlot && !stream.waiting;
-  std::uint32_t index = kNoSlot;
-  if (!copied || !data.empty()) {
-    index = chunks_.take();
-    if (index == kNoSlot) return Misuse::out_of_memory;
-    chunks_[index] = {.data = data.data(),
-                      .bytes = data.size(),
-                      .framed = 0,
-                      .committed = 0,
-                      .token = token,
-                      .stream = slot,
-                      .next = kNoSlot,
-                      .next_event = kNoSlot,
-                      .copied = copied,
-                      .dropped = false,
-                      .dequeued = false};
-  }
-  if (bare_end) {  // END_STREAM alone needs no window (RFC 9113 6.9.1)
-    std::byte* frame = output_.reserve(kFrameHeaderBytes);
-    if (frame == nullptr) {
-      if (index != kNoSlot) chunks_.give_back(index);
-      return Misuse::out_of_memory;
-    }
-    const FrameHeader header{0, FrameType::data, flags::end_stream, stream.id};
-    write_frame_header(frame, header);
-    output_.commit(kFrameHeaderBytes);
-    ++counters_.frames_sent;
-    note(Direction::sent, header, {}, {});
-  }
-  if (index != kNoSlot) {
-    ++stream.chunks_out;
-    if (stream.chunk_tail == kNoSlot) stream.chunk_head = index;
-    else chunks_[stream.chunk_tail].next = index;
-    stream.chunk_tail = index;
-  }
-  content_queued(slot, data.size(), bare_end ? EndStream::no : end);
-  if (bare_end) send_end(slot);
-  return Misuse::none;
-}
-
-// So many bytes more stand in the stream's queue.
-void Engine::content_queued(std::uint32_t slot, std::size_t bytes, EndStream end) noexcept {
-  Stream& stream = streams_[slot];
-  if (stream.queued_bytes == 0) stream.sent_ms = now_ms_;
-  stream.queued_bytes += bytes;
-  if (stream.send_content_left >= 0) stream.send_content_left -= static_cast<std::int64_t>(bytes);
-  if (end == EndStream::yes) stream.end_queued = true;
-  if (!stream.waiting && stream.queued_bytes == 0) gather(stream, 0);  // empty pieces wait for nothing
-  make_ready(slot);
+// END_STREAM alone needs no window (RFC 9113 6.9.1). Room was reserved.
+void Engine::write_bare_end(StreamId id) noexcept {
+  const FrameHeader header{0, FrameType::data, flags::end_stream, id};
+  write_frame_header(output_.reserved(), header);
+  output_.commit(kFrameHeaderBytes);
+  ++counters_.frames_sent;
+  note(Direction::sent, header, {}, {});
 }
 
 void Engine::send_end(std::uint32_t slot) noexcept {
@@ -620,7 +606,7 @@ void Engine::close_stream(std::uint32_t slot, State how, ErrorCode code, Violati
   stream.code = code;
   stream.violation = violation;
   stream.waiting = false;
-  unready(slot);
+  unready(slot, stream);
   free_saved(stream);
   if (tell_reset) post_stream(slot, stream_event::reset);
   drop_chunks(stream);

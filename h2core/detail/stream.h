@@ -88,15 +88,16 @@ inline constexpr std::uint32_t kNoSlot = 0xffffffff;
 struct Chunk {
   const std::byte* data;
   std::size_t bytes;
-  std::size_t framed;
-  std::size_t committed;  // framed and not yet consumed by the transport
   Token token;
   std::uint32_t stream;  // slot
-  std::uint32_t next;    // in the stream's queue
-  std::uint32_t next_event;
-  bool copied;  // memory of ours, freed instead of handed back
-  bool dropped;
-  bool dequeued;  // left the stream's queue
+  bool copied;           // memory of ours, freed instead of handed back
+  bool dropped = false;
+  bool dequeued = false;   // left the stream's queue
+  std::uint32_t self = 0;  // slot
+  std::uint32_t next_event = kNoSlot;
+  Chunk* next = nullptr;  // in the stream's queue
+  std::size_t framed = 0;
+  std::size_t taken = 0;  // of these, by the transport
 };
 
 /// Fields and pseudo-fields copied because their place on the wire is not fixed yet.
@@ -163,7 +164,7 @@ struct Stream {
   std::uint64_t queued_bytes = 0;              // of content, not framed
   std::int64_t send_content_left = -1;
   SavedFields* saved = nullptr;  // a waiting request's head, or trailers behind content
-  std::uint32_t chunk_head = kNoSlot, chunk_tail = kNoSlot;
+  Chunk* last_chunk = nullptr;   // of the queue, a ring: behind the last comes the first
   std::uint32_t ready_prev = kNoSlot, ready_next = kNoSlot;
   std::uint32_t copied_bytes = 0;
 };

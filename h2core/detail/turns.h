@@ -22,12 +22,12 @@ class Turns {
   }
   static constexpr std::size_t bound() noexcept { return sizeof(Lists); }
   bool empty() const noexcept { return filled_ == 0; }
-  void add(std::uint32_t slot) noexcept;
-  void remove(std::uint32_t slot) noexcept;
+  void add(std::uint32_t slot, Stream& stream) noexcept;
+  void remove(std::uint32_t slot, Stream& stream) noexcept;
   /// Whose turn it is; some stream is ready.
   std::uint32_t next() const noexcept;
   /// A frame of the stream whose turn it was is out.
-  void served(std::uint32_t slot) noexcept;
+  void served(const Stream& stream) noexcept;
 
  private:
   static constexpr unsigned kLists = 16;    // per urgency: whole ones, incremental ones
@@ -38,7 +38,6 @@ class Turns {
     return stream.urgency * 2U + (stream.incremental ? 1U : 0U);
   }
   bool is_courtesy() const noexcept { return turn_ % kCourtesy == kCourtesy - 1; }
-  void insert_before(std::uint32_t slot, std::uint32_t at) noexcept;
   std::uint32_t place_of(const Stream& stream, std::uint32_t head) const noexcept;
 
   // Of lists that have a stream.
@@ -53,15 +52,6 @@ class Turns {
   std::uint32_t turn_ = 0;
 };
 
-inline void Turns::insert_before(std::uint32_t slot, std::uint32_t at) noexcept {
-  Stream& stream = streams_[slot];
-  Stream& behind = streams_[at];
-  stream.ready_prev = behind.ready_prev;
-  stream.ready_next = at;
-  streams_[behind.ready_prev].ready_next = slot;
-  behind.ready_prev = slot;
-}
-
 /// The first stream with a higher id, looked for from the end: new streams belong there.
 inline std::uint32_t Turns::place_of(const Stream& stream, std::uint32_t head) const noexcept {
   std::uint32_t at = head;
@@ -73,8 +63,7 @@ inline std::uint32_t Turns::place_of(const Stream& stream, std::uint32_t head) c
   return at;
 }
 
-inline void Turns::add(std::uint32_t slot) noexcept {
-  Stream& stream = streams_[slot];
+inline void Turns::add(std::uint32_t slot, Stream& stream) noexcept {
   const unsigned list = list_of(stream);
   std::uint32_t& head = lists_.get()->heads[list];
   const bool alone = (filled_ >> list & 1U) == 0;
@@ -85,23 +74,29 @@ inline void Turns::add(std::uint32_t slot) noexcept {
     return;
   }
   const bool first = !stream.incremental && stream.id < streams_[head].id;
-  insert_before(slot, stream.incremental || first ? head : place_of(stream, head));
+  const std::uint32_t at = stream.incremental || first ? head : place_of(stream, head);
+  Stream& behind = streams_[at];
+  const std::uint32_t before = behind.ready_prev;
+  stream.ready_prev = before;
+  stream.ready_next = at;
+  behind.ready_prev = slot;
+  streams_[before].ready_next = slot;
   if (first) head = slot;
 }
 
-inline void Turns::remove(std::uint32_t slot) noexcept {
-  Stream& stream = streams_[slot];
+inline void Turns::remove(std::uint32_t slot, Stream& stream) noexcept {
   const unsigned list = list_of(stream);
+  const std::uint32_t before = stream.ready_prev, behind = stream.ready_next;
   stream.ready = false;
-  if (stream.ready_next == slot) {
+  if (behind == slot) {
     filled_ &= ~(1U << list);
     return;
   }
   Lists& lists = *lists_.get();
-  if (lists.heads[list] == slot) lists.heads[list] = stream.ready_next;
-  if (lists.patient[list] == slot) lists.patient[list] = stream.ready_next;
-  streams_[stream.ready_prev].ready_next = stream.ready_next;
-  streams_[stream.ready_next].ready_prev = stream.ready_prev;
+  if (lists.heads[list] == slot) lists.heads[list] = behind;
+  if (lists.patient[list] == slot) lists.patient[list] = behind;
+  streams_[before].ready_next = behind;
+  streams_[behind].ready_prev = before;
 }
 
 inline std::uint32_t Turns::next() const noexcept {
@@ -117,12 +112,11 @@ inline std::uint32_t Turns::next() const noexcept {
   return streams_[lists.heads[list]].incremental ? lists.heads[list] : lists.patient[list];
 }
 
-inline void Turns::served(std::uint32_t slot) noexcept {
-  const Stream& stream = streams_[slot];
-  const unsigned list = list_of(stream);
-  if (stream.incremental) lists_.get()->heads[list] = stream.ready_next;
-  else if (is_courtesy()) lists_.get()->patient[list] = stream.ready_next;
+inline void Turns::served(const Stream& stream) noexcept {
+  const bool courtesy = is_courtesy();
   ++turn_;
+  if (stream.incremental) lists_.get()->heads[list_of(stream)] = stream.ready_next;
+  else if (courtesy) lists_.get()->patient[list_of(stream)] = stream.ready_next;
 }
 
 }  // namespace h2::detail

@@ -174,12 +174,12 @@ TEST_CASE("RFC 9218 10: nobody starves, whatever the priorities") {
       streams[slot].urgency = below(random, 8) & 7U;
       streams[slot].incremental = below(random, 2) == 0;
       slots.push_back(slot);
-      turns.add(slot);
+      turns.add(slot, streams[slot]);
     }
     std::size_t longest = 0;
     for (std::size_t frame = 1; frame <= 50000; ++frame) {
       const std::uint32_t slot = turns.next();
-      turns.served(slot);
+      turns.served(streams[slot]);
       const std::size_t i = (streams[slot].id.value - 1) / 2;
       longest = std::max(longest, frame - last[i]);
       last[i] = frame;
@@ -187,7 +187,7 @@ TEST_CASE("RFC 9218 10: nobody starves, whatever the priorities") {
     for (const std::size_t at : last) longest = std::max(longest, 50000 - at);
     CAPTURE(count);
     CHECK(longest <= std::size_t{8} * 16 * count);
-    for (const std::uint32_t slot : slots) turns.remove(slot);
+    for (const std::uint32_t slot : slots) turns.remove(slot, streams[slot]);
     CHECK(turns.empty());
   }
 }
@@ -203,19 +203,19 @@ TEST_CASE("turns stay whole under any adds and removes") {
   for (int step = 0; step < 20000; ++step) {
     const std::uint32_t slot = slots[random() % slots.size()];
     if (streams[slot].ready) {
-      turns.remove(slot);
+      turns.remove(slot, streams[slot]);
       --ready;
     } else {
       streams[slot].urgency = below(random, 3) & 7U;
       streams[slot].incremental = below(random, 2) == 0;
-      turns.add(slot);
+      turns.add(slot, streams[slot]);
       ++ready;
     }
     REQUIRE(turns.empty() == (ready == 0));
     if (ready == 0) continue;
     const std::uint32_t next = turns.next();
     REQUIRE(+streams[next].ready);
-    turns.served(next);
+    turns.served(streams[next]);
     REQUIRE(+streams[next].ready);
   }
 }
