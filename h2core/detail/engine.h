@@ -231,7 +231,7 @@ class Engine {
   bool make_messages() noexcept;
 
   // receive.cpp, and nowhere else what is `inline`: one pass from the header to the event. GCC would call these, for
-  // others might; on the way of a small frame of DATA that was a quarter of all instructions.
+  // others might; on the way of a small frame of DATA that was a sixth of all instructions.
   enum class Next : std::uint8_t {
     none,
     more,
