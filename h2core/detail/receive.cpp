@@ -85,6 +85,10 @@ bool Engine::advance(ByteView& input, Out& out) noexcept {
   if (stage_ == Stage::header && input.size() >= kFrameHeaderBytes) [[likely]] {
     input = input.subspan(kFrameHeaderBytes);
     payload = input.data();
+  } else if (input.empty()) {
+    return false;
+  } else if (stage_ == Stage::data) {
+    return resume_data(input, out) == Next::more;
   } else {
     ByteView rest = input;
     next = resume(rest, out);
@@ -107,7 +111,7 @@ Engine::Next Engine::resume(ByteView& input, Out& out) noexcept {
     case Stage::header:
     case Stage::odd_header: return read_odd_header(input);
     case Stage::pad_length: return on_padded_data(input, out);
-    case Stage::data: return resume_data(input, out);
+    case Stage::data: break;  // goes on in line
     case Stage::payload: return read_payload(input);
     case Stage::skip: return skip(skip_left_, input);
     case Stage::preface: return read_preface(input);
