@@ -594,6 +594,11 @@ bool Engine::write_ping(PingOwner owner, Token token) noexcept {
   return true;
 }
 
+void Engine::tell_observer(Direction direction, const FrameHeader& header, ByteView payload,
+                           std::span<const Field> fields) noexcept {
+  config_.observer.on_frame(config_.observer.context, {direction, header, payload, fields});
+}
+
 // ---- questions
 
 Result<void> Engine::set_user(StreamId id, void* user) noexcept {

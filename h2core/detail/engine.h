@@ -181,7 +181,7 @@ class Engine {
   std::uint32_t& next_event(std::uint32_t ref) noexcept;
   void append_event(std::uint32_t ref) noexcept;
   void pop_event() noexcept;
-  void fail(Violation violation) noexcept;
+  [[gnu::cold]] void fail(Violation violation) noexcept;
   void over(ErrorCode code) noexcept;
   void close_all(ErrorCode code) noexcept;
   void charge(Work cause, std::size_t cost) noexcept {
@@ -190,7 +190,7 @@ class Engine {
     if (budget_ * 2 < config_.work_budget) [[unlikely]]
       warn_of_budget(cause);
   }
-  void warn_of_budget(Work cause) noexcept;
+  [[gnu::cold]] void warn_of_budget(Work cause) noexcept;
   void tell_budget(Work cause) noexcept;
   std::string_view sentence_of(Violation violation) const noexcept;
   void reward(std::uint32_t amount) noexcept {
@@ -229,7 +229,7 @@ class Engine {
   void check_content() noexcept;
   bool is_content_due(const Stream& stream) const noexcept;
   void drop_output() noexcept;
-  void trim() noexcept;
+  [[gnu::cold]] void trim() noexcept;
   bool is_between_blocks() const noexcept { return stage_ <= Stage::odd_header && !open_block_.open; }
   void trim_soon() noexcept { trim_by_ = now_ + kTrimAfter; }
   bool prepare_messages() noexcept { return messages_ != nullptr || make_messages(); }
@@ -245,7 +245,7 @@ class Engine {
     payload
   };  // no input left or an event is out, or what is next
   [[gnu::always_inline]] inline bool advance(ByteView& input, Out& out) noexcept;
-  [[gnu::always_inline]] inline Next on_header(FrameHeader frame, ByteView& payload, ByteView& input) noexcept;
+  [[gnu::always_inline]] inline Next on_header(FrameHeader frame, ByteView& input) noexcept;
   [[gnu::always_inline]] inline Next on_data(FrameHeader frame, ByteView& input, Out& out) noexcept;
   [[gnu::always_inline]] inline Next settle_and_deliver(FrameHeader frame, std::uint32_t pad_bytes, ByteView& input,
                                                         Out& out) noexcept;
@@ -263,15 +263,16 @@ class Engine {
   Next read_payload(ByteView& input) noexcept;
   Next on_padded_data(ByteView& input, Out& out) noexcept;
   Next resume_data(ByteView& input, Out& out) noexcept;
-  Next refuse(Violation violation) noexcept { return fail(violation), Next::more; }
-  void refuse_header(Violation violation) noexcept;
+  [[gnu::cold]] Next refuse(Violation violation) noexcept { return fail(violation), Next::more; }
+  bool check_header() noexcept;
+  [[gnu::cold]] void refuse_header(Violation violation) noexcept;
   void keep_payload() noexcept;
   void probe_if_busy(const Stream& stream) noexcept;
   Violation check_data(Stream& stream, std::uint32_t content) noexcept;
-  void drop_data(const Step& verdict, std::uint32_t content) noexcept;
+  [[gnu::cold]] void drop_data(State state, std::uint32_t content) noexcept;
   void charge_late_content(std::uint32_t content) noexcept;
   bool is_tls_record() const noexcept;
-  bool too_many_unsettled() const noexcept;
+  [[gnu::cold]] bool too_many_unsettled() const noexcept;
   void on_extension(ByteView payload, Out& out) noexcept;
   void on_rst_stream(ByteView payload) noexcept;
   void charge_reset(State state) noexcept;
@@ -292,7 +293,7 @@ class Engine {
   bool is_ours(StreamId id) const noexcept { return id.opened_by_client() == (config_.role == Role::client); }
   std::uint32_t add_stream(StreamId id) noexcept;
   void recv_end(std::uint32_t slot) noexcept;
-  void stream_error(StreamId id, Violation violation) noexcept;
+  [[gnu::cold]] void stream_error(StreamId id, Violation violation) noexcept;
   static Work work_of(Violation violation) noexcept;
   void refuse_frame(StreamId id, Violation violation) noexcept;
   std::byte* reply(std::size_t bytes) noexcept {
@@ -433,9 +434,10 @@ class Engine {
   void chunk_done(Chunk& chunk) noexcept;
 
   void note(Direction direction, const FrameHeader& header, ByteView payload, std::span<const Field> fields) noexcept {
-    if (config_.observer.on_frame != nullptr)
-      config_.observer.on_frame(config_.observer.context, {direction, header, payload, fields});
+    if (config_.observer.on_frame != nullptr) tell_observer(direction, header, payload, fields);
   }
+  [[gnu::cold]] void tell_observer(Direction direction, const FrameHeader& header, ByteView payload,
+                                   std::span<const Field> fields) noexcept;
 
   Config config_;
   OutputQueue output_;
@@ -490,14 +492,14 @@ class Engine {
   std::uint32_t next_id_;
   StreamId last_peer_id_;
   std::uint32_t our_active_ = 0, peer_active_ = 0, reserved_ = 0;
-  std::uint32_t lingering_ = 0;   // StreamClosed was delivered, and content is not consumed
-  std::size_t live_streams_ = 0;  // StreamClosed not delivered yet
+  std::uint32_t lingering_ = 0;     // StreamClosed was delivered, and content is not consumed
+  std::uint32_t live_streams_ = 0;  // StreamClosed not delivered yet
   bool connection_held_ = false, connection_hold_over_ = false;  // as a stream's `held` and `hold_over`
 
   // events that wait: stream slots and, with the top bit set, chunks
   static constexpr std::uint32_t kChunkRef = 0x80000000;
-  std::uint32_t event_head_ = kNoSlot, event_tail_ = kNoSlot;
   std::uint8_t connection_events_ = 0;
+  std::uint32_t event_head_ = kNoSlot, event_tail_ = kNoSlot;
   enum : std::uint8_t { kFailed = 1, kIdle = 2, kBudget = 4, kFinished = 8 };
 
   // pings
@@ -506,6 +508,7 @@ class Engine {
 
   // end
   Violation failure_ = Violation::none;
+  bool clock_runs_ = false;
   ErrorCode failure_code_ = ErrorCode::no_error;
   Work budget_cause_{};
   bool failed_ = false, eof_ = false, lost_ = false, finished_ = false;
@@ -516,7 +519,6 @@ class Engine {
   StreamId goaway_last_received_{kMaxStreamId};
 
   // time
-  bool clock_runs_ = false;
   TimePoint now_{}, clock_start_{}, last_received_{}, idle_since_{};
   std::uint32_t now_ms_ = 0;     // since the start of the clock
   std::uint32_t output_ms_ = 0;  // when output was last taken, or began to wait

@@ -41,7 +41,9 @@ std::optional<Event> Engine::receive(ByteView& input) noexcept {
   const std::optional<IdleTimedOut> none;
   Out out(none);
   if (!input.empty()) last_received_ = now_;
-  ByteView rest = too_many_unsettled() ? input.first(0) : input;
+  ByteView rest = input;
+  if (live_streams_ > announced_.max_concurrent_streams && too_many_unsettled()) [[unlikely]]
+    rest = input.first(0);
   while (!out) {
     if (is_called()) {
       if (pending.trim) trim();
@@ -70,8 +72,7 @@ std::optional<Event> Engine::receive(ByteView& input) noexcept {
 // A stream that has ended lives on until its last committed byte is taken. A peer that opens streams, resets them and
 // never reads may have as many of those as open ones; then it is not read any more.
 bool Engine::too_many_unsettled() const noexcept {
-  if (live_streams_ <= announced_.max_concurrent_streams || config_.role == Role::client) [[likely]]
-    return false;
+  if (config_.role == Role::client) return false;
   return live_streams_ > std::size_t{peer_active_} + our_active_ + reserved_ + announced_.max_concurrent_streams;
 }
 
@@ -79,23 +80,24 @@ bool Engine::too_many_unsettled() const noexcept {
 // calls and the stages between them made it 390. False when the input is used up.
 bool Engine::advance(ByteView& input, Out& out) noexcept {
   const std::byte* head = input.data();
-  ByteView payload;
+  const std::byte* payload = nullptr;
   Next next = Next::header;
   if (stage_ == Stage::header && input.size() >= kFrameHeaderBytes) [[likely]] {
     input = input.subspan(kFrameHeaderBytes);
+    payload = input.data();
   } else {
     ByteView rest = input;
     next = resume(rest, out);
     input = rest;
     head = head_;
-    payload = {stash_.data(), stash_.size()};
+    payload = next == Next::header ? input.data() : stash_.data();
   }
   if (next == Next::header) {
     const FrameHeader frame = read_frame_header(head);
-    next = on_header(frame, payload, input);
+    next = on_header(frame, input);
     if (next == Next::data) next = on_data(frame, input, out);
   }
-  if (next == Next::payload) return on_frame(payload, out), true;
+  if (next == Next::payload) return on_frame({payload, frame_.length}, out), true;
   return next == Next::more;
 }
 
@@ -165,12 +167,11 @@ bool Engine::is_tls_record() const noexcept {
 }
 
 // Everything that nine bytes decide.
-Engine::Next Engine::on_header(FrameHeader frame, ByteView& payload, ByteView& input) noexcept {
+Engine::Next Engine::on_header(FrameHeader frame, ByteView& input) noexcept {
   ++counters_.frames_received;
   frame_ = frame;
-  if (!passes(frame)) [[unlikely]]
-    if (const Violation violation = check_frame_header(frame_, effective_.max_frame_size); violation != Violation::none)
-      return refuse_header(violation), Next::more;
+  if (!passes(frame) && !check_header()) [[unlikely]]
+    return Next::more;
   if (frame.type == FrameType::data) {
     note(Direction::received, frame_, {}, {});
     return Next::data;
@@ -181,9 +182,15 @@ Engine::Next Engine::on_header(FrameHeader frame, ByteView& payload, ByteView& i
     return skip(frame.length, input);
   }
   if (input.size() < frame.length) return keep_payload(), Next::more;
-  payload = input.first(frame.length);
   input = input.subspan(frame.length);
   return Next::payload;
+}
+
+// What its row says. False when the frame does not pass.
+bool Engine::check_header() noexcept {
+  const Violation violation = check_frame_header(frame_, effective_.max_frame_size);
+  if (violation != Violation::none) refuse_header(violation);
+  return violation == Violation::none;
 }
 
 void Engine::refuse_header(Violation violation) noexcept {
@@ -268,9 +275,9 @@ Stream* Engine::settle_data(FrameHeader frame, std::uint32_t pad_bytes) noexcept
   const std::uint32_t content = frame.length - pad_bytes;
   if (length > recv_window_) return fail(Violation::window_exceeded), nullptr;
   Stream* const found = streams_.record(frame.stream);
-  const Step& next = step(found != nullptr ? found->state : state_of_gone(frame.stream), Input::recv_data);
-  if (next.answer != Answer::ok) [[unlikely]]
-    return drop_data(next, content), nullptr;
+  const State state = found != nullptr ? found->state : state_of_gone(frame.stream);
+  if (step(state, Input::recv_data).answer != Answer::ok) [[unlikely]]
+    return drop_data(state, content), nullptr;
 
   Stream& stream = *found;
   const bool plain = stream.recv_final && !stream.no_content_recv;
@@ -293,11 +300,11 @@ Stream* Engine::settle_data(FrameHeader frame, std::uint32_t pad_bytes) noexcept
   const std::int32_t at_once = config_.credit == Credit::automatic ? length : static_cast<std::int32_t>(pad_bytes);
   stream.recv_owed += at_once;
   recv_owed_ += at_once;
-  if (is_due(recv_owed_, connection_window)) announce_owed();
-  if (is_due(stream.recv_owed, window) && !frame.has(flags::end_stream)) announce_owed(stream);
-  if (pending.deaf) [[unlikely]]  // no memory for that
-    return nullptr;
-  return &stream;
+  if (!is_due(recv_owed_, connection_window) && !is_due(stream.recv_owed, window)) [[likely]]
+    return &stream;
+  credit_connection(0);
+  if (!frame.has(flags::end_stream)) update_stream_window(stream);
+  return failed_ ? nullptr : &stream;  // without memory for the announcement
 }
 
 void Engine::probe_if_busy(const Stream& stream) noexcept {
@@ -320,7 +327,8 @@ Violation Engine::check_data(Stream& stream, std::uint32_t content) noexcept {
 }
 
 // DATA for a stream that takes none, as its state says.
-void Engine::drop_data(const Step& verdict, std::uint32_t content) noexcept {
+void Engine::drop_data(State state, std::uint32_t content) noexcept {
+  const Step& verdict = step(state, Input::recv_data);
   const bool violates = verdict.answer == Answer::violate;
   if (violates && describe(verdict.violation).scope == Scope::connection) return fail(verdict.violation);
   recv_window_ -= static_cast<std::int32_t>(frame_.length);

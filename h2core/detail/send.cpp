@@ -160,6 +160,7 @@ Result<StreamId> Engine::begin_upgraded(const Request& request, ByteView http2_s
   stream.recv_window = stream.recv_target = static_cast<std::int32_t>(effective_.initial_window_size);
   stream.state = server ? State::half_closed_remote : State::half_closed_local;
   stream.recv_final = stream.ended_by_peer = server;
+  if (server) stream.recv_content_left = -1;
   stream.sent_final = stream.end_queued = !server;
   stream.upgraded = true;
   stream.urgency = head.priority.urgency & 7U;

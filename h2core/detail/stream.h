@@ -144,26 +144,30 @@ struct Stream {
   std::uint8_t interim_responses = 0;
   Verdict verdict = Verdict::maybe_processed;
   Violation violation = Violation::none;
-  ErrorCode code = ErrorCode::no_error;
   std::int32_t send_window = 0;
   std::int32_t recv_window = 0;
   std::int32_t recv_owed = 0;  // consumed, not announced; negative after a shrink
   std::int32_t recv_target = 0;
+  void* user = nullptr;
+  union {
+    std::uint64_t head_at = 0;       // until `recv_final`: where in the output our HEADERS begin
+    std::int64_t recv_content_left;  // from then on; -1: not said
+  };
+  std::uint32_t next_event = kNoSlot;
+  ErrorCode code = ErrorCode::no_error;
   std::uint32_t unconsumed = 0;             // on the stream's window
   std::uint32_t connection_unconsumed = 0;  // on the connection's
-  std::uint32_t copied_bytes = 0;
-  std::uint32_t ready_prev = kNoSlot, ready_next = kNoSlot;
+  // Up to here, in 64 bytes, what a request without content needs after it was opened.
   std::uint32_t interval_bytes = 0;            // of content, since its rate was looked at
   std::uint32_t sent_ms = 0, received_ms = 0;  // when content last moved, from the start of the clock
   std::uint32_t chunks_out = 0;                // chunks whose memory is not back
-  std::uint32_t next_event = kNoSlot;
-  std::int64_t recv_content_left = -1;
+  std::uint64_t queued_bytes = 0;              // of content, not framed
   std::int64_t send_content_left = -1;
-  std::uint64_t queued_bytes = 0;  // of content, not framed
-  std::uint64_t head_at = 0;       // where in the output our HEADERS begin
-  void* user = nullptr;
-  Chunk* last_chunk = nullptr;   // of the queue, a ring: behind the last comes the first
   SavedFields* saved = nullptr;  // a waiting request's head, or trailers behind content
+  Chunk* last_chunk = nullptr;   // of the queue, a ring: behind the last comes the first
+  std::uint32_t ready_prev = kNoSlot, ready_next = kNoSlot;
+  std::uint32_t copied_bytes = 0;
 };
+static_assert(sizeof(Stream) == 128);
 
 }  // namespace h2::detail
