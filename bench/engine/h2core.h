@@ -210,7 +210,6 @@ class H2core::Session {
   std::array<h2::ByteView, 64> slices_;  // kept: to clear them for each pull were 170 instructions of the caller's own
   Upload upload_;
   BodyCursor cursor_;
-  std::array<h2::ByteView, 64>
 };
 
 }  // namespace bench
