@@ -209,8 +209,6 @@ class H2core::Session {
   Handler& handler_;
   Upload upload_;
   BodyCursor cursor_;
-  std::array<h2::ByteView, 64>
-      slices_;  // as a loop keeps its iovecs: an array of each call's own would be cleared first
 };
 
 }  // namespace bench
