@@ -18,6 +18,19 @@ using detail::kStaticCount;
 
 constexpr std::uint32_t kNoMarks[kStaticCount + 1] = {};
 
+// How a literal comes: bits as they stand on the wire (6.2.1, 5.2), the one of its name moved up.
+constexpr unsigned kInsert = 0x40;
+constexpr unsigned kHuffmanValue = 0x80;
+constexpr unsigned kHuffmanName = 0x100;
+
+const unsigned char* octets_of(std::string_view code) noexcept {
+  return reinterpret_cast<const unsigned char*>(code.data());
+}
+
+std::size_t text_room(std::string_view code, bool huffman) noexcept {
+  return huffman ? huffman_decode_room(code.size()) : code.size();
+}
+
 }  // namespace
 
 const char* describe(DecodeError error) noexcept {
@@ -36,25 +49,13 @@ const char* describe(DecodeError error) noexcept {
   return "unknown error";
 }
 
-/// A string literal as it stands in the block (5.2).
-struct Decoder::Text {
-  const Octet* octets = nullptr;
-  std::uint32_t size = 0;
-  bool huffman = false;
-
-  const char* chars() const noexcept { return reinterpret_cast<const char*>(octets); }
-  /// No code is longer than 30 bits, so the text is at least this long.
-  std::uint64_t least_size() const noexcept { return huffman ? std::uint64_t{size} * 8 / 30 : size; }
-  std::size_t room() const noexcept { return huffman ? huffman_decode_room(size) : size; }
-};
-
-/// What is to go to the arena.
+/// A literal that is parsed, for which there is no room at hand.
 struct Decoder::Literal {
-  const Octet* end;  ///< of the representation
-  Text name;         ///< empty if it was referenced
-  Text value;
-  std::size_t name_room;  ///< of a name that was referenced
-  bool insert, too_large;
+  const Octet* end;              ///< of its representation
+  std::string_view name, value;  ///< as they stand in the block, or the name of an entry
+  std::uint32_t name_index;      ///< of that entry, or 0
+  unsigned how;
+  bool copies_name;
 };
 
 Decoder::Decoder(const Config& config) noexcept
@@ -74,38 +75,42 @@ void Decoder::begin(ByteView block, std::size_t max_text) noexcept {
 }
 
 Decoder::Step Decoder::next(Field& out) noexcept {
-  if (error_ != DecodeError::none) return Step::error;
   const Octet* at = at_;
+  if (leading_ || at == end_) [[unlikely]]
+    return start_or_end(out);
+  const unsigned octet = *at++;
+  return (octet & 0x80) != 0 ? indexed(at, octet, out) : literal(at, octet, out);
+}
+
+Decoder::Step Decoder::start_or_end(Field& out) noexcept {
+  if (error_ != DecodeError::none) return Step::error;
   if (leading_) {
+    const Octet* at = at_;
     while (at != end_ && (*at & 0xe0) == 0x20) {
       const unsigned octet = *at++;
-      at = size_update(at, octet);
-      if (at == nullptr) return Step::error;
+      if (!size_update(at, octet)) return Step::error;
     }
     leading_ = false;
     if (update_owed_) return fail(DecodeError::size_update_missing);
-  }
-  if (at == end_) {
     at_ = at;
-    return Step::end;
   }
-  const unsigned octet = *at++;
-  if ((octet & 0x80) != 0) return indexed(at, octet, out);
-  if ((octet & 0xe0) == 0x20) return fail(DecodeError::size_update_misplaced);
-  return literal(at, octet, out);
+  return at_ == end_ ? Step::end : next(out);
+}
+
+inline const detail::Entry& Decoder::entry_at(std::uint32_t index) const noexcept {
+  return table_.newest(index - kStaticCount - 1);
 }
 
 inline Decoder::Step Decoder::indexed(const Octet* at, unsigned octet, Field& out) noexcept {
   std::uint32_t index = octet & 0x7f;
   if (index == 0x7f && !read_integer(at, index)) return Step::error;
-  if (index > kStaticCount) {
-    if (index - kStaticCount > table_.count()) return fail(DecodeError::bad_index);
-    const detail::Entry& entry = table_.newest(index - kStaticCount - 1);
+  if (index - kStaticCount - 1 < table_.count()) {  // below that, it wraps
+    const detail::Entry& entry = entry_at(index);
     out.name = entry.name_view();
     out.value = entry.value_view();
     out.mark = entry.mark;
   } else {
-    if (index == 0) return fail(DecodeError::bad_index);
+    if (index - 1 >= kStaticCount) return fail(DecodeError::bad_index);
     out.name = kStatic[index].name;
     out.value = kStatic[index].value;
     out.mark = static_marks_[index];
@@ -115,155 +120,143 @@ inline Decoder::Step Decoder::indexed(const Octet* at, unsigned octet, Field& ou
   return Step::field;
 }
 
-Decoder::Step Decoder::literal(const Octet* at, unsigned octet, Field& out) noexcept {
-  // Parse: all of it, before anything changes.
-  bool insert = (octet & 0x40) != 0;
-  const std::uint32_t index_mask = insert ? 0x3f : 0x0f;
-  std::uint32_t index = octet & index_mask;
-  if (index == index_mask && !read_integer(at, index)) return Step::error;
-  Text name_text;
-  Text value_text;
-  if (index == 0) {
-    if (!read_text(at, name_text)) return Step::error;
-  } else if (index > kStaticCount && index - kStaticCount > table_.count()) {
-    return fail(DecodeError::bad_index);
+// Parse: all of it, before anything changes. What can be shown where it stands needs no more than that.
+[[gnu::noinline]] Decoder::Step Decoder::literal(const Octet* at, unsigned octet, Field& out) noexcept {
+  std::uint32_t prefix = 0x3f;
+  if ((octet & kInsert) == 0) {
+    if ((octet & 0x20) != 0) return fail(DecodeError::size_update_misplaced);
+    prefix = 0x0f;
   }
-  if (!read_text(at, value_text)) return Step::error;
-
-  // An entry that cannot fit empties the table (4.4); there is no need to make a copy for it.
-  std::size_t name_room = name_text.room();
-  std::uint64_t least_size = name_text.least_size() + value_text.least_size() + detail::kEntryOverhead;
-  if (index > kStaticCount) {
-    name_room = table_.newest(index - kStaticCount - 1).name_size;
-    least_size += name_room;
-  } else {
-    least_size += kStatic[index].name.size();
-  }
-  bool too_large = insert && least_size > table_.capacity();
-  if (too_large) insert = false;
-
-  // Everything that is not a view of the block goes to the arena: name, then value.
-  char* end = nullptr;
-  if (insert || name_text.huffman || value_text.huffman) {
-    if (insert && !table_.reserve_entry()) return fail(DecodeError::out_of_memory);
-    end = table_.room_at_hand(name_room + value_text.room() + kHuffmanSlack);
-    if (end == nullptr) {
-      const Found found = find_room({at, name_text, value_text, index == 0 ? 0 : name_room, insert, too_large});
-      if (found.step != Step::field) return found.step;
-      end = found.room;
-      insert = found.insert;
-      too_large = found.too_large;
-    }
-  }
-
+  std::uint32_t index = octet & prefix;
+  if (index == prefix && !read_integer(at, index)) return Step::error;
+  out.indexing = (octet & 0xf0) == 0x10 ? Indexing::never : Indexing::automatic;
+  unsigned how = octet & kInsert;
   std::uint32_t name_mark = 0;
-  const char* name = nullptr;
-  std::size_t name_size = 0;
+  unsigned huffman = 0;
   if (index == 0) {
-    name = name_text.chars();
-    name_size = name_text.size;
-    if (name_text.huffman) {
-      name = end;
-      end = detail::decode_huffman(name_text.octets, name_text.size, end);
-      if (end == nullptr) return fail(DecodeError::bad_huffman);
-      name_size = static_cast<std::size_t>(end - name);
-    } else if (insert) {
-      detail::copy_octets(end, name, name_size);
-      name = end;
-      end += name_size;
-    }
+    if (!read_text(at, out.name, huffman)) return Step::error;
+    how |= huffman << 1;
   } else if (index <= kStaticCount) {
-    name = kStatic[index].name.data();
-    name_size = kStatic[index].name.size();
+    out.name = kStatic[index].name;
     name_mark = static_marks_[index];
   } else {
-    const detail::Entry entry = table_.newest(index - kStaticCount - 1);
-    name = entry.name;
-    name_size = entry.name_size;
+    if (index - kStaticCount > table_.count()) return fail(DecodeError::bad_index);
+    const detail::Entry& entry = entry_at(index);
+    out.name = entry.name_view();
     name_mark = entry.mark;
-    if (insert && entry.static_name != 0) {
-      index = entry.static_name;
-    } else if (insert) {  // copied, for its entry may go with this very insertion (4.4)
-      detail::copy_octets(end, name, name_size);
-      name = end;
-      end += name_size;
-    }
   }
-
-  const char* value = value_text.chars();
-  std::size_t value_size = value_text.size;
-  if (value_text.huffman) {
-    value = end;
-    end = detail::decode_huffman(value_text.octets, value_text.size, end);
-    if (end == nullptr) return fail(DecodeError::bad_huffman);
-    value_size = static_cast<std::size_t>(end - value);
-  } else if (insert) {
-    detail::copy_octets(end, value, value_size);
-    value = end;
-    end += value_size;
-  }
-
-  out.name = {name, name_size};
-  out.value = {value, value_size};
-  out.indexing = (octet & 0xf0) == 0x10 ? Indexing::never : Indexing::automatic;
-  out.mark = classify_ != nullptr ? classify_(out.name, out.value, name_mark) : 0;
-  if (end != nullptr) table_.commit(end);
-  if (insert) {
-    if (std::uint64_t{name_size} + value_size + detail::kEntryOverhead > table_.capacity()) {
-      table_.clear();
-    } else {
-      table_.push({name, value, static_cast<std::uint32_t>(name_size), static_cast<std::uint32_t>(value_size), out.mark,
-                   index <= kStaticCount ? index : 0});
-    }
-  } else if (too_large) {
-    table_.clear();
-  }
+  if (!read_text(at, out.value, huffman)) return Step::error;
+  how |= huffman;
+  if (how != 0) return literal_in_arena(at, index, how, name_mark, out);
   at_ = at;
+  if (classify_ != nullptr) return judge(out, name_mark);
+  out.mark = 0;
   return Step::field;
 }
 
-/// The arena has no room at hand. Huffman's code may only look long, so it is counted before memory is asked for; and what
-/// the table does not take must fit the rest of the block's text.
-[[gnu::noinline]] Decoder::Found Decoder::find_room(Literal parts) noexcept {
-  const auto exact = [](const Text& text) {
-    return text.huffman ? detail::count_huffman(text.octets, text.size) : text.size;
-  };
-  const std::size_t name_size = exact(parts.name), value_size = exact(parts.value);
-  if (name_size == detail::kBadHuffman || value_size == detail::kBadHuffman) return {fail(DecodeError::bad_huffman)};
-  const std::size_t size = name_size + parts.name_room + value_size + detail::kEntryOverhead;
-  if (parts.insert && size > table_.capacity()) {
-    parts.too_large = true;
-    parts.insert = false;
-  }
-  std::size_t text = parts.insert ? parts.name_room : 0;  // what is not inserted stays in the block, or in its entry,
-  if (parts.insert || parts.name.huffman) text += name_size;  // if it is no Huffman's code
-  if (parts.insert || parts.value.huffman) text += value_size;
-  const std::size_t left = max_text_ - std::min(max_text_, table_.block_text());
-  if (!parts.insert && text > left) {
-    if (parts.too_large) table_.clear();
-    at_ = parts.end;
-    return {Step::oversized};
-  }
-  char* room = table_.room_at_hand(text + kHuffmanSlack);
-  if (room == nullptr) room = table_.make_room(text + kHuffmanSlack, left);
-  if (room == nullptr) return {fail(DecodeError::out_of_memory)};
-  return {Step::field, room, parts.insert, parts.too_large};
+// By itself, so that literal() has nothing to save over a call (10 instructions).
+[[gnu::noinline]] Decoder::Step Decoder::judge(Field& out, std::uint32_t name_mark) const noexcept {
+  out.mark = classify_(out.name, out.value, name_mark);
+  return Step::field;
 }
 
-const Decoder::Octet* Decoder::size_update(const Octet* at, unsigned octet) noexcept {
+// Everything that is not a view of the block or of an entry goes to the arena: name, then value. An entry that is larger
+// than the table empties it (4.4).
+[[gnu::noinline]] Decoder::Step Decoder::literal_in_arena(const Octet* at, std::uint32_t index, unsigned how,
+                                                          std::uint32_t name_mark, Field& out) noexcept {
+  const bool insert = (how & kInsert) != 0;
+  if (insert && !table_.reserve_entry()) return fail(DecodeError::out_of_memory);
+  const std::uint32_t static_name = index <= kStaticCount ? index : entry_at(index).static_name;
+  bool copies_name = insert && static_name == 0;  // that of a dynamic entry, too: it may go with this very insertion
+  bool copies_value = insert;
+  std::string_view name = out.name, value = out.value;
+  char* end = table_.room_at_hand(text_room(name, (how & kHuffmanName) != 0) +
+                                  text_room(value, (how & kHuffmanValue) != 0) + kHuffmanSlack);
+  if (end == nullptr) [[unlikely]] {
+    Literal parts{at, name, value, index, how, copies_name};
+    const Step step = find_room(parts);
+    if (step != Step::field) return step;
+    name = parts.name;
+    copies_name = parts.copies_name;
+    copies_value = (parts.how & kInsert) != 0;
+    end = table_.end();
+  }
+  if (!move_text(name, (how & kHuffmanName) != 0, copies_name, end) ||
+      !move_text(value, (how & kHuffmanValue) != 0, copies_value, end)) {
+    return fail(DecodeError::bad_huffman);
+  }
+  table_.commit(end);
+  at_ = at;
+  out.name = name;
+  out.value = value;
+  out.mark = classify_ != nullptr ? classify_(name, value, name_mark) : 0;
+  if (!insert) return Step::field;
+  const detail::Entry entry{
+      name.data(), value.data(), static_cast<std::uint32_t>(name.size()), static_cast<std::uint32_t>(value.size()),
+      out.mark,    static_name};
+  if (entry.size() <= table_.capacity()) {
+    table_.push(entry);
+  } else {
+    table_.clear();
+  }
+  return Step::field;
+}
+
+// To `end`, which moves on, if it has to. False for a coding error.
+inline bool Decoder::move_text(std::string_view& text, bool huffman, bool copy, char*& end) noexcept {
+  char* const begin = end;
+  if (huffman) {
+    end = detail::decode_huffman(octets_of(text), text.size(), begin);
+    if (end == nullptr) return false;
+  } else if (copy) {
+    detail::copy_octets(begin, text.data(), text.size());
+    end += text.size();
+  } else {
+    return true;
+  }
+  text = {begin, static_cast<std::size_t>(end - begin)};
+  return true;
+}
+
+// The arena has no room at hand. Huffman's code may only look long, so it is counted before memory is asked for; and what
+// the table does not take must fit the rest of the block's text.
+[[gnu::noinline]] Decoder::Step Decoder::find_room(Literal& parts) noexcept {
+  const auto exact = [](std::string_view code, unsigned huffman) {
+    return huffman != 0 ? detail::count_huffman(octets_of(code), code.size()) : code.size();
+  };
+  const std::size_t name_size = exact(parts.name, parts.how & kHuffmanName);
+  const std::size_t value_size = exact(parts.value, parts.how & kHuffmanValue);
+  if (name_size == detail::kBadHuffman || value_size == detail::kBadHuffman) return fail(DecodeError::bad_huffman);
+  const bool insert = (parts.how & kInsert) != 0;
+  const bool too_large = insert && name_size + value_size + detail::kEntryOverhead > table_.capacity();
+  if (too_large) {  // so there is no need to make a copy for it
+    parts.how &= ~kInsert;
+    parts.copies_name = false;
+  }
+  std::size_t text = 0;
+  if (parts.copies_name || (parts.how & kHuffmanName) != 0) text += name_size;
+  if ((parts.how & (kInsert | kHuffmanValue)) != 0) text += value_size;
+  if ((parts.how & (kInsert | kHuffmanName | kHuffmanValue)) == 0) return Step::field;
+  const std::size_t left = max_text_ - std::min(max_text_, table_.block_text());
+  if ((parts.how & kInsert) == 0 && text > left) {
+    if (too_large) table_.clear();
+    at_ = parts.end;
+    return Step::oversized;
+  }
+  if (table_.room_at_hand(text + kHuffmanSlack) != nullptr) return Step::field;
+  if (table_.make_room(text + kHuffmanSlack, left) == nullptr) return fail(DecodeError::out_of_memory);
+  if (parts.name_index > kStaticCount) parts.name = entry_at(parts.name_index).name_view();  // it may have moved
+  return Step::field;
+}
+
+bool Decoder::size_update(const Octet*& at, unsigned octet) noexcept {
   std::uint32_t bytes = octet & 0x1f;
-  if (bytes == 0x1f && !read_integer(at, bytes)) return nullptr;
-  if (bytes > maximum_) {
-    fail(DecodeError::size_update_too_large);
-    return nullptr;
-  }
-  if (update_owed_ && bytes > owed_maximum_) {
-    fail(DecodeError::size_update_missing);
-    return nullptr;
-  }
+  if (bytes == 0x1f && !read_integer(at, bytes)) return false;
+  if (bytes > maximum_) return fail(DecodeError::size_update_too_large), false;
+  if (update_owed_ && bytes > owed_maximum_) return fail(DecodeError::size_update_missing), false;
   update_owed_ = false;
   table_.set_capacity(bytes);
-  return at;
+  return true;
 }
 
 void Decoder::require_table_size(std::uint32_t bytes) noexcept {
@@ -281,33 +274,29 @@ Field Decoder::entry(std::uint32_t i) const noexcept {
   return {entry.name_view(), entry.value_view(), Indexing::automatic, entry.mark};
 }
 
-bool Decoder::read_integer(const Octet*& at, std::uint32_t& value) noexcept {
+inline bool Decoder::read_integer(const Octet*& at, std::uint32_t& value) noexcept {
   const detail::IntegerStep step = detail::read_continuation(at, end_, value);
   if (step == detail::IntegerStep::ok) return true;
   fail(step == detail::IntegerStep::truncated ? DecodeError::truncated : DecodeError::integer_overflow);
   return false;
 }
 
-inline bool Decoder::read_text(const Octet*& at, Text& text) noexcept {
-  if (at == end_) {
-    fail(DecodeError::truncated);
-    return false;
-  }
+inline bool Decoder::read_text(const Octet*& at, std::string_view& text, unsigned& huffman) noexcept {
+  if (at == end_) return fail(DecodeError::truncated), false;
   const unsigned octet = *at++;
-  text.huffman = (octet & 0x80) != 0;
-  text.size = octet & 0x7f;
-  if (text.size == 0x7f && !read_integer(at, text.size)) return false;
-  if (text.size > static_cast<std::size_t>(end_ - at)) {
-    fail(DecodeError::truncated);
-    return false;
-  }
-  text.octets = at;
-  at += text.size;
+  huffman = octet & 0x80;
+  std::uint32_t size = octet & 0x7f;
+  if (size == 0x7f && !read_integer(at, size)) return false;
+  if (size > static_cast<std::size_t>(end_ - at)) return fail(DecodeError::truncated), false;
+  text = {reinterpret_cast<const char*>(at), size};
+  at += size;
   return true;
 }
 
-Decoder::Step Decoder::fail(DecodeError error) noexcept {
+// Leaves nothing of the block, so that next() comes to look for errors by itself.
+inline Decoder::Step Decoder::fail(DecodeError error) noexcept {
   error_ = error;
+  at_ = end_;
   return Step::error;
 }
 

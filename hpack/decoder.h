@@ -76,7 +76,7 @@ class H2CORE_API Decoder {
   /// are kept for views, besides what goes into the table: who counts what it is given ends that by drop_views().
   void begin(ByteView block, std::size_t max_text = SIZE_MAX) noexcept;
 
-  /// Decodes the next field. An error is final: the table no longer matches the peer's, so all later blocks fail too.
+  /// Decodes the next field; `out` means something only if there was one. An error is final: the table no longer matches the peer's, so all later blocks fail too.
   Step next(Field& out) noexcept;
 
   DecodeError error() const noexcept { return error_; }
@@ -118,20 +118,20 @@ class H2CORE_API Decoder {
 
  private:
   using Octet = unsigned char;
-  struct Text;
   struct Literal;
-  struct Found {
-    Step step;
-    char* room = nullptr;
-    bool insert = false, too_large = false;
-  };
 
+  Step start_or_end(Field& out) noexcept;
+  const detail::Entry& entry_at(std::uint32_t index) const noexcept;
   Step indexed(const Octet* at, unsigned octet, Field& out) noexcept;
   Step literal(const Octet* at, unsigned octet, Field& out) noexcept;
-  const Octet* size_update(const Octet* at, unsigned octet) noexcept;
+  Step literal_in_arena(const Octet* at, std::uint32_t index, unsigned how, std::uint32_t name_mark,
+                        Field& out) noexcept;
+  Step judge(Field& out, std::uint32_t name_mark) const noexcept;
+  Step find_room(Literal& parts) noexcept;
+  bool size_update(const Octet*& at, unsigned octet) noexcept;
   bool read_integer(const Octet*& at, std::uint32_t& value) noexcept;
-  bool read_text(const Octet*& at, Text& text) noexcept;
-  Found find_room(Literal parts) noexcept;
+  bool read_text(const Octet*& at, std::string_view& text, unsigned& huffman) noexcept;
+  static bool move_text(std::string_view& text, bool huffman, bool copy, char*& end) noexcept;
   Step fail(DecodeError error) noexcept;
 
   const Octet* at_ = nullptr;

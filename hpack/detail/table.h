@@ -49,7 +49,7 @@ class H2CORE_API Table {
   std::uint32_t next_number() const noexcept { return newest_; }
   std::uint32_t age(std::uint32_t number) const noexcept { return newest_ - 1 - number; }
 
-  std::uint32_t ring_slots() const noexcept { return ring_ == nullptr ? 0 : ring_mask_ + 1; }
+  std::uint32_t ring_slots() const noexcept { return ring_mask_ + 1; }
 
   /// Room for `octets` at the end of the arena, or null when memory is out. What is written there stays only
   /// after commit(). `octets` is at least 1.
@@ -61,6 +61,8 @@ class H2CORE_API Table {
   /// asked for from here on, or just these.
   char* room_at_hand(std::size_t octets) noexcept { return octets <= arena_bytes_ - used_ ? octets_ + used_ : nullptr; }
   char* make_room(std::size_t octets, std::size_t more) noexcept;
+  /// Where room would be.
+  char* end() noexcept { return octets_ + used_; }
   /// Octets of text since pin().
   std::size_t block_text() const noexcept { return outgrown_ + used_ - block_start_; }
   void commit(const char* end) noexcept { used_ = static_cast<std::size_t>(end - octets_); }
@@ -78,7 +80,6 @@ class H2CORE_API Table {
     ring_[newest_ & ring_mask_] = entry;
     ++newest_;
     size_ += size;
-    live_ += arena_octets(entry);
   }
 
   /// Evicts down to `capacity` (RFC 7541 4.3).
@@ -89,7 +90,6 @@ class H2CORE_API Table {
   void clear() noexcept {
     oldest_ = newest_;
     size_ = 0;
-    live_ = 0;
   }
 
   /// From here on nothing in the arena moves or is reused, until unpin(): it grows instead.
@@ -122,15 +122,15 @@ class H2CORE_API Table {
  private:
   struct Retired;
 
+  static constexpr std::uint32_t kNoRing = UINT32_MAX;  ///< as a mask: one less than no slots
+
   /// An entry counts 32 octets at least.
   static constexpr std::uint32_t most_entries(std::uint32_t capacity) noexcept { return capacity / kEntryOverhead; }
-  static std::size_t arena_octets(const Entry& entry) noexcept {
-    return std::size_t{entry.value_size} + (entry.static_name == 0 ? entry.name_size : 0);
-  }
+  /// Octets of the arena that belong to entries, at most: names that the static table has are counted here, too.
+  std::size_t live() const noexcept { return size_ - kEntryOverhead * count(); }
   void evict() noexcept {
     const Entry& entry = ring_[oldest_ & ring_mask_];
     size_ -= static_cast<std::uint32_t>(entry.size());
-    live_ -= arena_octets(entry);
     ++oldest_;
   }
   void reclaim() noexcept;
@@ -151,9 +151,8 @@ class H2CORE_API Table {
   std::size_t outgrown_ = 0;     ///< text of this block in arenas before this one
   std::size_t block_start_ = 0;  ///< and where its text begins in this one
   std::size_t most_text_ = 0;    ///< of all blocks that outgrew one
-  std::size_t live_ = 0;         ///< octets of the arena that belong to entries
   Retired* retired_ = nullptr;   ///< outgrown arenas that views may still show
-  std::uint32_t ring_mask_ = 0;
+  std::uint32_t ring_mask_ = kNoRing;
   std::uint32_t oldest_ = 0;
   std::uint32_t newest_ = 0;
   std::uint32_t size_ = 0;  ///< RFC 7541 4.1
