@@ -19,7 +19,7 @@ struct Foresight {
 
 class Http2Site {
  public:
-  Http2Site(h2::Connection& connection, Stalls::Explain explain, const Site& site, ConnectionLog& log,
+  Http2Site(h2::Connection& connection, Stalls::Explain explain, Site& site, ConnectionLog& log,
             Foresight foresight, const Deadlines& deadlines);
 
   void on_event(const h2::Event& event);
@@ -48,7 +48,7 @@ class Http2Site {
   std::vector<h2::StreamId> streams() const;
   std::vector<SlowReaders::Response> responses() const;
   Exchange& begin(std::string_view method, std::string_view path);
-  void respond(Exchange& x, h2::StreamId stream, Answer answer);
+  void respond(Exchange& x, h2::StreamId stream, Answer& answer);
   void hint(const h2::RequestReceived& request, const Answer& answer);
   void push(const h2::RequestReceived& request, const Answer& answer);
 
@@ -66,7 +66,7 @@ class Http2Site {
   static Exchange* exchange(void* user) { return static_cast<Exchange*>(user); }
 
   h2::Connection& connection_;
-  const Site& site_;
+  Site& site_;
   ConnectionLog& log_;
   Foresight foresight_;
   std::list<Exchange> exchanges_;

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <forward_list>
 #include <memory>
 #include <optional>
 #include <string>
@@ -10,7 +11,7 @@
 
 #include <h2core/types.h>
 #include <tools/content.h>
-#include <tools/root_directory.h>
+#include <tools/file_cache.h>
 
 namespace tools {
 
@@ -27,25 +28,44 @@ void take_fields(Question& question, std::span<const h2::Field> fields);
 
 struct Answer {
   std::uint16_t status = 200;
-  std::vector<NameValue> fields;
+  std::vector<h2::Field> fields;        ///< whose text lives as long as the answer, and until the site is asked again
   std::unique_ptr<Content> content;     ///< null: the message has none
   TwoWayContent* echo = nullptr;        ///< `content`, when the request's content is to be pushed into it
   std::optional<std::uint64_t> length;  ///< of the content, if it is known; not in `fields`
   std::vector<std::string> styles;      ///< paths of the style sheets that a reader of the content will ask for next
-};
 
-class Site {
- public:
-  Site() = default;
-  explicit Site(std::optional<RootDirectory> root) : root_(std::move(root)) {}
+  void add(std::string_view name, std::string_view value) { fields.push_back({name, value}); }
+  /// The same for a value that nobody else keeps.
+  void add_own(std::string_view name, std::string value) { add(name, own_.emplace_front(std::move(value))); }
 
-  Answer answer(const Question& question) const;
+  std::shared_ptr<const ServedFile> file{};  ///< whose text some fields are
 
  private:
-  Answer find(const Question& question, std::string_view path) const;
-  Answer file(const Question& question, const std::string& path) const;
+  std::forward_list<std::string> own_;
+};
 
-  std::optional<RootDirectory> root_;
+/// For one thread, like its files.
+class Site {
+ public:
+  using Clock = std::time_t (*)();
+
+  Site() = default;
+  /// The clock is another one in tests only.
+  explicit Site(RootDirectory root, Clock clock = [] { return std::time(nullptr); })
+      : files_(std::in_place, std::move(root)), clock_(clock) {}
+
+  Answer answer(const Question& question);
+
+ private:
+  Answer find(const Question& question, std::string_view path);
+  Answer file(const Question& question, std::string_view path);
+  std::string_view date();
+
+  std::optional<FileCache> files_;
+  Clock clock_ = [] { return std::time(nullptr); };
+  std::time_t now_ = 0;
+  std::time_t dated_ = -1;
+  std::string date_;
 };
 
 /// What "bytes=..." asks of `size` bytes (RFC 9110 14.1.2). `whole` also for several ranges and for what is not
