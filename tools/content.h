@@ -15,6 +15,7 @@
 
 #include <h2core/types.h>
 #include <tools/fd.h>
+#include <tools/recycle.h>
 
 namespace tools {
 
@@ -63,6 +64,9 @@ class MemoryContent final : public Content {
  public:
   MemoryContent(std::shared_ptr<const void> owner, h2::ByteView bytes) : owner_(std::move(owner)), left_(bytes) {}
   std::optional<Piece> next(std::size_t most) override;
+
+  static void* operator new(std::size_t) { return Recycled<sizeof(MemoryContent)>::take(); }
+  static void operator delete(void* memory) { Recycled<sizeof(MemoryContent)>::give(memory); }
 
  private:
   std::shared_ptr<const void> owner_;

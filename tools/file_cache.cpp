@@ -1,6 +1,8 @@
 #include <tools/file_cache.h>
 
 #include <cerrno>
+#include <charconv>
+#include <iterator>
 
 #include <tools/mime.h>
 
@@ -18,9 +20,15 @@ bool same_version(const struct stat& a, const struct stat& b) {
          same_time(a.st_ctim, b.st_ctim);
 }
 
+/// Time and size, short, for it goes out with every response and compresses badly.
 std::string entity_tag(const struct stat& info) {
-  return '"' + std::to_string(info.st_size) + '-' + std::to_string(info.st_mtim.tv_sec) + '-' +
-         std::to_string(info.st_mtim.tv_nsec) + '"';
+  char text[40] = {'"'};
+  char* const end = std::end(text) - 1;
+  char* at = std::to_chars(text + 1, end, info.st_mtim.tv_sec * 1'000'000'000 + info.st_mtim.tv_nsec, 36).ptr;
+  *at++ = '-';
+  at = std::to_chars(at, end, info.st_size, 36).ptr;
+  *at++ = '"';
+  return {text, at};
 }
 
 bool read_all(int fd, std::byte* to, std::size_t bytes) {
@@ -79,7 +87,14 @@ std::shared_ptr<const ServedFile> FileCache::look(std::string_view path, std::ti
   file->file = std::move(opened.file);
   file->etag = entity_tag(file->info);
   file->last_modified = http_date(file->info.st_mtim.tv_sec);
+  file->length = std::to_string(file->info.st_size);
   file->media_type = media_type(path.empty() || path.ends_with('/') ? "index.html" : path);
+  file->head = {{"content-type", file->media_type},
+                {"content-length", file->length},
+                {"last-modified", file->last_modified},
+                {"etag", file->etag},
+                {"accept-ranges", "bytes"}};
+  file->head.insert(file->head.end(), common_.begin(), common_.end());
   if (read_whole(*file)) entries_.emplace(path, Entry{file, now, now, now});
   return file;
 }

@@ -8,6 +8,7 @@
 #include <string>
 #include <string_view>
 #include <unordered_map>
+#include <vector>
 
 #include <h2core/types.h>
 #include <tools/root_directory.h>
@@ -36,8 +37,9 @@ class HeldBytes {
 /// A regular file as it was at one moment, and what every answer about it says.
 struct ServedFile {
   struct stat info {};
-  std::string etag, last_modified;
+  std::string etag, last_modified, length;
   std::string_view media_type;
+  std::vector<h2::Field> head;  ///< of the answer that gives all of it
   std::shared_ptr<const Fd> file;  ///< null when all of it is in `bytes`
   HeldBytes bytes;
 };
@@ -55,7 +57,9 @@ class FileCache {
   /// server read no file more often than without a cache.
   static constexpr std::time_t kKeepSeconds = 10;
 
-  explicit FileCache(RootDirectory root) : root_(std::move(root)) {}
+  /// `common` are fields of every head, whose text outlives the cache.
+  explicit FileCache(RootDirectory root, std::vector<h2::Field> common = {})
+      : root_(std::move(root)), common_(std::move(common)) {}
 
   /// The file at `path` or null, as RootDirectory::open().
   std::shared_ptr<const ServedFile> find(std::string_view path, std::time_t now);
@@ -77,6 +81,7 @@ class FileCache {
   void sweep(std::time_t now);
 
   RootDirectory root_;
+  std::vector<h2::Field> common_;
   std::unordered_map<std::string, Entry, Hash, std::equal_to<>> entries_;
   std::shared_ptr<std::size_t> held_ = std::make_shared<std::size_t>(0);
   std::time_t swept_ = 0;

@@ -194,11 +194,12 @@ void Http1::answer() {
   x.parser.eager(true);
   if (x.request_ended && x.answer.echo != nullptr) x.answer.echo->finish();
 
-  if (x.answer.length) x.answer.add_own("content-length", std::to_string(*x.answer.length));
-  if (x.chunked) x.answer.add("transfer-encoding", "chunked");
-  if (!x.keep_alive) x.answer.add("connection", "close");
-  if (x.keep_alive && !http11) x.answer.add("connection", "keep-alive");
-  write_head(x.answer.status, x.answer.fields);
+  const std::span<const h2::Field> said = x.answer.fields();
+  std::vector<h2::Field> head(said.begin(), said.end());
+  if (x.chunked) head.push_back({"transfer-encoding", "chunked"});
+  if (!x.keep_alive) head.push_back({"connection", "close"});
+  if (x.keep_alive && !http11) head.push_back({"connection", "keep-alive"});
+  write_head(x.answer.status, head);
   if (!x.answer.content) x.response_ended = true;
 }
 

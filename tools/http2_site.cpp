@@ -84,11 +84,8 @@ void Http2Site::on(const h2::RequestReceived& request) {
 }
 
 Http2Site::Exchange& Http2Site::begin(std::string_view method, std::string_view path) {
-  Exchange& x = exchanges_.emplace_back();
+  Exchange& x = exchanges_.emplace_back(method, path, now_);
   x.self = std::prev(exchanges_.end());
-  x.method = method;
-  x.path = path;
-  x.began = now_;
   return x;
 }
 
@@ -98,8 +95,7 @@ void Http2Site::respond(Exchange& x, h2::StreamId stream, Answer& answer) {
   x.echo = answer.echo;
   const auto end = answer.content ? h2::EndStream::no : h2::EndStream::yes;
   x.sender.start(std::move(answer.content));
-  if (answer.length) answer.add_own("content-length", std::to_string(*answer.length));
-  const auto sent = connection_.send_response(stream, answer.status, answer.fields, end);
+  const auto sent = connection_.send_response(stream, answer.status, answer.fields(), end);
   if (sent) return x.sender.pump(connection_, stream);
   log_.error("cannot answer " + printable(x.path) + ": " + std::string(h2::describe(sent.error())));
   (void)connection_.reset(stream, h2::ErrorCode::internal_error);

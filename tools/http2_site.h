@@ -36,7 +36,10 @@ class Http2Site {
  private:
   /// A request and its response, found again by the pointer that the stream carries.
   struct Exchange {
-    std::list<Exchange>::iterator self;
+    Exchange(std::string_view asked_method, std::string_view asked_path, h2::TimePoint now)
+        : method(asked_method), path(asked_path), began(now) {}
+
+    std::list<Exchange, RecyclingAllocator<Exchange>>::iterator self;
     h2::StreamId stream;
     std::string method, path;
     h2::TimePoint began;
@@ -69,7 +72,7 @@ class Http2Site {
   Site& site_;
   ConnectionLog& log_;
   Foresight foresight_;
-  std::list<Exchange> exchanges_;
+  std::list<Exchange, RecyclingAllocator<Exchange>> exchanges_;
   h2::TimePoint now_{};
   Stalls stalls_;
   SlowReaders slow_readers_;

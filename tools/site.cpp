@@ -131,13 +131,15 @@ void take_fields(Question& question, std::span<const h2::Field> fields) {
 }
 
 Answer Site::answer(const Question& question) {
-  now_ = clock_();
+  look_at_the_clock();
   const bool tunnel = question.method == "CONNECT" && question.path.empty();
-  const std::optional<std::string> path = tunnel ? std::string{} : decode_path(question.path);
+  std::string room;
+  const std::optional<std::string_view> path = tunnel ? std::string_view{} : decode_path(question.path, room);
   Answer answer = path ? find(question, *path) : text(400, "the path is broken\n");
-  answer.add("date", date());
-  answer.add("server", "h2core");
-  answer.add("x-content-type-options", "nosniff");
+  if (!answer.has_head()) {
+    if (answer.length) answer.add_own("content-length", std::to_string(*answer.length));
+    for (const h2::Field& field : common_) answer.add(field.name, field.value);
+  }
   if (question.method == "HEAD") {
     answer.content.reset();
     answer.echo = nullptr;
@@ -146,11 +148,10 @@ Answer Site::answer(const Question& question) {
   return answer;
 }
 
-/// Written once a second.
-std::string_view Site::date() {
-  if (dated_ != now_) date_ = http_date(now_);
-  dated_ = now_;
-  return date_;
+void Site::look_at_the_clock() {
+  const std::time_t now = clock_();
+  if (now != now_) http_date(now).copy(date_.data(), date_.size());
+  now_ = now;
 }
 
 Answer Site::find(const Question& question, std::string_view path) {
@@ -169,40 +170,46 @@ Answer Site::find(const Question& question, std::string_view path) {
 }
 
 Answer Site::file(const Question& question, std::string_view path) {
-  Answer answer;
-  answer.file = files_->find(path, now_);
-  if (!answer.file) return open_failed(errno);
-  const ServedFile& file = *answer.file;
+  std::shared_ptr<const ServedFile> found = files_->find(path, now_);
+  if (!found) return open_failed(errno);
+  const ServedFile& file = *found;
   const auto size = static_cast<std::uint64_t>(file.info.st_size);
-
-  answer.fields.reserve(10);
-  answer.add("last-modified", file.last_modified);
-  answer.add("etag", file.etag);
-  answer.add("accept-ranges", "bytes");
-  if (question.if_none_match == file.etag) {
-    answer.status = 304;
-    return answer;
-  }
   ByteRange range{ByteRange::Kind::whole, 0, size};
   // A range of another version than the asker's would be garbage (RFC 9110 13.1.5).
-  if (question.if_range.empty() || question.if_range == file.etag) range = parse_range(question.range, size);
-  if (range.kind == ByteRange::Kind::unsatisfiable) {
+  const bool ranged = !question.range.empty() && (question.if_range.empty() || question.if_range == file.etag);
+  if (ranged) range = parse_range(question.range, size);
+
+  Answer answer;
+  if (question.if_none_match == file.etag) {
+    answer.status = 304;
+  } else if (range.kind == ByteRange::Kind::unsatisfiable) {
     answer = text(416, "the file is shorter than that\n");
     answer.add_own("content-range", "bytes */" + std::to_string(size));
     return answer;
-  }
-  if (range.kind == ByteRange::Kind::part) {
+  } else if (range.kind == ByteRange::Kind::part) {
     answer.status = 206;
+    answer.add("content-type", file.media_type);
     answer.add_own("content-range", "bytes " + std::to_string(range.first) + '-' +
                                         std::to_string(range.first + range.bytes - 1) + '/' + std::to_string(size));
   }
-  answer.add("content-type", file.media_type);
+  if (range.kind == ByteRange::Kind::whole && answer.status == 200) {
+    answer.use(file.head);
+  } else {
+    answer.add("last-modified", file.last_modified);
+    answer.add("etag", file.etag);
+    answer.add("accept-ranges", "bytes");
+  }
+  if (answer.status == 304) {
+    answer.keep(std::move(found));
+    return answer;
+  }
   answer.length = range.bytes;
   if (file.file) {
     answer.content = std::make_unique<FileContent>(file.file, range.first, range.bytes);
+    answer.keep(std::move(found));
   } else {
-    answer.content = std::make_unique<MemoryContent>(
-        answer.file, file.bytes.view().subspan(static_cast<std::size_t>(range.first), static_cast<std::size_t>(range.bytes)));
+    const h2::ByteView bytes = file.bytes.view().subspan(range.first, range.bytes);
+    answer.content = std::make_unique<MemoryContent>(std::move(found), bytes);
   }
   return answer;
 }
@@ -229,24 +236,24 @@ ByteRange parse_range(std::string_view text, std::uint64_t size) {
   return {ByteRange::Kind::part, *first, end - *first};
 }
 
-std::optional<std::string> decode_path(std::string_view target) {
+std::optional<std::string_view> decode_path(std::string_view target, std::string& room) {
   target = target.substr(0, target.find('?'));
   if (!target.starts_with('/')) return std::nullopt;
-  if (target.find('%') == std::string_view::npos) return std::string(target);
-  std::string path;
+  if (target.find('%') == std::string_view::npos) return target;
+  room.clear();
   for (std::size_t i = 0; i < target.size(); ++i) {
     if (target[i] != '%') {
-      path += target[i];
+      room += target[i];
       continue;
     }
     const std::string_view digits = target.substr(i + 1, 2);
     unsigned value = 0;
     const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), value, 16);
     if (digits.size() != 2 || error != std::errc{} || end != digits.data() + 2 || value == 0) return std::nullopt;
-    path += static_cast<char>(value);
+    room += static_cast<char>(value);
     i += 2;
   }
-  return path;
+  return room;
 }
 
 }  // namespace tools
