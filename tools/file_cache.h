@@ -39,7 +39,7 @@ struct ServedFile {
   struct stat info {};
   std::string etag, last_modified, length;
   std::string_view media_type;
-  std::vector<h2::Field> head;  ///< of the answer that gives all of it
+  std::vector<h2::Field> head;     ///< of the answer that gives all of it
   std::shared_ptr<const Fd> file;  ///< null when all of it is in `bytes`
   HeldBytes bytes;
 };

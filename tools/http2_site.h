@@ -19,8 +19,8 @@ struct Foresight {
 
 class Http2Site {
  public:
-  Http2Site(h2::Connection& connection, Stalls::Explain explain, Site& site, ConnectionLog& log,
-            Foresight foresight, const Deadlines& deadlines);
+  Http2Site(h2::Connection& connection, Stalls::Explain explain, Site& site, ConnectionLog& log, Foresight foresight,
+            const Deadlines& deadlines);
 
   void on_event(const h2::Event& event);
   /// A request that came in another way than as an event, whole.
