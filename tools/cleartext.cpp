@@ -79,9 +79,9 @@ void Cleartext::transport_lost() {
   http2_.transport_lost();
 }
 
-std::size_t Cleartext::poll_output(std::span<ByteView> slices) {
+std::size_t Cleartext::poll_output(std::span<ByteView> slices, std::size_t max_bytes) {
   const bool h2 = phase_ == Phase::h2 || role_ == h2::Role::client;
-  if (h2 && output_.empty()) return http2_.poll_output(slices);
+  if (h2 && output_.empty()) return http2_.poll_output(slices, max_bytes);
   if (output_.empty() || slices.empty()) return 0;
   slices[0] = output_;
   return 1;

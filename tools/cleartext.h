@@ -24,7 +24,7 @@ class Cleartext {
   /// As everywhere: call `receive` with no input afterwards.
   void receive_eof();
   void transport_lost();
-  std::size_t poll_output(std::span<ByteView> slices);
+  std::size_t poll_output(std::span<ByteView> slices, std::size_t max_bytes = std::size_t{64} * 1024);
   void consume_output(std::size_t bytes);
   bool has_output() const;
   h2::TransportWish transport_wish() const;

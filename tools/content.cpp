@@ -11,7 +11,7 @@ constexpr std::size_t kLeastEchoBlock = 1024;
 /// Whole alphabets, so that blocks join without a seam.
 const std::vector<std::byte>& pattern_block() {
   static const std::vector<std::byte> block = [] {
-    std::vector<std::byte> letters(Content::kBlockBytes / 26 * 26);
+    std::vector<std::byte> letters(std::size_t{16384} * 26);  // and whole frames
     for (std::size_t i = 0; i < letters.size(); ++i) letters[i] = static_cast<std::byte>('a' + i % 26);
     return letters;
   }();
@@ -21,6 +21,12 @@ const std::vector<std::byte>& pattern_block() {
 }  // namespace
 
 std::optional<Content::Piece> TextContent::next(std::size_t) { return Piece{std::as_bytes(std::span(text_)), true}; }
+
+std::optional<Content::Piece> MemoryContent::next(std::size_t) {
+  const h2::ByteView piece = left_.first(std::min(left_.size(), kLentBytes));
+  left_ = left_.subspan(piece.size());
+  return Piece{piece, left_.empty()};
+}
 
 std::optional<Content::Piece> PatternContent::next(std::size_t) {
   const std::vector<std::byte>& block = pattern_block();
@@ -32,15 +38,18 @@ std::optional<Content::Piece> PatternContent::next(std::size_t) {
 std::optional<Content::Piece> FileContent::next(std::size_t most) {
   if (left_ == 0) return Piece{{}, true};
   const auto wanted = static_cast<std::size_t>(std::min<std::uint64_t>(left_, most));
-  if (block_.size() < wanted) block_.resize(wanted);
+  if (room_ < wanted) {
+    block_.reset(new std::byte[wanted]);
+    room_ = wanted;
+  }
   ssize_t got = 0;
   do {
-    got = ::pread(file_->get(), block_.data(), wanted, static_cast<off_t>(offset_));
+    got = ::pread(file_->get(), block_.get(), wanted, static_cast<off_t>(offset_));
   } while (got < 0 && errno == EINTR);
   if (got <= 0) return Piece{{}, false, true};  // unreadable, or shorter than when its length was announced
   offset_ += static_cast<std::uint64_t>(got);
   left_ -= static_cast<std::uint64_t>(got);
-  return Piece{h2::ByteView(block_).first(static_cast<std::size_t>(got)), left_ == 0};
+  return Piece{{block_.get(), static_cast<std::size_t>(got)}, left_ == 0};
 }
 
 std::size_t EchoContent::push(h2::ByteView bytes) {

@@ -15,6 +15,7 @@
 
 #include <h2core/types.h>
 #include <tools/fd.h>
+#include <tools/recycle.h>
 
 namespace tools {
 
@@ -31,6 +32,9 @@ class Content {
   virtual ~Content() = default;
   /// As much as is worth a piece when little else is under way.
   static constexpr std::size_t kBlockBytes = std::size_t{64} * 1024;
+  /// The same of what lies in memory anyway, such as a write can take at once. Longer ones would only make the log coarser,
+  /// which counts a piece when all of it is sent.
+  static constexpr std::size_t kLentBytes = std::size_t{256} * 1024;
   /// The next piece, which stays in place until `done`; null while nothing is there yet. Never called with one out. What
   /// would have to be read into memory of its own for it is at most `most` bytes.
   virtual std::optional<Piece> next(std::size_t most) = 0;
@@ -55,6 +59,20 @@ class TextContent final : public Content {
   std::string text_;
 };
 
+/// Bytes that `owner` keeps where they are.
+class MemoryContent final : public Content {
+ public:
+  MemoryContent(std::shared_ptr<const void> owner, h2::ByteView bytes) : owner_(std::move(owner)), left_(bytes) {}
+  std::optional<Piece> next(std::size_t most) override;
+
+  static void* operator new(std::size_t) { return Recycled<sizeof(MemoryContent)>::take(); }
+  static void operator delete(void* memory) { Recycled<sizeof(MemoryContent)>::give(memory); }
+
+ private:
+  std::shared_ptr<const void> owner_;
+  h2::ByteView left_;
+};
+
 /// `bytes` letters, from one block that all share.
 class PatternContent final : public Content {
  public:
@@ -75,7 +93,8 @@ class FileContent final : public Content {
  private:
   std::shared_ptr<const Fd> file_;
   std::uint64_t offset_, left_;
-  std::vector<std::byte> block_;
+  std::unique_ptr<std::byte[]> block_;
+  std::size_t room_ = 0;
 };
 
 /// Content that comes of what the other side sends. It holds at most `kCapacity` of that, which is what its feeder's

@@ -36,11 +36,12 @@ struct Http1::Exchange {
   std::size_t head_fields = 0;
 
   Answer answer;
+  std::optional<Content::Piece> piece;  // what is left of the one under way
   std::uint64_t sent = 0;
   bool answered = false, keep_alive = true, chunked = false, response_ended = false, request_ended = false;
 };
 
-Http1::Http1(const Site& site, ConnectionLog& log, h2::TimePoint now, H2cUpgrade h2c, const Deadlines& deadlines)
+Http1::Http1(Site& site, ConnectionLog& log, h2::TimePoint now, H2cUpgrade h2c, const Deadlines& deadlines)
     : site_(site),
       log_(log),
       now_(now),
@@ -193,11 +194,11 @@ void Http1::answer() {
   x.parser.eager(true);
   if (x.request_ended && x.answer.echo != nullptr) x.answer.echo->finish();
 
-  std::vector<NameValue> head = x.answer.fields;
-  if (x.answer.length) head.emplace_back("content-length", std::to_string(*x.answer.length));
-  if (x.chunked) head.emplace_back("transfer-encoding", "chunked");
-  if (!x.keep_alive) head.emplace_back("connection", "close");
-  if (x.keep_alive && !http11) head.emplace_back("connection", "keep-alive");
+  const std::span<const h2::Field> said = x.answer.fields();
+  std::vector<h2::Field> head(said.begin(), said.end());
+  if (x.chunked) head.push_back({"transfer-encoding", "chunked"});
+  if (!x.keep_alive) head.push_back({"connection", "close"});
+  if (x.keep_alive && !http11) head.push_back({"connection", "keep-alive"});
   write_head(x.answer.status, head);
   if (!x.answer.content) x.response_ended = true;
 }
@@ -273,16 +274,21 @@ bool Http1::read_body() {
 bool Http1::write_body() {
   Exchange& x = *exchange_;
   if (output().size() >= kMaxWaitingOutput) return false;
-  const std::optional<Content::Piece> piece = x.answer.content->next(Content::kBlockBytes);
-  if (!piece) return false;
-  if (piece->broken) {
+  if (!x.piece) x.piece = x.answer.content->next(Content::kBlockBytes);
+  if (!x.piece) return false;
+  Content::Piece& piece = *x.piece;
+  if (piece.broken) {
     log_.error("cannot read what " + printable(x.path) + " names");
     finished_ = true;  // before the announced length: the client sees that it is cut short
     return false;
   }
-  write_piece(piece->bytes);
-  x.sent += piece->bytes.size();
-  const bool last = piece->last;
+  const h2::ByteView part = piece.bytes.first(std::min(piece.bytes.size(), Content::kBlockBytes));
+  write_piece(part);
+  x.sent += part.size();
+  piece.bytes = piece.bytes.subspan(part.size());
+  if (!piece.bytes.empty()) return true;
+  const bool last = piece.last;
+  x.piece.reset();
   x.answer.content->done();
   if (last) end_response();
   return true;
@@ -316,9 +322,10 @@ void Http1::finish_exchange() {
 }
 
 void Http1::refuse(unsigned status, std::string_view words) {
-  write_head(status, {{"content-type", "text/plain; charset=utf-8"},
-                      {"content-length", std::to_string(words.size())},
-                      {"connection", "close"}});
+  const std::string length = std::to_string(words.size());
+  const h2::Field head[] = {
+      {"content-type", "text/plain; charset=utf-8"}, {"content-length", length}, {"connection", "close"}};
+  write_head(status, head);
   output_ += words;
   log_.request({count_,
                 exchange_->method.empty() ? "-" : exchange_->method,
@@ -330,10 +337,10 @@ void Http1::refuse(unsigned status, std::string_view words) {
   finished_ = true;
 }
 
-void Http1::write_head(unsigned status, const std::vector<NameValue>& fields) {
+void Http1::write_head(unsigned status, std::span<const h2::Field> fields) {
   output_ += "HTTP/1.1 " + std::to_string(status) + ' ' +
              std::string(view(http::obsolete_reason(http::int_to_status(status)))) + "\r\n";
-  for (const auto& [name, value] : fields) write_field(name, value);
+  for (const h2::Field& field : fields) write_field(field.name, field.value);
   output_ += "\r\n";
 }
 

@@ -24,7 +24,7 @@ class Http1 {
     std::vector<std::byte> settings;  ///< the payload of a SETTINGS frame
   };
 
-  Http1(const Site& site, ConnectionLog& log, h2::TimePoint now, H2cUpgrade h2c = H2cUpgrade::no,
+  Http1(Site& site, ConnectionLog& log, h2::TimePoint now, H2cUpgrade h2c = H2cUpgrade::no,
         const Deadlines& deadlines = {});
   ~Http1();
 
@@ -60,13 +60,13 @@ class Http1 {
   void answer();
   bool answer_upgrade(std::span<const h2::Field> fields);
   void refuse(unsigned status, std::string_view words);
-  void write_head(unsigned status, const std::vector<NameValue>& fields);
+  void write_head(unsigned status, std::span<const h2::Field> fields);
   void write_field(std::string_view name, std::string_view value);
   void write_piece(h2::ByteView bytes);
   void end_response();
   void finish_exchange();
 
-  const Site& site_;
+  Site& site_;
   ConnectionLog& log_;
   std::vector<std::byte> input_;
   std::string output_;

@@ -9,9 +9,15 @@ namespace {
 constexpr std::size_t kStallsNamed = 8;
 constexpr h2::Duration kGoodbye = std::chrono::seconds(5);
 
+bool expects_continue(const h2::RequestReceived& request) {
+  const auto expects = std::find_if(request.fields.begin(), request.fields.end(),
+                                    [](const h2::Field& field) { return field.name == "expect"; });
+  return expects != request.fields.end() && expects->value == "100-continue";
+}
+
 }  // namespace
 
-Http2Site::Http2Site(h2::Connection& connection, Stalls::Explain explain, const Site& site, ConnectionLog& log,
+Http2Site::Http2Site(h2::Connection& connection, Stalls::Explain explain, Site& site, ConnectionLog& log,
                      Foresight foresight, const Deadlines& deadlines)
     : connection_(connection),
       site_(site),
@@ -69,33 +75,27 @@ void Http2Site::on(const h2::RequestReceived& request) {
   Answer answer = site_.answer(question);
   if (answer.echo != nullptr && request.end == h2::EndStream::yes) answer.echo->finish();
 
-  const auto expects = std::find_if(request.fields.begin(), request.fields.end(),
-                                    [](const h2::Field& field) { return field.name == "expect"; });
-  if (request.end == h2::EndStream::no && expects != request.fields.end() && expects->value == "100-continue") {
+  if (request.end == h2::EndStream::no && expects_continue(request)) {
     (void)connection_.send_informational(request.stream, 100, {});
   }
   if (foresight_.early_hints) hint(request, answer);
   if (foresight_.push) push(request, answer);
-  respond(x, request.stream, std::move(answer));
+  respond(x, request.stream, answer);
 }
 
 Http2Site::Exchange& Http2Site::begin(std::string_view method, std::string_view path) {
-  Exchange& x = exchanges_.emplace_back();
+  Exchange& x = exchanges_.emplace_back(method, path, now_);
   x.self = std::prev(exchanges_.end());
-  x.method = method;
-  x.path = path;
-  x.began = now_;
   return x;
 }
 
-void Http2Site::respond(Exchange& x, h2::StreamId stream, Answer answer) {
+void Http2Site::respond(Exchange& x, h2::StreamId stream, Answer& answer) {
   x.stream = stream;
   x.status = answer.status;
   x.echo = answer.echo;
   const auto end = answer.content ? h2::EndStream::no : h2::EndStream::yes;
   x.sender.start(std::move(answer.content));
-  if (answer.length) answer.fields.emplace_back("content-length", std::to_string(*answer.length));
-  const auto sent = connection_.send_response(stream, answer.status, as_fields(answer.fields), end);
+  const auto sent = connection_.send_response(stream, answer.status, answer.fields(), end);
   if (sent) return x.sender.pump(connection_, stream);
   log_.error("cannot answer " + printable(x.path) + ": " + std::string(h2::describe(sent.error())));
   (void)connection_.reset(stream, h2::ErrorCode::internal_error);
@@ -122,7 +122,8 @@ void Http2Site::push(const h2::RequestReceived& request, const Answer& answer) {
     question.method = "GET";
     question.path = path;
     question.protocol = log_.protocol();
-    respond(x, *stream, site_.answer(question));
+    Answer pushed = site_.answer(question);
+    respond(x, *stream, pushed);
   }
 }
 

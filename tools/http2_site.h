@@ -19,8 +19,8 @@ struct Foresight {
 
 class Http2Site {
  public:
-  Http2Site(h2::Connection& connection, Stalls::Explain explain, const Site& site, ConnectionLog& log,
-            Foresight foresight, const Deadlines& deadlines);
+  Http2Site(h2::Connection& connection, Stalls::Explain explain, Site& site, ConnectionLog& log, Foresight foresight,
+            const Deadlines& deadlines);
 
   void on_event(const h2::Event& event);
   /// A request that came in another way than as an event, whole.
@@ -36,7 +36,10 @@ class Http2Site {
  private:
   /// A request and its response, found again by the pointer that the stream carries.
   struct Exchange {
-    std::list<Exchange>::iterator self;
+    Exchange(std::string_view asked_method, std::string_view asked_path, h2::TimePoint now)
+        : method(asked_method), path(asked_path), began(now) {}
+
+    std::list<Exchange, RecyclingAllocator<Exchange>>::iterator self;
     h2::StreamId stream;
     std::string method, path;
     h2::TimePoint began;
@@ -48,7 +51,7 @@ class Http2Site {
   std::vector<h2::StreamId> streams() const;
   std::vector<SlowReaders::Response> responses() const;
   Exchange& begin(std::string_view method, std::string_view path);
-  void respond(Exchange& x, h2::StreamId stream, Answer answer);
+  void respond(Exchange& x, h2::StreamId stream, Answer& answer);
   void hint(const h2::RequestReceived& request, const Answer& answer);
   void push(const h2::RequestReceived& request, const Answer& answer);
 
@@ -66,10 +69,10 @@ class Http2Site {
   static Exchange* exchange(void* user) { return static_cast<Exchange*>(user); }
 
   h2::Connection& connection_;
-  const Site& site_;
+  Site& site_;
   ConnectionLog& log_;
   Foresight foresight_;
-  std::list<Exchange> exchanges_;
+  std::list<Exchange, RecyclingAllocator<Exchange>> exchanges_;
   h2::TimePoint now_{};
   Stalls stalls_;
   SlowReaders slow_readers_;

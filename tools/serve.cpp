@@ -34,7 +34,7 @@ h2::Config server_config(const Deadlines& deadlines) {
 
 /// What all threads read.
 struct Shared {
-  Site site;
+  std::string root;
   Log log;
   std::optional<tlsglue::TlsContext> tls;
   Deadlines deadlines;
@@ -47,7 +47,8 @@ struct Shared {
 /// One thread: a loop, its share of the connections, and the drain of them.
 class Worker {
  public:
-  explicit Worker(Shared& shared) : shared_(shared) {}
+  explicit Worker(Shared& shared)
+      : shared_(shared), site_(shared.root.empty() ? Site() : Site(RootDirectory(shared.root))) {}
 
   EventLoop& loop() { return loop_; }
 
@@ -93,7 +94,7 @@ class Worker {
         loop_, std::move(fd), std::move(engine), [this](AnyDriver& ended) { close(ended); },
         pace(shared_.deadlines, shared_.deadlines.output));
     ConnectionLog log(shared_.log, ++shared_.connections, std::move(remote), loop_.now());
-    auto served = std::make_unique<Served<Engine>>(driver->engine(), shared_.site, std::move(log), h2_name, loop_.now(),
+    auto served = std::make_unique<Served<Engine>>(driver->engine(), site_, std::move(log), h2_name, loop_.now(),
                                                    std::is_same_v<Engine, Cleartext> ? shared_.h2c : H2cUpgrade::no,
                                                    shared_.foresight, shared_.deadlines);
     Driver<Engine>& started = *driver;
@@ -109,6 +110,7 @@ class Worker {
   }
 
   Shared& shared_;
+  Site site_;
   EventLoop loop_;
   std::vector<std::unique_ptr<Listener>> listeners_;
   std::unordered_map<AnyDriver*, std::unique_ptr<AnyDriver>> drivers_;
@@ -193,8 +195,7 @@ int serve(const ServeOptions& given) {
     options.https_port = 8443;
   }
   raise_descriptor_limit();
-  Shared shared{
-      options.root.empty() ? Site() : Site(RootDirectory(options.root)), Log(options.log), {}, options.deadlines};
+  Shared shared{options.root, Log(options.log), {}, options.deadlines};
   if (options.h2c_upgrade) shared.h2c = H2cUpgrade::yes;
   shared.config.grease = options.grease;
   shared.foresight = {options.early_hints, options.push};

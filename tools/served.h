@@ -22,7 +22,7 @@ template <class Engine>
 class Served final : public ServedApplication {
  public:
   /// `h2_name` is what HTTP/2 is called in lines and on the page.
-  Served(Engine& engine, const Site& site, ConnectionLog log, std::string h2_name, h2::TimePoint now, H2cUpgrade h2c,
+  Served(Engine& engine, Site& site, ConnectionLog log, std::string h2_name, h2::TimePoint now, H2cUpgrade h2c,
          Foresight foresight, const Deadlines& deadlines)
       : engine_(engine),
         site_(site),
@@ -125,7 +125,7 @@ class Served final : public ServedApplication {
   }
 
   Engine& engine_;
-  const Site& site_;
+  Site& site_;
   ConnectionLog log_;
   std::string h2_name_;
   Http2Site http2_;

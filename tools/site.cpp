@@ -2,9 +2,7 @@
 
 #include <algorithm>
 #include <charconv>
-#include <ctime>
 
-#include <tools/mime.h>
 #include <tools/websocket.h>
 
 namespace tools {
@@ -48,7 +46,7 @@ std::optional<std::uint64_t> parse_number(std::string_view text) {
 Answer text(std::uint16_t status, std::string words, std::string_view type = "text/plain; charset=utf-8") {
   Answer answer;
   answer.status = status;
-  answer.fields.emplace_back("content-type", type);
+  answer.add("content-type", type);
   answer.length = words.size();
   answer.content = std::make_unique<TextContent>(std::move(words));
   return answer;
@@ -56,7 +54,7 @@ Answer text(std::uint16_t status, std::string words, std::string_view type = "te
 
 Answer not_allowed(std::string_view allowed) {
   Answer answer = text(405, "method not allowed\n");
-  answer.fields.emplace_back("allow", allowed);
+  answer.add("allow", allowed);
   return answer;
 }
 
@@ -65,7 +63,7 @@ Answer page(std::string_view protocol) {
   std::string html(kPage);
   html.replace(html.find(kPlace), kPlace.size(), protocol);
   Answer answer = text(200, std::move(html), "text/html; charset=utf-8");
-  answer.fields.emplace_back("cache-control", "no-store");
+  answer.add("cache-control", "no-store");
   answer.styles.emplace_back("/style.css");
   return answer;
 }
@@ -76,7 +74,7 @@ Answer pattern(std::string_view digits) {
   const std::optional<std::uint64_t> bytes = parse_number(digits);
   if (!bytes || *bytes > kMost) return text(400, "/bytes/N wants a number\n");
   Answer answer;
-  answer.fields.emplace_back("content-type", "text/plain");
+  answer.add("content-type", "text/plain");
   answer.length = *bytes;
   answer.content = std::make_unique<PatternContent>(*bytes);
   return answer;
@@ -84,8 +82,7 @@ Answer pattern(std::string_view digits) {
 
 Answer echo(const Question& question) {
   Answer answer;
-  answer.fields.emplace_back("content-type",
-                             question.content_type.empty() ? "application/octet-stream" : question.content_type);
+  answer.add("content-type", question.content_type.empty() ? "application/octet-stream" : question.content_type);
   auto content = std::make_unique<EchoContent>();
   answer.echo = content.get();
   answer.content = std::move(content);
@@ -99,7 +96,7 @@ Answer connect(const Question& question, std::string_view path) {
   if (path != "/ws") return text(404, "not found\n");
   if (question.websocket_version != "13") {  // RFC 6455 4.4; its 426 wants an Upgrade, which HTTP/2 has not
     Answer answer = text(400, "only version 13 is spoken\n");
-    answer.fields.emplace_back("sec-websocket-version", "13");
+    answer.add("sec-websocket-version", "13");
     return answer;
   }
   Answer answer;
@@ -120,18 +117,6 @@ Answer open_failed(int error) {
   }
 }
 
-std::string http_date(std::time_t when) {
-  std::tm parts{};
-  ::gmtime_r(&when, &parts);
-  char line[64];
-  return {line, std::strftime(line, sizeof line, "%a, %d %b %Y %H:%M:%S GMT", &parts)};
-}
-
-std::string entity_tag(const struct stat& info) {
-  return '"' + std::to_string(info.st_size) + '-' + std::to_string(info.st_mtim.tv_sec) + '-' +
-         std::to_string(info.st_mtim.tv_nsec) + '"';
-}
-
 }  // namespace
 
 void take_fields(Question& question, std::span<const h2::Field> fields) {
@@ -145,13 +130,16 @@ void take_fields(Question& question, std::span<const h2::Field> fields) {
   }
 }
 
-Answer Site::answer(const Question& question) const {
+Answer Site::answer(const Question& question) {
+  look_at_the_clock();
   const bool tunnel = question.method == "CONNECT" && question.path.empty();
-  const std::optional<std::string> path = tunnel ? std::string{} : decode_path(question.path);
+  std::string room;
+  const std::optional<std::string_view> path = tunnel ? std::string_view{} : decode_path(question.path, room);
   Answer answer = path ? find(question, *path) : text(400, "the path is broken\n");
-  answer.fields.emplace_back("date", http_date(std::time(nullptr)));
-  answer.fields.emplace_back("server", "h2core");
-  answer.fields.emplace_back("x-content-type-options", "nosniff");
+  if (!answer.has_head()) {
+    if (answer.length) answer.add_own("content-length", std::to_string(*answer.length));
+    for (const h2::Field& field : common_) answer.add(field.name, field.value);
+  }
   if (question.method == "HEAD") {
     answer.content.reset();
     answer.echo = nullptr;
@@ -160,7 +148,13 @@ Answer Site::answer(const Question& question) const {
   return answer;
 }
 
-Answer Site::find(const Question& question, std::string_view path) const {
+void Site::look_at_the_clock() {
+  const std::time_t now = clock_();
+  if (now != now_) http_date(now).copy(date_.data(), date_.size());
+  now_ = now;
+}
+
+Answer Site::find(const Question& question, std::string_view path) {
   constexpr std::string_view kBytes = "/bytes/";
   if (question.method == "CONNECT") return connect(question, path);
   const bool reads = question.method == "GET" || question.method == "HEAD";
@@ -169,44 +163,54 @@ Answer Site::find(const Question& question, std::string_view path) const {
   }
   if (!reads) return not_allowed("GET, HEAD");
   if (path.starts_with(kBytes)) return pattern(path.substr(kBytes.size()));
-  if (root_) return file(question, std::string(path.substr(1)));
+  if (files_) return file(question, path.substr(1));
   if (path == "/" || path == "/index.html") return page(question.protocol);
   if (path == "/style.css") return text(200, std::string(kStyle), "text/css; charset=utf-8");
   return text(404, "not found\n");
 }
 
-Answer Site::file(const Question& question, const std::string& path) const {
-  OpenFile found = root_->open(path);
-  if (!found.file) return open_failed(errno);
-  const auto size = static_cast<std::uint64_t>(found.info.st_size);
-  const std::string tag = entity_tag(found.info);
-
-  Answer answer;
-  answer.fields.emplace_back("last-modified", http_date(found.info.st_mtim.tv_sec));
-  answer.fields.emplace_back("etag", tag);
-  answer.fields.emplace_back("accept-ranges", "bytes");
-  if (question.if_none_match == tag) {
-    answer.status = 304;
-    return answer;
-  }
+Answer Site::file(const Question& question, std::string_view path) {
+  std::shared_ptr<const ServedFile> found = files_->find(path, now_);
+  if (!found) return open_failed(errno);
+  const ServedFile& file = *found;
+  const auto size = static_cast<std::uint64_t>(file.info.st_size);
   ByteRange range{ByteRange::Kind::whole, 0, size};
   // A range of another version than the asker's would be garbage (RFC 9110 13.1.5).
-  if (question.if_range.empty() || question.if_range == tag) range = parse_range(question.range, size);
-  if (range.kind == ByteRange::Kind::unsatisfiable) {
+  const bool ranged = !question.range.empty() && (question.if_range.empty() || question.if_range == file.etag);
+  if (ranged) range = parse_range(question.range, size);
+
+  Answer answer;
+  if (question.if_none_match == file.etag) {
+    answer.status = 304;
+  } else if (range.kind == ByteRange::Kind::unsatisfiable) {
     answer = text(416, "the file is shorter than that\n");
-    answer.fields.emplace_back("content-range", "bytes */" + std::to_string(size));
+    answer.add_own("content-range", "bytes */" + std::to_string(size));
+    return answer;
+  } else if (range.kind == ByteRange::Kind::part) {
+    answer.status = 206;
+    answer.add("content-type", file.media_type);
+    answer.add_own("content-range", "bytes " + std::to_string(range.first) + '-' +
+                                        std::to_string(range.first + range.bytes - 1) + '/' + std::to_string(size));
+  }
+  if (range.kind == ByteRange::Kind::whole && answer.status == 200) {
+    answer.use(file.head);
+  } else {
+    answer.add("last-modified", file.last_modified);
+    answer.add("etag", file.etag);
+    answer.add("accept-ranges", "bytes");
+  }
+  if (answer.status == 304) {
+    answer.keep(std::move(found));
     return answer;
   }
-  if (range.kind == ByteRange::Kind::part) {
-    answer.status = 206;
-    answer.fields.emplace_back("content-range", "bytes " + std::to_string(range.first) + '-' +
-                                                    std::to_string(range.first + range.bytes - 1) + '/' +
-                                                    std::to_string(size));
-  }
-  const bool directory = path.empty() || path.ends_with('/');
-  answer.fields.emplace_back("content-type", media_type(directory ? "index.html" : path));
   answer.length = range.bytes;
-  answer.content = std::make_unique<FileContent>(std::move(found.file), range.first, range.bytes);
+  if (file.file) {
+    answer.content = std::make_unique<FileContent>(file.file, range.first, range.bytes);
+    answer.keep(std::move(found));
+  } else {
+    const h2::ByteView bytes = file.bytes.view().subspan(range.first, range.bytes);
+    answer.content = std::make_unique<MemoryContent>(std::move(found), bytes);
+  }
   return answer;
 }
 
@@ -232,23 +236,24 @@ ByteRange parse_range(std::string_view text, std::uint64_t size) {
   return {ByteRange::Kind::part, *first, end - *first};
 }
 
-std::optional<std::string> decode_path(std::string_view target) {
+std::optional<std::string_view> decode_path(std::string_view target, std::string& room) {
   target = target.substr(0, target.find('?'));
   if (!target.starts_with('/')) return std::nullopt;
-  std::string path;
+  if (target.find('%') == std::string_view::npos) return target;
+  room.clear();
   for (std::size_t i = 0; i < target.size(); ++i) {
     if (target[i] != '%') {
-      path += target[i];
+      room += target[i];
       continue;
     }
     const std::string_view digits = target.substr(i + 1, 2);
     unsigned value = 0;
     const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), value, 16);
     if (digits.size() != 2 || error != std::errc{} || end != digits.data() + 2 || value == 0) return std::nullopt;
-    path += static_cast<char>(value);
+    room += static_cast<char>(value);
     i += 2;
   }
-  return path;
+  return room;
 }
 
 }  // namespace tools

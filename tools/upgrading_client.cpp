@@ -116,8 +116,8 @@ void UpgradingClient::transport_lost() {
   http2_.transport_lost();
 }
 
-std::size_t UpgradingClient::poll_output(std::span<ByteView> slices) {
-  if (request_.empty()) return phase_ == Phase::asking ? 0 : http2_.poll_output(slices);
+std::size_t UpgradingClient::poll_output(std::span<ByteView> slices, std::size_t max_bytes) {
+  if (request_.empty()) return phase_ == Phase::asking ? 0 : http2_.poll_output(slices, max_bytes);
   if (slices.empty()) return 0;
   slices[0] = std::as_bytes(std::span(request_));
   return 1;

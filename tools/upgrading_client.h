@@ -35,7 +35,7 @@ class UpgradingClient {
   std::optional<tlsglue::Event> receive(ByteView& input);
   void receive_eof();
   void transport_lost();
-  std::size_t poll_output(std::span<ByteView> slices);
+  std::size_t poll_output(std::span<ByteView> slices, std::size_t max_bytes);
   void consume_output(std::size_t bytes);
   bool has_output() const;
   h2::TransportWish transport_wish() const { return http2_.transport_wish(); }

@@ -1,4 +1,6 @@
 """Clients of others against `h2 serve`: curl, nghttp, h2load and Node."""
+import time
+
 from harness import HERE, check, equal, need, run, test
 
 
@@ -94,6 +96,28 @@ def curl_gets_files_and_ranges(place):
         for path in ["/../secret", "/%2e%2e/secret", "/..%2fsecret", "//../secret"]:
             said = curl(*get, "--path-as-is", server.url() + path)
             check(said.startswith("2 4"), path, "is answered with", said)
+
+
+@test
+def curl_sees_files_change(place):
+    """Small files are kept in memory, and what happens to them on the disk shows within a second."""
+    root = place.path("changing")
+    root.mkdir(exist_ok=True)
+    file, out = root / "file", place.path("out")
+    with place.serve("--http", 0, "--https", 0, "--root", root) as server:
+        gets = [["--http2-prior-knowledge", *WRITE_OUT, "-o", out, server.url("http:") + "/file"],
+                ["--http1.1", *WRITE_OUT, "-o", out, server.url("http:") + "/file"],
+                ["-k", *WRITE_OUT, "-o", out, server.url("https:") + "/file"]]
+        for content in [b"first", b"again", bytes(1 << 20), bytes(3 << 20), b"short"]:
+            file.write_bytes(content)
+            time.sleep(1.1)
+            for get in gets:
+                check(curl(*get).endswith(" 200"), "no answer")
+                check(out.read_bytes() == content, get, "is not what", len(content), "bytes were written")
+        file.unlink()
+        time.sleep(1.1)
+        for get in gets:
+            check(curl(*get).endswith(" 404"), "what is gone is still there")
 
 
 @test

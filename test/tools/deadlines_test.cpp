@@ -125,7 +125,7 @@ class Hosted {
   }
 
   Engine engine;
-  const Site site;
+  Site site;
   const Log log{LogLevel::none};
   Served<Engine> served;
   h2::TimePoint now = kStart;

@@ -34,7 +34,7 @@ bool is_cut(const Pace& output_pace) {
   } patience(loop);
   loop.wake_at(patience, loop.now());
 
-  const Site site;
+  Site site;
   const Log log(LogLevel::none);
   const h2::Config config{.preface_timeout = {}};
   bool ended = false;

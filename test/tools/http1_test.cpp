@@ -17,7 +17,7 @@ struct Exchange {
 Exchange talk(std::string_view input, std::size_t cut, H2cUpgrade h2c) {
   const Log log(LogLevel::none);
   ConnectionLog lines(log, 1, "test", {});
-  const Site site;
+  Site site;
   Http1 http1(site, lines, {}, h2c);
   Exchange result;
   const auto take = [&] {

@@ -60,7 +60,9 @@ class CiphertextQueue {
     release_spare();
   }
 
-  void release_spare() noexcept { destroy(allocator_, std::exchange(spare_, nullptr)); }
+  void release_spare() noexcept {
+    while (spare_ != nullptr) destroy(allocator_, std::exchange(spare_, spare_->next));
+  }
   std::size_t waiting() const noexcept { return waiting_; }
 
  private:
@@ -72,7 +74,7 @@ class CiphertextQueue {
   };
 
   bool grow() noexcept {
-    Block* block = spare_ != nullptr ? std::exchange(spare_, nullptr) : create<Block>(allocator_);
+    Block* block = spare_ != nullptr ? std::exchange(spare_, spare_->next) : create<Block>(allocator_);
     if (block == nullptr) return false;
     block->next = nullptr;
     block->begin = block->end = 0;
@@ -81,15 +83,11 @@ class CiphertextQueue {
     return true;
   }
 
-  // One emptied block is kept: a connection that keeps up needs no other.
+  // Emptied blocks are kept: there are no more than what waited at once.
   void drop_first() noexcept {
     Block* block = std::exchange(first_, first_->next);
     if (first_ == nullptr) last_ = nullptr;
-    if (spare_ == nullptr) {
-      spare_ = block;
-    } else {
-      destroy(allocator_, block);
-    }
+    block->next = std::exchange(spare_, block);
   }
 
   hpack::Allocator allocator_;

@@ -1,0 +1,70 @@
+// Memory for what comes and goes with every request, kept by the thread that gives it back. A connection's requests often
+// end a hundred at a time, which malloc's own cache of seven blocks of a size does not catch.
+#pragma once
+
+#include <cstddef>
+#include <new>
+#include <utility>
+
+namespace tools {
+
+/// Blocks of one size; no more than `kMost` lie idle.
+template <std::size_t Size>
+class Recycled {
+ public:
+  static constexpr std::size_t kMost = 256;
+
+  static void* take() {
+    Store& store = Recycled::store();
+    if (store.first == nullptr) return ::operator new(sizeof(Block));
+    Block* const block = store.first;
+    store.first = block->next;
+    --store.count;
+    return block;
+  }
+
+  static void give(void* memory) noexcept {
+    Store& store = Recycled::store();
+    if (store.count == kMost) return ::operator delete(memory);
+    store.first = ::new (memory) Block{store.first};
+    ++store.count;
+  }
+
+ private:
+  union Block {
+    Block* next;
+    alignas(std::max_align_t) std::byte room[Size];
+  };
+  struct Store {
+    Block* first = nullptr;
+    std::size_t count = 0;
+    ~Store() {
+      while (first != nullptr) ::operator delete(std::exchange(first, first->next));
+      count = kMost;  // what is given back later goes at once
+    }
+  };
+  static Store& store() {
+    thread_local Store store;
+    return store;
+  }
+};
+
+/// For containers of single nodes.
+template <class T>
+struct RecyclingAllocator {
+  using value_type = T;
+
+  RecyclingAllocator() = default;
+  template <class Other>
+  RecyclingAllocator(const RecyclingAllocator<Other>&) noexcept {}  // NOLINT(google-explicit-constructor): as rebound
+
+  T* allocate(std::size_t count) {
+    return static_cast<T*>(count == 1 ? Recycled<sizeof(T)>::take() : ::operator new(count * sizeof(T)));
+  }
+  void deallocate(T* at, std::size_t count) noexcept {
+    count == 1 ? Recycled<sizeof(T)>::give(at) : ::operator delete(at);
+  }
+  friend bool operator==(const RecyclingAllocator&, const RecyclingAllocator&) { return true; }
+};
+
+}  // namespace tools
