@@ -31,11 +31,6 @@ enum class DecodeError : std::uint8_t {
 /// The error as a sentence for a log.
 H2CORE_API const char* describe(DecodeError error) noexcept;
 
-/// Judges a field once, when it comes as a literal; the answer is the field's `mark`, and is stored with the entry
-/// when the field enters the dynamic table, so that indexed fields cost no second look. `name_mark` is the mark of
-/// the entry whose name was referenced, 0 if the name came as a literal.
-using Classify = std::uint32_t (*)(std::string_view name, std::string_view value, std::uint32_t name_mark) noexcept;
-
 /// Decodes the blocks of one direction of one connection, all of them and in order (RFC 7541 2.2).
 ///
 ///     decoder.begin(block);

@@ -57,6 +57,8 @@ constexpr std::array<Habit, kStaticCount + 1> make_habits() {
 // Indexed by static index of the name; [0], a name of its own, is indexed.
 constexpr std::array<Habit, kStaticCount + 1> kHabits = make_habits();
 
+constexpr std::uint32_t kNoMarks[kStaticCount + 1] = {};
+
 // At most three words: all of a string up to 24 octets. What they miss costs compression, never correctness.
 inline std::uint64_t sample(std::string_view text, std::uint64_t seed) noexcept {
   const char* const octets = text.data();
@@ -113,6 +115,10 @@ Octet* write_text(std::string_view text, Octet* out) noexcept {
   return detail::write_integer(length, 7, 0x80, out) + length;
 }
 
+std::byte* write_index(std::uint32_t index, std::byte* out) noexcept {
+  return reinterpret_cast<std::byte*>(detail::write_integer(index, 7, 0x80, reinterpret_cast<Octet*>(out)));
+}
+
 }  // namespace
 
 struct Encoder::Slot {
@@ -131,7 +137,9 @@ Encoder::Encoder(const Config& config) noexcept
       cap_(config.table_cap),
       announced_(kInitialTableSize),
       smallest_(table_.capacity()),
-      seed_(config.seed * 0x9e3779b97f4a7c15u) {}
+      seed_(config.seed),
+      static_marks_(config.static_marks != nullptr ? config.static_marks : kNoMarks),
+      classify_(config.classify) {}
 
 Encoder::~Encoder() { release_slots(); }
 
@@ -166,14 +174,99 @@ std::byte* Encoder::begin_block(std::byte* out) noexcept {
   return reinterpret_cast<std::byte*>(end);
 }
 
+/// The place of a field that has a name. There is one when there are buckets.
+inline Encoder::Recent& Encoder::recent(const Field& field) const noexcept {
+  const std::size_t name = field.name.size();
+  const auto last = static_cast<unsigned char>(field.name.data()[name - 1]);
+  return recent_[(name * 7 + field.value.size() * 3 + last) & (kRecentWays * buckets_ - 1)];
+}
+
+/// The index of the field that was encoded last at this place, if it is this one, or 0; and the mark that it has there.
+[[gnu::always_inline]] inline std::uint32_t Encoder::recall(const Field& field, std::uint32_t& mark) const noexcept {
+  mark = 0;
+  if (field.indexing == Indexing::never || field.name.empty() || recent_ == nullptr) return 0;
+  std::uint32_t index = recent(field);
+  const char *name, *value;
+  std::size_t name_size, value_size;
+  if ((index & kDynamic) != 0) {
+    const std::uint32_t age = table_.age(index) & (kDynamic - 1u);
+    if (age >= table_.count()) return 0;
+    const detail::Entry& entry = table_.newest(age);
+    index = kFirstEntry + age;
+    mark = entry.mark;
+    name = entry.name, name_size = entry.name_size, value = entry.value, value_size = entry.value_size;
+  } else {
+    const auto& [known_name, known_value] = kStatic[index];
+    mark = static_marks_[index];
+    name = known_name.data(), name_size = known_name.size(), value = known_value.data(),
+    value_size = known_value.size();
+  }
+  if (name_size == field.name.size() && value_size == field.value.size() &&
+      detail::same_octets(value, field.value.data(), value_size) &&
+      detail::same_octets(name, field.name.data(), name_size)) {
+    return index;
+  }
+  mark = 0;
+  return 0;
+}
+
+std::size_t Encoder::look_at(std::span<const Field> first, std::span<const Field> second, Known* known) noexcept {
+  std::size_t octets = 0;
+  for (const auto& part : {first, second}) {
+    for (const Field& field : part) {
+      octets += field.name.size() + field.value.size();
+      std::uint32_t mark;
+      const std::uint32_t index = recall(field, mark);
+      if (mark == 0 && classify_ != nullptr) {
+        mark = classify_(field.name, field.value, 0);
+        if (index >= kFirstEntry) table_.newest(index - kFirstEntry).mark = mark;
+      }
+      *known++ = {index, mark};
+    }
+  }
+  return octets;
+}
+
 std::byte* Encoder::field(const Field& field, std::byte* out) noexcept {
+  std::uint32_t mark;
+  const std::uint32_t index = recall(field, mark);
+  return index != 0 ? write_index(index, out) : unknown_field(field, out);
+}
+
+std::byte* Encoder::block(std::span<const Field> first, std::span<const Field> second, std::span<const Known> known,
+                          std::byte* out) noexcept {
+  out = begin_block(out);
+  const Known* at = known.data();
+  const Known* const end = at + known.size();
+  const std::uint32_t start = table_.next_number();
+  std::uint32_t inserted = 0;  // since the look
+  for (const auto& part : {first, second}) {
+    for (const Field& each : part) {
+      std::uint32_t index = at != end ? at++->index : 0;
+      if (index >= kFirstEntry) {
+        index += inserted;
+        if (index - kFirstEntry >= table_.count()) index = 0;  // this block has evicted it
+      }
+      if (index != 0) {
+        out = write_index(index, out);
+      } else {
+        out = unknown_field(each, out);
+        inserted = table_.next_number() - start;
+      }
+    }
+  }
+  return out;
+}
+
+/// One that was not encoded lately, or that no table has.
+std::byte* Encoder::unknown_field(const Field& field, std::byte* out) noexcept {
   auto* at = reinterpret_cast<Octet*>(out);
   const std::uint32_t static_name = detail::find_static_name(field.name);
+  const Habit habit = kHabits[static_name];
+  const bool secret = habit == Habit::secret || (habit == Habit::cookie && field.value.size() < kShortCookie);
 
   Indexing indexing = field.indexing;
   if (indexing == Indexing::automatic) {
-    const Habit habit = kHabits[static_name];
-    const bool secret = habit == Habit::secret || (habit == Habit::cookie && field.value.size() < kShortCookie);
     if (secret) indexing = Indexing::never;
     if (habit == Habit::skip) indexing = Indexing::without;
   }
@@ -184,15 +277,20 @@ std::byte* Encoder::field(const Field& field, std::byte* out) noexcept {
       const std::string_view value = kStatic[index].value;
       if (value.size() != field.value.size()) continue;
       if (!detail::same_octets(value.data(), field.value.data(), value.size())) continue;
+      if (!secret) note_recent(field, index);
       *at = static_cast<Octet>(0x80 | index);
       return out + 1;
     }
   }
 
-  const Key key = key_of(field, static_name);
-  if (indexing != Indexing::never) {
-    const std::uint32_t index = find_entry(field, key);
-    if (index != 0) return reinterpret_cast<std::byte*>(detail::write_integer(index, 7, 0x80, at));
+  Key key{static_name, 0, 0};
+  if (habit != Habit::skip || indexing != Indexing::without || skipped_entries_) {
+    key = key_of(field, static_name);
+    const std::uint32_t index = indexing != Indexing::never ? find_entry(field, key) : 0;
+    if (index != 0) {
+      if (!secret) note_recent(field, kDynamic | table_.age(index - kFirstEntry));
+      return write_index(index, out);
+    }
   }
 
   const std::uint64_t size = std::uint64_t{field.name.size()} + field.value.size() + detail::kEntryOverhead;
@@ -209,7 +307,11 @@ std::byte* Encoder::field(const Field& field, std::byte* out) noexcept {
   }
   if (name_index == 0) at = write_text(field.name, at);
   at = write_text(field.value, at);
-  if (insert_it) insert(field, key);
+  if (insert_it) {
+    if (!secret) note_recent(field, kDynamic | table_.next_number());
+    if (habit == Habit::skip) skipped_entries_ = true;
+    insert(field, key);
+  }
   return reinterpret_cast<std::byte*>(at);
 }
 
@@ -227,18 +329,24 @@ Field Encoder::entry(std::uint32_t i) const noexcept {
   return {entry.name_view(), entry.value_view(), Indexing::automatic, 0};
 }
 
+// An automatic field must not find what its caller had indexed against our habit: secrets are never noted.
+inline void Encoder::note_recent(const Field& field, std::uint32_t number) noexcept {
+  if (recent_ != nullptr && !field.name.empty()) recent(field) = static_cast<Recent>(number);
+}
+
 inline Encoder::Key Encoder::key_of(const Field& field, std::uint32_t static_name) const noexcept {
+  const std::uint64_t seed = seed_ * 0x9e3779b97f4a7c15u;
   std::uint64_t name_hash = static_name * 0xd6e8feb86659fd93u;
-  if (static_name == 0) name_hash = sample(field.name, seed_);
-  const std::uint64_t field_hash = sample(field.value, seed_ ^ name_hash);
+  if (static_name == 0) name_hash = sample(field.name, seed);
+  const std::uint64_t field_hash = sample(field.value, seed ^ name_hash);
   return {static_name, static_cast<std::uint32_t>(name_hash >> 32), static_cast<std::uint32_t>(field_hash >> 32)};
 }
 
 inline Encoder::Slot* Encoder::field_bucket(std::uint32_t hash) const noexcept {
-  return slots_ + std::size_t{kFieldWays} * (hash & (buckets_ - 1));
+  return slots() + std::size_t{kFieldWays} * (hash & (buckets_ - 1));
 }
 inline Encoder::Slot* Encoder::name_bucket(std::uint32_t hash) const noexcept {
-  return slots_ + std::size_t{kFieldWays} * buckets_ + std::size_t{kNameWays} * (hash & (buckets_ - 1));
+  return slots() + std::size_t{kFieldWays} * buckets_ + std::size_t{kNameWays} * (hash & (buckets_ - 1));
 }
 
 /// The index on the wire of an entry with this name and value, or 0.
@@ -253,7 +361,7 @@ inline std::uint32_t Encoder::find_entry(const Field& field, const Key& key) con
     if (entry.static_name != key.static_name || entry.value_size != field.value.size()) continue;
     if (key.static_name == 0 && !same_text(entry.name_view(), field.name)) continue;
     if (!detail::same_octets(entry.value, field.value.data(), field.value.size())) continue;
-    return kStaticCount + 1 + age;
+    return kFirstEntry + age;
   }
   return 0;
 }
@@ -267,7 +375,7 @@ inline std::uint32_t Encoder::find_name(const Field& field, const Key& key) cons
     const std::uint32_t age = table_.age(slot->number);
     if (age >= table_.count()) break;
     const detail::Entry& entry = table_.newest(age);
-    if (entry.static_name == 0 && same_text(entry.name_view(), field.name)) return kStaticCount + 1 + age;
+    if (entry.static_name == 0 && same_text(entry.name_view(), field.name)) return kFirstEntry + age;
   }
   return 0;
 }
@@ -312,13 +420,13 @@ inline void Encoder::remember(const Key& key, std::uint32_t number) noexcept {
 
 /// As many buckets as the ring has places. On failure the old ones stay.
 bool Encoder::replace_slots(std::uint32_t buckets) noexcept {
-  const std::size_t slots = std::size_t{buckets} * (kFieldWays + kNameWays);
-  auto* const memory = static_cast<Slot*>(table_.allocate(slots * sizeof(Slot)));
+  void* const memory = table_.allocate(slots_bytes(buckets));
   if (memory == nullptr) return false;
-  std::uninitialized_fill_n(memory, slots, Slot{0, 0});
   release_slots();
-  slots_ = memory;
+  recent_ = static_cast<Recent*>(memory);
   buckets_ = buckets;
+  std::uninitialized_fill_n(recent_, std::size_t{buckets} * kRecentWays, Recent{0});
+  std::uninitialized_fill_n(slots(), std::size_t{buckets} * (kFieldWays + kNameWays), Slot{0, 0});
   for (std::uint32_t i = table_.count(); i-- > 0;) {
     const detail::Entry& entry = table_.newest(i);
     remember(key_of({entry.name_view(), entry.value_view()}, entry.static_name), table_.next_number() - 1 - i);
@@ -327,18 +435,18 @@ bool Encoder::replace_slots(std::uint32_t buckets) noexcept {
 }
 
 std::uint64_t Encoder::memory_bound(std::uint32_t table_cap) noexcept {
-  const std::uint64_t slots = detail::Table::most_slots(table_cap) * (kFieldWays + kNameWays) * sizeof(Slot);
+  const std::uint64_t slots = slots_bytes(detail::Table::most_slots(table_cap));
   return detail::Table::ring_bound(table_cap) + detail::Table::arena_bound(table_cap) + slots + slots / 2;
 }
 
-std::size_t Encoder::slots_bytes() const noexcept {
-  return std::size_t{buckets_} * (kFieldWays + kNameWays) * sizeof(Slot);
+std::uint64_t Encoder::slots_bytes(std::uint64_t buckets) noexcept {
+  return buckets * ((kFieldWays + kNameWays) * sizeof(Slot) + kRecentWays * sizeof(Recent));
 }
 
 void Encoder::release_slots() noexcept {
-  if (slots_ == nullptr) return;
-  table_.release(slots_, slots_bytes());
-  slots_ = nullptr;
+  if (recent_ == nullptr) return;
+  table_.release(recent_, slots_bytes(buckets_));
+  recent_ = nullptr;
   buckets_ = 0;
 }
 

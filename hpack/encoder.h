@@ -26,6 +26,8 @@ class H2CORE_API Encoder {
   struct Config {
     std::uint32_t table_cap = 4096;  ///< never a larger table, even if the peer allows 4 GB
     std::uint32_t seed = 0;          ///< differs per connection, so that nobody can aim at hash collisions
+    Classify classify = nullptr;     ///< for look_at(): judges fields as a decoder's does, and is kept with entries
+    const std::uint32_t* static_marks = nullptr;  ///< 62 marks by static index, [0] unused; outlives the encoder
     Allocator allocator = {};
   };
 
@@ -55,6 +57,19 @@ class H2CORE_API Encoder {
     return field.name.size() + field.value.size() + kFieldOverhead;
   }
 
+  /// What is known of a field before it is encoded: where it stands in the tables (RFC 7541 2.3.3) if it was encoded
+  /// lately, and what Config::classify says of it.
+  struct Known {
+    std::uint32_t index;  ///< 0 says nothing
+    std::uint32_t mark;
+  };
+  /// Fills `known` for each field of a section that stands in two places, and returns how many octets their names and
+  /// values are. It holds until the next call of another kind.
+  std::size_t look_at(std::span<const Field> first, std::span<const Field> second, Known* known) noexcept;
+  /// The same as begin_block() and field() for each, of which the first were looked at just now.
+  std::byte* block(std::span<const Field> first, std::span<const Field> second, std::span<const Known> known,
+                   std::byte* out) noexcept;
+
   /// Gives memory back as far as live entries permit.
   void trim() noexcept;
 
@@ -66,7 +81,7 @@ class H2CORE_API Encoder {
     return table_.capacity();
   }  ///< the smaller of the peer's and our cap
   std::uint32_t entry_count() const noexcept { return table_.count(); }
-  std::size_t heap_bytes() const noexcept { return table_.heap_bytes() + slots_bytes(); }
+  std::size_t heap_bytes() const noexcept { return table_.heap_bytes() + slots_bytes(buckets_); }
 
   /// The i-th newest entry, i < entry_count(); valid until the next call.
   Field entry(std::uint32_t i) const noexcept;
@@ -79,7 +94,20 @@ class H2CORE_API Encoder {
   // An index, two 64-bit lengths and what the Huffman coder may scribble.
   static constexpr std::size_t kFieldOverhead = 40;
 
+  static constexpr std::uint32_t kFirstEntry = 62;  // RFC 7541 2.3.3
+
+  // What was encoded last, by a sum of a few octets that costs next to nothing: static indices, and numbers of entries
+  // in 15 bits. Most fields are the same from section to section and need one full comparison then, no hash and no
+  // look for the name. That takes 750 instructions off a server_requests, and 1730 off a request_response.
+  using Recent = std::uint16_t;
+  static constexpr Recent kDynamic = 0x8000;
+  static constexpr std::uint32_t kRecentWays = 2;  // places to a bucket
+  Recent& recent(const Field& field) const noexcept;
+  std::uint32_t recall(const Field& field, std::uint32_t& mark) const noexcept;
+  std::byte* unknown_field(const Field& field, std::byte* out) noexcept;
+  void note_recent(const Field& field, std::uint32_t number) noexcept;
   Key key_of(const Field& field, std::uint32_t static_name) const noexcept;
+  Slot* slots() const noexcept { return reinterpret_cast<Slot*>(recent_ + std::size_t{kRecentWays} * buckets_); }
   Slot* field_bucket(std::uint32_t hash) const noexcept;
   Slot* name_bucket(std::uint32_t hash) const noexcept;
   std::uint32_t find_entry(const Field& field, const Key& key) const noexcept;
@@ -88,16 +116,19 @@ class H2CORE_API Encoder {
   void insert(const Field& field, const Key& key) noexcept;
   void remember(const Key& key, std::uint32_t number) noexcept;
   bool replace_slots(std::uint32_t buckets) noexcept;
-  std::size_t slots_bytes() const noexcept;
+  static std::uint64_t slots_bytes(std::uint64_t buckets) noexcept;
   void release_slots() noexcept;
 
   detail::Table table_;
-  Slot* slots_ = nullptr;      ///< buckets for whole fields, then as many for names
+  Recent* recent_ = nullptr;   ///< then buckets for whole fields, then as many for names
   std::uint32_t buckets_ = 0;  ///< a power of two
   std::uint32_t cap_;
   std::uint32_t announced_;  ///< the capacity that the peer's decoder knows of
   std::uint32_t smallest_;   ///< lowest capacity since the last block
-  std::uint64_t seed_;
+  std::uint32_t seed_;
+  bool skipped_entries_ = false;  ///< a caller had a name indexed that we skip: only then one may be found
+  const std::uint32_t* static_marks_;
+  Classify classify_;
 };
 
 }  // namespace hpack

@@ -14,6 +14,11 @@ enum class Indexing : std::uint8_t {
   never,      ///< not into any table on the whole way (6.2.3, 7.1.3)
 };
 
+/// Judges a field once, when it comes as a literal; the answer is the field's `mark`, and is stored with the entry
+/// when the field enters the dynamic table, so that indexed fields cost no second look. `name_mark` is the mark of
+/// the entry whose name was referenced, 0 if the name came as a literal.
+using Classify = std::uint32_t (*)(std::string_view name, std::string_view value, std::uint32_t name_mark) noexcept;
+
 /// One field line as views; who owns the octets is said by the call that fills or takes it.
 /// A decoded field is `never` if its sender said so and `automatic` otherwise, so it can be encoded again as it is.
 struct Field {

@@ -50,6 +50,8 @@ Engine::Messages::Messages(const Config& config) noexcept
                                      .allocator = config.allocator}),
       encoder(hpack::Encoder::Config{.table_cap = config.encoder_table_cap,
                                      .seed = static_cast<std::uint32_t>(config.seed >> 32),
+                                     .classify = config.validate_outgoing ? &classify : nullptr,
+                                     .static_marks = kStaticMarks,
                                      .allocator = config.allocator}),
       block(config.allocator),
       fields(config.allocator),

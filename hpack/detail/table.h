@@ -22,7 +22,7 @@ struct Entry {
   const char* value = nullptr;  ///< in the arena
   std::uint32_t name_size = 0;
   std::uint32_t value_size = 0;
-  std::uint32_t mark = 0;         ///< the decoder's: what Classify said
+  std::uint32_t mark = 0;         ///< what Classify said, or whoever judges what is encoded
   std::uint32_t static_name = 0;  ///< static index that owns the name's octets, or 0
 
   std::string_view name_view() const noexcept { return {name, name_size}; }
@@ -44,6 +44,7 @@ class H2CORE_API Table {
 
   /// The i-th newest, i < count(): HPACK's index less 62.
   const Entry& newest(std::uint32_t i) const noexcept { return ring_[(newest_ - 1 - i) & ring_mask_]; }
+  Entry& newest(std::uint32_t i) noexcept { return ring_[(newest_ - 1 - i) & ring_mask_]; }
 
   /// Entries are numbered from 0 in order of insertion, modulo 2^32; dead or alive is told by `age`.
   std::uint32_t next_number() const noexcept { return newest_; }

@@ -10,6 +10,10 @@ namespace {
 
 Bytes encode_one(Encoder& encoder, const Field& field) { return encode(encoder, {&field, 1}); }
 
+std::uint32_t sizes_of(std::string_view name, std::string_view value, std::uint32_t) noexcept {
+  return static_cast<std::uint32_t>(name.size() << 16 | value.size()) + 1;
+}
+
 }  // namespace
 
 TEST_CASE("RFC 7541 7.1.3: credentials and short cookies are never indexed unless the caller says otherwise") {
@@ -22,6 +26,21 @@ TEST_CASE("RFC 7541 7.1.3: credentials and short cookies are never indexed unles
   CHECK(encode_one(encoder, {"cookie", "12345678901234567890"})[0] == std::byte{0x60});
   CHECK(encode_one(encoder, {"authorization", "?", Indexing::always}) == wire("57 01 3f"));
   CHECK(encoder.entry_count() == 2);
+}
+
+TEST_CASE("RFC 7541 7.1.3: a secret that a caller had indexed is not found there by one who did not ask") {
+  Encoder encoder({});
+  for (const Field& secret : {Field{"authorization", "?"}, Field{"cookie", "?"}}) {
+    const Bytes literal = encode_one(encoder, secret);
+    CHECK(literal[0] == std::byte{0x1f});
+    for (int time = 0; time < 3; ++time) {
+      CHECK(encode_one(encoder, {secret.name, secret.value, Indexing::always}).size() == (time == 0 ? 3 : 1));
+      Encoder::Known known;
+      encoder.look_at({&secret, 1}, {}, &known);
+      CHECK(known.index == 0);
+      CHECK(encode_one(encoder, secret) == literal);
+    }
+  }
 }
 
 TEST_CASE("RFC 7541 6.2.3: a never-indexed field stays a literal though an entry would match it [7541-6.2.3b]") {
@@ -144,6 +163,38 @@ TEST_CASE("Pieces make the same block as the whole") {
   std::byte* end = pieces.begin_block(out.data());
   for (const Field& field : fields) end = pieces.field(field, end);
   CHECK(Bytes(out.data(), end) == encode(whole, fields));
+}
+
+TEST_CASE("Sections that are looked at first arrive as they are, whatever their own entries evict; each has its mark") {
+  Encoder encoder({.table_cap = 300, .classify = &sizes_of});
+  Decoder decoder({});
+  std::mt19937 random(7);
+  std::size_t indexed = 0;
+  for (int round = 0; round < 5000; ++round) {
+    const std::string path = "/" + std::to_string(random() % 20), value(random() % 60, 'v');
+    const Field pseudo[] = {{":method", "GET"}, {":path", path, static_cast<Indexing>(random() % 2)}};
+    const Field fields[] = {{"server", "one"}, {"x-name", value}, {"etag", path}, {"vary", "b"}, {"x-name", value}};
+    const std::span<const Field> some = std::span(fields).subspan(random() % 3, random() % 4);
+    Encoder::Known known[8];
+    std::size_t octets = 0;
+    for (const auto& part : {std::span<const Field>(pseudo), some})
+      for (const Field& field : part) octets += field.name.size() + field.value.size();
+    REQUIRE(encoder.look_at(pseudo, some, known) == octets);
+    Lines lines;
+    for (const auto& part : {std::span<const Field>(pseudo), some}) {
+      for (const Field& field : part) {
+        REQUIRE(known[lines.size()].mark == sizes_of(field.name, field.value, 0));
+        indexed += known[lines.size()].index != 0;
+        lines.push_back({std::string(field.name), std::string(field.value)});
+      }
+    }
+    Bytes out(1000);
+    const std::size_t looked_at = random() % (lines.size() + 1);
+    std::byte* const end = encoder.block(pseudo, some, std::span(known).first(looked_at), out.data());
+    REQUIRE(decode(decoder, Bytes(out.data(), end)) == lines);
+    REQUIRE(table_of(decoder) == table_of(encoder));
+  }
+  CHECK(indexed > 5000);
 }
 
 TEST_CASE("Thousands of fields with one hash cost compression only") {
