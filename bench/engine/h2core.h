@@ -209,6 +209,8 @@ class H2core::Session {
   Handler& handler_;
   Upload upload_;
   BodyCursor cursor_;
+  // As a loop keeps its iovecs: an array of each call's own would be cleared first.
+  std::array<h2::ByteView, 64> slices_;
 };
 
 }  // namespace bench
