@@ -60,7 +60,8 @@ Engine::Messages::Messages(const Config& config) noexcept
 
 Engine::Engine(const Config& config) noexcept
     : config_(config),
-      output_(config_.allocator),
+      // Who asks and asks and never reads is bounded by all that its server writes; what a client sends bounds nothing.
+      output_(config_.allocator, config.role == Role::server ? OutputQueue::kReply : OutputQueue::kOwn),
       streams_(config_.allocator, config.seed),
       turns_(streams_, config_.allocator),
       chunks_(config_.allocator),

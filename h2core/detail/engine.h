@@ -442,7 +442,6 @@ class Engine {
   bool views_live_ = false;  // of the last event
   bool trim_due_ = false;    // but views were live: memory goes at the next receive()
   TimePoint trim_by_ = kNever, trimmed_at_{};
-  std::size_t reply_bytes_ = 0;  // of output nobody asked for but the peer
   Counters counters_;
 };
 

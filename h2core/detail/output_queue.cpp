@@ -84,7 +84,6 @@ void OutputQueue::settle_draft(std::size_t bytes) noexcept {
 }
 
 void OutputQueue::owned_taken(std::size_t bytes) noexcept {
-  owned_ -= bytes;
   while (first_->taken == first_->written && first_ != last_) {  // skipped room at a block's end
     Block* empty = first_;
     first_ = first_->next;

@@ -8,9 +8,12 @@ namespace h2::detail {
 
 class OutputQueue {
  public:
-  static constexpr std::uint32_t kOwned = 0xffffffff;
+  /// What the engine wrote because the peer made it, which is bounded while the peer does not read; or of its own accord.
+  static constexpr std::uint32_t kReply = 0xfffffffe, kOwn = 0xffffffff;
 
-  explicit OutputQueue(const Allocator& allocator) noexcept : segments_(allocator), allocator_(&allocator) {}
+  /// `usual` is what commit() takes its bytes for: kReply or kOwn.
+  OutputQueue(const Allocator& allocator, std::uint32_t usual) noexcept
+      : segments_(allocator), allocator_(&allocator), usual_(usual) {}
   OutputQueue(const OutputQueue&) = delete;
   OutputQueue& operator=(const OutputQueue&) = delete;
   ~OutputQueue() { release(); }
@@ -24,20 +27,22 @@ class OutputQueue {
   /// That room again; until commit() or the next reserve().
   std::byte* reserved() noexcept { return drafting_ ? draft_->data() : last_->data() + last_->written; }
   /// The first `bytes` of the room are part of the output now, perhaps in another place.
-  void commit(std::size_t bytes) noexcept {
+  void commit(std::size_t bytes) noexcept { commit_as(usual_, bytes); }
+  void commit_reply(std::size_t bytes) noexcept { commit_as(kReply, bytes); }
+  void commit_as(std::uint32_t kind, std::size_t bytes) noexcept {
     if (drafting_) settle_draft(bytes);
     std::byte* const start = last_->data() + last_->written;
     last_->written += static_cast<std::uint32_t>(bytes);
     queued_ += bytes;
-    owned_ += bytes;
+    if (kind == kReply) replies_ += bytes;
     if (segments_.size() > handed_out_) {
       Segment& tail = segments_.back();
-      if (tail.chunk == kOwned && tail.data + tail.bytes == start) {
+      if (tail.chunk == kind && tail.data + tail.bytes == start) {
         tail.bytes += bytes;
         return;
       }
     }
-    if (bytes > 0) static_cast<void>(segments_.push({start, bytes, kOwned}));
+    if (bytes > 0) static_cast<void>(segments_.push({start, bytes, kind}));
   }
   /// Room for `count` more lent segments beside one of ours.
   bool reserve_segments(std::size_t count) noexcept { return segments_.reserve(segments_.size() + count + 1); }
@@ -52,8 +57,7 @@ class OutputQueue {
   /// Bytes ever handed out: the transport may have them, whether it took them or not.
   std::uint64_t handed_out() const noexcept;
   std::size_t queued_bytes() const noexcept { return queued_; }
-  /// Of these, what the engine wrote.
-  std::size_t owned_bytes() const noexcept { return owned_; }
+  std::size_t reply_bytes() const noexcept { return replies_; }
   std::size_t segments() const noexcept { return segments_.size(); }
   bool empty() const noexcept { return queued_ == 0; }
 
@@ -76,8 +80,12 @@ class OutputQueue {
         segments_.pop();
         if (handed_out_ > 0) --handed_out_;
       }
-      if (chunk == kOwned) owned_taken(step);
-      else taken(chunk, step);
+      if (chunk < kReply) {
+        taken(chunk, step);
+        continue;
+      }
+      if (chunk == kReply) replies_ -= step;
+      owned_taken(step);
     }
   }
 
@@ -137,7 +145,8 @@ class OutputQueue {
   Block* spare_ = nullptr;  // emptied blocks, so that a steady flow allocates nothing
   std::uint32_t spares_ = 0;
   bool drafting_ = false;  // by the last reserve()
-  std::size_t queued_ = 0, owned_ = 0;
+  std::uint32_t usual_;
+  std::size_t queued_ = 0, replies_ = 0;
   std::uint64_t taken_ = 0;
   std::size_t handed_out_ = 0;  // segments at the front that a caller has seen: they may not grow
 };

@@ -43,7 +43,7 @@ std::optional<Event> Engine::receive(ByteView& input) noexcept {
     } else if (failed_ || lost_ || eof_ || finished_) {
       input = {};  // nothing that comes now can matter (RFC 9113 5.4.1)
       break;
-    } else if (unsettled || reply_bytes_ > config_.max_queued_output || !advance(input, out)) {
+    } else if (unsettled || output_.reply_bytes() > config_.max_queued_output || !advance(input, out)) {
       break;
     }
   }
@@ -585,8 +585,7 @@ void Engine::reply_sent(std::size_t bytes, const FrameHeader& header) noexcept {
     const std::byte* frame = output_.reserved();
     note(Direction::sent, header, {frame + kFrameHeaderBytes, bytes - kFrameHeaderBytes}, {});
   }
-  output_.commit(bytes);
-  reply_bytes_ += bytes;
+  output_.commit_reply(bytes);
   ++counters_.frames_sent;
 }
 

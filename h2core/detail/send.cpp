@@ -395,10 +395,7 @@ bool Engine::write_block(FrameType type, StreamId id, EndStream end, StreamId pr
     bytes = split_block(frame, header.length, header);
   }
   output_.commit(bytes);
-  if (config_.role == Role::server) {
-    reply_bytes_ += bytes;  // who asks and asks and never reads is bounded by it
-    expect_answers(1);
-  }
+  if (config_.role == Role::server) expect_answers(1);
   if (config_.observer.on_frame != nullptr) {
     Array<Field> all(config_.allocator);
     if (all.append(pseudo.data(), pseudo.size()) && all.append(fields.data(), fields.size()))
