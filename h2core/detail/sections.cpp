@@ -281,7 +281,7 @@ void Engine::on_promise(Decoded decoded, Out& out) noexcept {
   Head head;
   Violation violation = Violation::none;
   if (in_tunnel || next.answer == Answer::ignore || announced_.enable_push == 0 ||
-      reserved_ + peer_active_ >= announced_.max_concurrent_streams)
+      reserved_ + peer_active_ >= announced_.max_concurrent_streams || is_caller_behind())
     violation = Violation::stream_refused;
   else if (decoded == Decoded::too_large) violation = Violation::field_section_too_large;
   else violation = check_request(section(), false, head);
