@@ -363,7 +363,7 @@ void Engine::on_settings(ByteView payload, Out& out) noexcept {
   if (frame_.has(flags::ack)) return on_settings_ack(out);
   const std::size_t count = payload.size() / 6;
   if (count > config_.max_settings_entries) return fail(Violation::settings_flood);
-  charge(Work::settings, kFrameCost + window_moves(payload) * streams_.size() / kFreeMoves);
+  charge(Work::settings, kFrameCost + window_moves(payload) * streams_.cost_of_each() / kFreeMoves);
   if (failed_) return;
   if (const Violation violation = apply_all(payload); violation != Violation::none) return fail(violation);
   settings_seen_ = peer_settings_known_ = true;
@@ -468,7 +468,7 @@ void Engine::on_goaway(ByteView payload, Out& out) noexcept {
   const StreamId last{read_u32(payload.data()) & kMaxStreamId};
   const auto code = static_cast<ErrorCode>(read_u32(payload.data() + 4));
   if (goaway_received_ && last > goaway_last_received_) return fail(Violation::goaway_raised);
-  charge(Work::goaway, kFrameCost);
+  charge(Work::goaway, kFrameCost + streams_.cost_of_each() / kFreeMoves);
   if (failed_) return;
   goaway_received_ = true;
   goaway_last_received_ = last;
