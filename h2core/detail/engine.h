@@ -206,6 +206,8 @@ class Engine {
   bool read_data(ByteView& input, Out& out) noexcept;
   bool read_skip(ByteView& input) noexcept;
   void begin_data(std::uint32_t pad_bytes) noexcept;
+  void expect_late_content(std::int64_t window) noexcept;
+  void refuse_stream(StreamId id) noexcept;
   void charge_late_content(std::uint32_t content) noexcept;
   void drop_data() noexcept;
   void on_frame(ByteView payload, Out& out) noexcept;
@@ -382,7 +384,7 @@ class Engine {
   // windows of the connection
   std::int32_t send_window_ = 65535;
   std::int32_t recv_window_ = 65535;
-  std::int32_t late_content_ = 0;  // of streams that we reset: at most so much is on its way
+  std::int32_t late_content_ = 0;  // of streams that we reset or refused: at most so much is on its way
   std::uint32_t answers_due_ = 0;  // WINDOW_UPDATEs and PINGs that belong to what we sent
   bool stream_windows_fixed_ = false, connection_window_fixed_ = false;  // their caller has chosen
   std::int64_t recv_owed_ = 0;

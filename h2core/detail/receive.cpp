@@ -265,7 +265,17 @@ void Engine::begin_data(std::uint32_t pad_bytes) noexcept {
   if (!end) update_stream_window(stream);
 }
 
-// As much as the windows of streams that we reset allowed may have been on its way, honestly.
+// As much as the windows of streams that we reset or refused allowed may be on its way, honestly.
+void Engine::expect_late_content(std::int64_t window) noexcept {
+  late_content_ = static_cast<std::int32_t>(std::min<std::int64_t>(late_content_ + window, recv_window_));
+}
+
+// Never heard of by the caller, and dropped with what follows on it.
+void Engine::refuse_stream(StreamId id) noexcept {
+  streams_.remember(id, State::reset_by_us);
+  expect_late_content(effective_.initial_window_size);
+}
+
 void Engine::charge_late_content(std::uint32_t content) noexcept {
   if (content < kFullPiece || std::int64_t{content} > late_content_) return charge(Work::late_frame, kFrameCost);
   late_content_ -= static_cast<std::int32_t>(content);
@@ -561,7 +571,7 @@ void Engine::stream_error(StreamId id, Violation violation) noexcept {
   charge(work_of(violation), by_caller ? kFrameCost : kResetCost);
   if (failed_ || state == State::reset_by_us) return;
   write_rst_stream(id, code);
-  if (slot == kNoSlot) streams_.remember(id, State::reset_by_us);
+  if (slot == kNoSlot) refuse_stream(id);
   else if (is_closed(state)) streams_[slot].state = State::reset_by_us;  // what follows is dropped without a word
   else close_stream(slot, State::reset_by_us, code, violation, true);
 }
