@@ -326,7 +326,7 @@ void SecureConnection::advance_time(h2::TimePoint now) noexcept {
   if (ends_before(output_until(), now)) {
     channel_.fail(TlsFailureKind::timed_out, TlsLayer::transport, "the transport took no output for too long");
   }
-  if (!memory_held_ || !is_idle()) return;
+  if (!memory_held_ || !is_idle()) return idle_until_.reset();
   if (!idle_until_.has_value()) idle_until_ = now + kIdleMemory;
   if (!ends_before(idle_until_, now)) return;
   note_traffic();

@@ -591,6 +591,22 @@ TEST_CASE("an idle hour fires nothing, gives buffers back once, and the next req
   CHECK(sides.server.closes.empty());
 }
 
+TEST_CASE("a request that waits for the server's limit of streams keeps no timer in the past") {
+  h2::Config closed;
+  closed.settings.max_concurrent_streams = 0;
+  TlsContext for_server = context(server_config()), for_client = context(client_config());
+  Driven server{for_server, h2::Role::server, {}, closed};
+  Driven client{for_client, h2::Role::client, "localhost"};
+  h2::TimePoint now{1000s};
+  client.connection.advance_time(now);
+  exchange(client, server);
+  client.connection.advance_time(now += 2s);
+  get(client, "/");
+  for (int i = 0; i < 20; ++i) client.connection.advance_time(now += 1s);
+  const auto next = client.connection.deadline();
+  CHECK((!next.has_value() || *next > now));
+}
+
 TEST_CASE("a lost transport ends handshake, streams and output") {
   Sides sides;
   get(sides.client, "/");
