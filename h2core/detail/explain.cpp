@@ -47,9 +47,11 @@ std::optional<Explanation> Engine::explain(StreamId id) const noexcept {
   return both;
 }
 
+// Counted back from now, for 32 bits of milliseconds are seven weeks.
 std::optional<TimePoint> Engine::time_of(std::uint32_t ms) const noexcept {
   if (!clock_runs_) return std::nullopt;
-  return clock_start_ + std::chrono::milliseconds(ms);
+  const std::uint32_t ago = now_ms_ - ms;
+  return clock_start_ + std::chrono::milliseconds((now_ - clock_start_) / std::chrono::milliseconds(1) - ago);
 }
 
 // In the order in which a byte meets them.
