@@ -74,6 +74,7 @@ Engine::Engine(const Config& config) noexcept
       budget_(config.work_budget) {
   config_.first_stream_id = next_id_;
   config_.window_limit = std::min(config_.window_limit, kMaxWindow);
+  config_.work_refill_per_second = std::min(config_.work_refill_per_second, kMostRefill);
   if (config.role == Role::client) {
     std::byte* out = output_.reserve(kClientPreface.size());
     if (out == nullptr) {

@@ -138,6 +138,7 @@ class Engine {
   static constexpr std::uint32_t kFullPiece = 256;       // bytes; less content in a frame gives nothing back
   static constexpr std::size_t kLeastCredit = 2048;      // bytes; who reads little opens two windows for twice as many
   static constexpr std::uint32_t kLeastLingering = 100;  // streams that are gone and not consumed; never fewer
+  static constexpr std::uint32_t kMostRefill = 100'000'000;  // a second; a day of it, in millionths, fits 64 bits
   static constexpr std::size_t kFreeMoves = 64;  // streams; what looks at all of them costs 1 more for each so many
 
   static constexpr std::size_t kMaxPings = 8, kMaxSettingsInFlight = 8;  // ours to choose: replies are soon

@@ -270,6 +270,17 @@ TEST_CASE("streams that were reset with content still in the output are no more 
   CHECK(server.all(Kind::stream_closed).size() == 100);
 }
 
+TEST_CASE("the largest refill and a day of silence fill the budget and no more") {
+  Options options;
+  options.config.work_budget = 1000;
+  options.config.work_refill_per_second = 0xffffffff;
+  Harness server(Role::server, options);
+  server.feed(repeat(ping(1), 400));
+  server.advance(24h);
+  server.feed(repeat(ping(1), 1001));
+  CHECK(server.failure() == Violation::work_budget_empty);
+}
+
 TEST_CASE("the budget for idle work warns at half, then ends the connection; time refills it [9113-10.5b]") {
   Options options;
   options.config.work_budget = 1000;
