@@ -46,7 +46,8 @@ struct Config {
   std::uint32_t max_continuations = 32;      ///< per block, empty ones count
   std::uint32_t max_settings_entries = 64;   ///< per SETTINGS frame
   std::uint32_t max_interim_responses = 16;  ///< per request
-  /// Bytes of replies and, on a server, of heads that wait for a peer that does not read; then `receive` waits.
+  /// Bytes of replies and, on a server, of all that it writes but content, that wait for a peer that does not read; then
+  /// `receive` waits.
   std::uint32_t max_queued_output = 32768;
 
   /// Frames that move nothing forward (`Work`) cost 1 each, a stream that is reset before its answer, by whomever, 4.

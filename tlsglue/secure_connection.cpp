@@ -62,7 +62,9 @@ std::optional<Event> SecureConnection::receive(ByteView& input) noexcept {
   }
   for (;;) {
     if (auto event = next_inner_event()) return event;
-    if (phase_ == Phase::h2 && !plaintext_.empty()) return std::nullopt;  // replies wait for a peer that does not read
+    // Replies wait for a peer that does not read; but a channel that has failed is told of in any case.
+    if (phase_ == Phase::h2 && !plaintext_.empty() && channel_.failure().kind == TlsFailureKind::none)
+      return std::nullopt;
     if (close_waits_.has_value()) return on_peer_closed(*std::exchange(close_waits_, std::nullopt));
 
     const TlsOutcome outcome = channel_.receive_ciphertext(input);
@@ -324,7 +326,7 @@ void SecureConnection::advance_time(h2::TimePoint now) noexcept {
   if (ends_before(output_until(), now)) {
     channel_.fail(TlsFailureKind::timed_out, TlsLayer::transport, "the transport took no output for too long");
   }
-  if (!memory_held_ || !is_idle()) return;
+  if (!memory_held_ || !is_idle()) return idle_until_.reset();
   if (!idle_until_.has_value()) idle_until_ = now + kIdleMemory;
   if (!ends_before(idle_until_, now)) return;
   note_traffic();

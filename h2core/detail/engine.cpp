@@ -62,7 +62,8 @@ Engine::Messages::Messages(const Config& config) noexcept
 
 Engine::Engine(const Config& config) noexcept
     : config_(config),
-      output_(config_.allocator),
+      // Who asks and asks and never reads is bounded by all that its server writes; what a client sends bounds nothing.
+      output_(config_.allocator, config.role == Role::server ? OutputQueue::For::peer : OutputQueue::For::us),
       streams_(config_.allocator, config.seed),
       turns_(streams_, config_.allocator),
       chunks_(config_.allocator),
@@ -75,6 +76,7 @@ Engine::Engine(const Config& config) noexcept
       budget_(config.work_budget) {
   config_.first_stream_id = next_id_;
   config_.window_limit = std::min(config_.window_limit, kMaxWindow);
+  config_.work_refill_per_second = std::min(config_.work_refill_per_second, kMostRefill);
   if (config.role == Role::client) {
     std::byte* out = output_.reserve(kClientPreface.size());
     if (out == nullptr) {

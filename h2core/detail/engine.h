@@ -151,7 +151,8 @@ class Engine {
   static constexpr std::uint32_t kFullPiece = 256;       // bytes; less content in a frame gives nothing back
   static constexpr std::size_t kLeastCredit = 2048;      // bytes; who reads little opens two windows for twice as many
   static constexpr std::uint32_t kLeastLingering = 100;  // streams that are gone and not consumed; never fewer
-  static constexpr std::size_t kFreeMoves = 64;          // windows of streams; SETTINGS cost 1 more for each so many
+  static constexpr std::uint32_t kMostRefill = 100'000'000;  // a second; a day of it, in millionths, fits 64 bits
+  static constexpr std::size_t kFreeMoves = 64;  // streams; what looks at all of them costs 1 more for each so many
 
   static constexpr std::size_t kMaxPings = 8, kMaxSettingsInFlight = 8;  // ours to choose: replies are soon
   static constexpr std::uint32_t kListBound = 1 << 20;  // of a section when no MAX_HEADER_LIST_SIZE was announced
@@ -220,11 +221,14 @@ class Engine {
   std::optional<TimePoint> settings_due() const noexcept;
   // A whole control frame of ours, written to where room was reserved.
   void write_out(std::size_t bytes) noexcept {
+    frame_written(bytes);
+    output_.commit(bytes);
+  }
+  void frame_written(std::size_t bytes) noexcept {
     if (config_.observer.on_frame != nullptr) {
       const std::byte* const frame = output_.reserved();
       note(Direction::sent, read_frame_header(frame), {frame + kFrameHeaderBytes, bytes - kFrameHeaderBytes}, {});
     }
-    output_.commit(bytes);
     ++counters_.frames_sent;
   }
   void write_goaway(StreamId last, ErrorCode code, std::string_view debug) noexcept;
@@ -279,6 +283,8 @@ class Engine {
   void probe_if_busy(const Stream& stream) noexcept;
   Violation check_data(Stream& stream, std::uint32_t content) noexcept;
   [[gnu::cold]] void drop_data(State state, std::uint32_t content) noexcept;
+  void expect_late_content(std::int64_t window) noexcept;
+  void refuse_stream(StreamId id) noexcept;
   void charge_late_content(std::uint32_t content) noexcept;
   bool is_tls_record() const noexcept;
   [[gnu::cold]] bool too_many_unsettled() const noexcept;
@@ -311,8 +317,8 @@ class Engine {
     return out;
   }
   void reply_sent(std::size_t bytes) noexcept {
-    write_out(bytes);
-    reply_bytes_ += bytes;
+    frame_written(bytes);
+    output_.commit(bytes, OutputQueue::For::peer);
   }
   void write_rst_stream(StreamId id, ErrorCode code) noexcept;
 
@@ -482,7 +488,7 @@ class Engine {
   // windows of the connection
   std::int32_t send_window_ = 65535;
   std::int32_t recv_window_ = 65535;
-  std::int32_t late_content_ = 0;  // of streams that we reset: at most so much is on its way
+  std::int32_t late_content_ = 0;  // of streams that we reset or refused: at most so much is on its way
   std::uint32_t answers_due_ = 0;  // WINDOW_UPDATEs and PINGs that belong to what we sent
   bool stream_windows_fixed_ = false, connection_window_fixed_ = false;  // their caller has chosen
   std::int64_t recv_owed_ = 0;
@@ -541,7 +547,6 @@ class Engine {
   bool budget_warned_ = false, budget_used_up_ = false;
   bool views_live_ = false;  // of the last event
   TimePoint trim_by_ = kNever, trimmed_at_{};
-  std::size_t reply_bytes_ = 0;  // of output nobody asked for but the peer
   Counters counters_;
 };
 

@@ -47,9 +47,11 @@ std::optional<Explanation> Engine::explain(StreamId id) const noexcept {
   return both;
 }
 
+// Counted back from now, for 32 bits of milliseconds are seven weeks.
 std::optional<TimePoint> Engine::time_of(std::uint32_t ms) const noexcept {
   if (!clock_runs_) return std::nullopt;
-  return clock_start_ + std::chrono::milliseconds(ms);
+  const std::uint32_t ago = now_ms_ - ms;
+  return clock_start_ + std::chrono::milliseconds((now_ - clock_start_) / std::chrono::milliseconds(1) - ago);
 }
 
 // In the order in which a byte meets them.
@@ -104,7 +106,7 @@ Hold Engine::hold_on_input() const noexcept {
   std::optional<TimePoint> since;
   if (clock_runs_) since = last_received_;
   if (failed_ || lost_ || eof_) return {Holdup::over, Actor::nobody, since};
-  if (reply_bytes_ > config_.max_queued_output || too_many_unsettled())
+  if (output_.reply_bytes() > config_.max_queued_output || too_many_unsettled())
     return {Holdup::unread_replies, Actor::peer, since};
   if (!settings_in_flight_.empty()) return {Holdup::settings_unanswered, Actor::peer, since};
   if (recv_window_ <= 0) return {Holdup::connection_window, Actor::caller, since};

@@ -28,7 +28,7 @@ std::size_t OutputQueue::poll(std::span<ByteView> slices, std::size_t max_bytes)
   const Segment* const end = first + std::min(slices.size(), segments());
   const Segment* at = first;
   for (ByteView* to = slices.data(); at != end && max_bytes > 0; ++at, ++to) {
-    const std::size_t bytes = std::min(at->bytes, max_bytes);
+    const std::size_t bytes = std::min<std::size_t>(at->bytes, max_bytes);
     *to = ByteView(at->data, bytes);
     max_bytes -= bytes;
   }
@@ -91,7 +91,6 @@ void OutputQueue::settle_draft(std::size_t bytes) noexcept {
 }
 
 void OutputQueue::owned_taken(std::size_t bytes) noexcept {
-  owned_ -= bytes;
   for (;;) {
     const std::uint32_t left = first_->written - first_->taken;  // none where room at a block's end was skipped
     const std::uint32_t step = bytes < left ? static_cast<std::uint32_t>(bytes) : left;

@@ -2,6 +2,8 @@
 // out by `poll()` moves or changes until `consume()` takes it.
 #pragma once
 
+#include <algorithm>
+
 #include <h2core/detail/memory.h>
 
 namespace h2::detail {
@@ -10,7 +12,13 @@ struct Chunk;
 
 class OutputQueue {
  public:
-  explicit OutputQueue(const Allocator& allocator) noexcept : segments_(allocator), allocator_(&allocator) {}
+  /// What is committed for whom: of the engine's own accord, or because the peer made it, which is bounded while the peer
+  /// does not read.
+  enum class For : bool { us, peer };
+
+  /// `usual` is what commit() takes its bytes for.
+  OutputQueue(const Allocator& allocator, For usual) noexcept
+      : segments_(allocator), allocator_(&allocator), usual_(usual) {}
   OutputQueue(const OutputQueue&) = delete;
   OutputQueue& operator=(const OutputQueue&) = delete;
   ~OutputQueue() { release(); }
@@ -26,24 +34,27 @@ class OutputQueue {
   /// That room again; until commit() or the next reserve().
   std::byte* reserved() noexcept { return drafting_ ? draft_->data() : last_->data() + last_->written; }
   /// The first `bytes` of the room are part of the output now, perhaps in another place.
-  void commit(std::size_t bytes) noexcept {
+  void commit(std::size_t bytes) noexcept { commit(bytes, usual_); }
+  void commit(std::size_t bytes, For whom) noexcept {
     if (drafting_) settle_draft(bytes);
     std::byte* const start = last_->data() + last_->written;
-    last_->written += static_cast<std::uint32_t>(bytes);
+    const auto added = static_cast<std::uint32_t>(bytes), replies = whom == For::peer ? added : 0;
+    last_->written += added;
     queued_ += bytes;
-    owned_ += bytes;
+    replies_ += replies;
     if (segments() > handed_out_) {
       Segment& tail = segments_[segments_.size() - 1];
       if (tail.chunk == nullptr && tail.data + tail.bytes == start) {
-        tail.bytes += bytes;
+        tail.bytes += added;
+        tail.replies += replies;
         return;
       }
     }
-    if (bytes > 0) segments_.add({start, bytes, nullptr});
+    if (bytes > 0) segments_.add({start, nullptr, added, replies});
   }
   /// Queues lent memory; `chunk` comes back from `consume()`. Room was reserved.
   void lend(const std::byte* data, std::size_t bytes, Chunk* chunk) noexcept {
-    segments_.add({data, bytes, chunk});
+    segments_.add({data, chunk, static_cast<std::uint32_t>(bytes), 0});
     queued_ += bytes;
   }
 
@@ -52,8 +63,8 @@ class OutputQueue {
   /// Bytes ever handed out: the transport may have them, whether it took them or not.
   std::uint64_t handed_out() const noexcept;
   std::size_t queued_bytes() const noexcept { return queued_; }
-  /// Of these, what the engine wrote.
-  std::size_t owned_bytes() const noexcept { return owned_; }
+  /// Of these, what was committed for the peer; a little more while a segment is half taken.
+  std::size_t reply_bytes() const noexcept { return replies_; }
   std::size_t segments() const noexcept { return segments_.size() - front_; }
   bool empty() const noexcept { return queued_ == 0; }
 
@@ -65,10 +76,14 @@ class OutputQueue {
     if (bytes > queued_) bytes = queued_;
     queued_ -= bytes;
     taken_ += bytes;
-    std::size_t owned = 0;
-    const auto take = [&](const Segment& from, std::size_t step) {
-      if (from.chunk == nullptr) owned += step;
-      else taken(*from.chunk, step);
+    std::size_t ours = 0;
+    const auto take = [&](Segment& from, std::size_t step) {
+      if (from.chunk != nullptr) return taken(*from.chunk, step);
+      ours += step;
+      const std::size_t not_replies = from.bytes - from.replies;  // taken to be the first
+      const std::size_t replies = step - std::min(step, not_replies);
+      from.replies -= static_cast<std::uint32_t>(replies);
+      replies_ -= replies;
     };
     Segment* const first = segments_.data() + front_;
     Segment* at = first;
@@ -80,7 +95,7 @@ class OutputQueue {
     if (bytes > 0) {
       take(*at, bytes);
       at->data += bytes;
-      at->bytes -= bytes;
+      at->bytes -= static_cast<std::uint32_t>(bytes);
     }
     const auto whole = static_cast<std::size_t>(at - first);
     front_ += whole;
@@ -89,7 +104,7 @@ class OutputQueue {
       front_ = 0;
       segments_.clear();
     }
-    if (owned > 0) owned_taken(owned);
+    if (ours > 0) owned_taken(ours);
   }
 
   /// Drops everything.
@@ -110,8 +125,8 @@ class OutputQueue {
   static constexpr std::size_t kSlices = 64;  // for as many at a time DATA is framed, if callers do not ask for more
   struct Segment {
     const std::byte* data;
-    std::size_t bytes;
-    Chunk* chunk;  // null: ours
+    Chunk* chunk;                  // null: ours
+    std::uint32_t bytes, replies;  // of a frame or of a block
   };
   // A block is written front to back and taken front to back; blocks are in the order of their bytes.
   struct Block {
@@ -150,10 +165,11 @@ class OutputQueue {
   Block* spare_ = nullptr;  // emptied blocks, so that a steady flow allocates nothing
   std::uint32_t spares_ = 0;
   bool drafting_ = false;  // by the last reserve()
+  For usual_;
   // Not side by side: GCC would load both at once, just behind a store of one of them, and wait for it to reach memory.
   std::size_t queued_ = 0;
   std::size_t handed_out_ = 0;  // segments at the front that a caller has seen: they may not grow
-  std::size_t owned_ = 0;
+  std::size_t replies_ = 0;
   std::uint64_t taken_ = 0;
 };
 

@@ -53,7 +53,7 @@ std::optional<Event> Engine::receive(ByteView& input) noexcept {
         rest = input.last(0);
         break;
       }
-    } else if (rest.empty() || reply_bytes_ > config_.max_queued_output || !advance(rest, out)) {
+    } else if (rest.empty() || output_.reply_bytes() > config_.max_queued_output || !advance(rest, out)) {
       break;
     }
   }
@@ -341,7 +341,17 @@ void Engine::drop_data(State state, std::uint32_t content) noexcept {
   charge_late_content(content);
 }
 
-// As much as the windows of streams that we reset allowed may have been on its way, honestly.
+// As much as the windows of streams that we reset or refused allowed may be on its way, honestly.
+void Engine::expect_late_content(std::int64_t window) noexcept {
+  late_content_ = static_cast<std::int32_t>(std::min<std::int64_t>(late_content_ + window, recv_window_));
+}
+
+// Never heard of by the caller, and dropped with what follows on it.
+void Engine::refuse_stream(StreamId id) noexcept {
+  streams_.remember(id, State::reset_by_us);
+  expect_late_content(effective_.initial_window_size);
+}
+
 void Engine::charge_late_content(std::uint32_t content) noexcept {
   if (content < kFullPiece || std::int64_t{content} > late_content_) return charge(Work::late_frame, kFrameCost);
   late_content_ -= static_cast<std::int32_t>(content);
@@ -439,7 +449,7 @@ void Engine::on_settings(ByteView payload, Out& out) noexcept {
   if (frame_.has(flags::ack)) return on_settings_ack(out);
   const std::size_t count = payload.size() / 6;
   if (count > config_.max_settings_entries) return fail(Violation::settings_flood);
-  charge(Work::settings, kFrameCost + window_moves(payload) * streams_.size() / kFreeMoves);
+  charge(Work::settings, kFrameCost + window_moves(payload) * streams_.cost_of_each() / kFreeMoves);
   if (failed_) return;
   if (const Violation violation = apply_all(payload); violation != Violation::none) return fail(violation);
   settings_seen_ = peer_settings_known_ = true;
@@ -546,7 +556,7 @@ void Engine::on_goaway(ByteView payload, Out& out) noexcept {
   const StreamId last{read_u32(payload.data()) & kMaxStreamId};
   const auto code = static_cast<ErrorCode>(read_u32(payload.data() + 4));
   if (goaway_received_ && last > goaway_last_received_) return fail(Violation::goaway_raised);
-  charge(Work::goaway, kFrameCost);
+  charge(Work::goaway, kFrameCost + streams_.cost_of_each() / kFreeMoves);
   if (failed_) return;
   goaway_received_ = true;
   goaway_last_received_ = last;
@@ -639,7 +649,7 @@ void Engine::stream_error(StreamId id, Violation violation) noexcept {
   charge(work_of(violation), by_caller ? kFrameCost : kResetCost);
   if (failed_ || state == State::reset_by_us) return;
   write_rst_stream(id, code);
-  if (slot == kNoSlot) streams_.remember(id, State::reset_by_us);
+  if (slot == kNoSlot) refuse_stream(id);
   else if (is_closed(state)) streams_[slot].state = State::reset_by_us;  // what follows is dropped without a word
   else close_stream(slot, State::reset_by_us, code, violation, true);
 }

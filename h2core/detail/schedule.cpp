@@ -55,7 +55,6 @@ bool Engine::frame_data(std::uint32_t slot, std::size_t room) noexcept {
                            end ? flags::end_stream : std::uint8_t{0}, stream.id};
   write_frame_header(frame, header);
   output_.commit(kFrameHeaderBytes);
-  if (config_.role == Role::server) reply_bytes_ += kFrameHeaderBytes;  // all that we write is counted when it is taken
   note(Direction::sent, header, {}, {});
   ++counters_.frames_sent;
   counters_.data_bytes_sent += bytes;
@@ -90,11 +89,9 @@ std::size_t Engine::poll_output(std::span<ByteView> slices, std::size_t max_byte
 }
 
 void Engine::consume_output(std::size_t bytes) noexcept {
-  const std::size_t owned = output_.owned_bytes();
   output_ms_ = now_ms_;
   counters_.bytes_sent += bytes;
   output_.consume(bytes, [this](Chunk& chunk, std::size_t taken) { chunk_taken(chunk, taken); });
-  reply_bytes_ -= std::min(reply_bytes_, owned - output_.owned_bytes());
   publish();
 }
 

@@ -134,7 +134,7 @@ void Engine::on_new_stream(Decoded decoded, Out& out) noexcept {
   const StreamId id = first.stream;
   if (goaway_final_ && id > goaway_last_sent_) {  // in flight when our GOAWAY left: dropped with what follows on it
     last_peer_id_ = id;
-    streams_.remember(id, State::reset_by_us);
+    refuse_stream(id);
     return charge(Work::late_frame, kFrameCost);
   }
   pass_over_to(id);
@@ -191,8 +191,9 @@ void Engine::answer_too_large(StreamId id, EndStream end) noexcept {
   if (!write_block(FrameType::headers, id, EndStream::yes, kConnection, look_at({&status, 1}, {})))
     return fail(Violation::out_of_memory);
   ++counters_.streams_refused;
-  streams_.remember(id, end == EndStream::yes ? State::ended : State::reset_by_us);
-  if (end == EndStream::no) write_rst_stream(id, ErrorCode::no_error);  // the rest of the request is of no use (8.1)
+  if (end == EndStream::yes) return streams_.remember(id, State::ended);
+  refuse_stream(id);
+  write_rst_stream(id, ErrorCode::no_error);  // the rest of the request is of no use (8.1)
 }
 
 // RFC 9113 8.2.3: who hands a request on may know cookies as one field only. False when memory failed.
@@ -300,7 +301,7 @@ void Engine::on_promise(Decoded decoded, Out& out) noexcept {
   Head head;
   Violation violation = Violation::none;
   if (in_tunnel || next.answer == Answer::ignore || announced_.enable_push == 0 ||
-      reserved_ + peer_active_ >= announced_.max_concurrent_streams)
+      reserved_ + peer_active_ >= announced_.max_concurrent_streams || is_caller_behind())
     violation = Violation::stream_refused;
   else if (decoded == Decoded::too_large) violation = Violation::field_section_too_large;
   else violation = check_request(section(), false, head);

@@ -387,10 +387,7 @@ bool Engine::write_block(FrameType type, StreamId id, EndStream end, StreamId pr
     bytes = split_block(frame, header.length, header);
   }
   output_.commit(bytes);
-  if (config_.role == Role::server) {
-    reply_bytes_ += bytes;  // who asks and asks and never reads is bounded by it
-    expect_answers(1);
-  }
+  if (config_.role == Role::server) expect_answers(1);
   if (config_.observer.on_frame != nullptr) {
     Array<Field> all(config_.allocator);
     if (all.append(section.pseudo.data(), section.pseudo.size()) &&
@@ -594,8 +591,7 @@ void Engine::close_stream(std::uint32_t slot, State how, ErrorCode code, Violati
   if (is_closed(stream.state)) return;
   stream.verdict = verdict_of(stream, how == State::reset_by_peer ? code : ErrorCode::no_error);
   if (how == State::reset_by_us && may_receive(stream) && stream.recv_window > 0)
-    late_content_ = static_cast<std::int32_t>(
-        std::min<std::int64_t>(std::int64_t{late_content_} + stream.recv_window, recv_window_));
+    expect_late_content(stream.recv_window);
   if (stream.state == State::reserved_local || stream.state == State::reserved_remote) --reserved_;
   stream.state = how;
   stream.code = code;

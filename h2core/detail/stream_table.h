@@ -54,6 +54,8 @@ class StreamTable {
   const Stream& operator[](std::uint32_t slot) const noexcept { return slab_[slot]; }
   std::uint32_t size() const noexcept { return slab_.used(); }
 
+  /// What each() costs, in records: it passes the free places too that a crowd of streams has left behind.
+  std::size_t cost_of_each() const noexcept { return std::max<std::size_t>(slab_.used(), map_.size() / 8); }
   template <class Visit>
   void each(Visit&& visit) noexcept {
     for (std::size_t i = 0; i < map_.size(); ++i)  // the latest ones, too

@@ -103,6 +103,26 @@ TEST_CASE("CVE-2020-11080: a SETTINGS frame has 64 entries at most, and changes 
   CHECK(other.failure == Violation::settings_flood);
 }
 
+TEST_CASE("CVE-2020-11080: a crowd of streams that has gone leaves nothing behind that is looked through for nothing") {
+  const Bytes most = frame(FrameType::settings, 0, 0, repeat(wire("0004 00000001 0004 00000000"), 32));
+  for (const bool by_settings : {true, false}) {
+    CAPTURE(by_settings);
+    Config config;
+    config.settings.max_concurrent_streams = 10000;
+    Victim server(Role::server, config);
+    for (std::uint32_t i = 0; i < 10000; ++i) server.feed(raw_headers(nth_stream(i), shortest_post()));
+    for (std::uint32_t i = 0; i < 9999; ++i) {
+      REQUIRE(server.connection().send_response(StreamId{nth_stream(i)}, 204, {}, EndStream::yes));
+      server.feed(data(nth_stream(i), "", kEnd));
+    }
+    server.pass(10s);
+    REQUIRE(server.connection().open_streams() == 1);
+    const std::uint32_t lived =
+        server.flood(kBudget, [&](std::uint32_t) { return by_settings ? most : goaway(0, ErrorCode::no_error); });
+    CHECK(lived <= kBudget / (by_settings ? 2000 : 50));  // 32,768 places, 64 times or once in each
+  }
+}
+
 TEST_CASE("VU#605641: whoever reads no replies is read no further, and costs as much as replies may wait") {
   const std::pair<std::string, Bytes> kinds[] = {
       {"CVE-2019-9512, PING", ping(1)},

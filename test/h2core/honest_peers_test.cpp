@@ -349,5 +349,20 @@ TEST_CASE("what was on its way on an upload that we reset, however large the win
   check_untouched(server);
 }
 
+// Our caller is behind, so its client's new uploads are refused, which that hears of a round trip later.
+TEST_CASE("what was on its way on uploads that we refused, in frames of a kilobyte") {
+  Victim server(Role::server, quarter());
+  for (std::uint32_t i = 0; i < 100; ++i) {
+    server.feed(raw_headers(nth_stream(i), shortest_post()) + data(nth_stream(i), "x", kEnd));
+    REQUIRE(server.connection().send_response(StreamId{nth_stream(i)}, 204, {}, EndStream::yes));
+  }
+  server.feed({});
+  const std::string kilobyte(1024, 'u');
+  for (std::uint32_t i = 100; i < 200; ++i)
+    server.feed(raw_headers(nth_stream(i), shortest_post()) + repeat(data(nth_stream(i), kilobyte), 60));
+  CHECK(server.connection().counters().streams_refused == 100);
+  check_untouched(server);
+}
+
 }  // namespace
 }  // namespace h2::test

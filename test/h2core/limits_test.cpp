@@ -197,6 +197,52 @@ TEST_CASE("a client that asks much and reads late is not held up by what it send
   CHECK(client.last(Kind::stream_closed, 1));
 }
 
+/// Feeds rounds to a peer of which the transport takes as little as it must before all input is read.
+template <class Round>
+std::size_t most_queued(Connection& connection, std::uint32_t rounds, Round&& round) {
+  std::size_t most = 0;
+  std::array<ByteView, 64> slices;
+  for (std::uint32_t i = 0; i < rounds; ++i) {
+    const Bytes bytes = round(i);
+    for (ByteView input = bytes;;) {
+      while (const auto event = connection.receive(input))
+        REQUIRE_FALSE(std::holds_alternative<ConnectionFailed>(*event));
+      if (input.empty()) break;
+      connection.poll_output(slices);
+      connection.consume_output(10);
+    }
+    most = std::max(most, connection.window(kConnection)->queued);
+  }
+  return most;
+}
+
+TEST_CASE("what a client sent itself frees no room for more replies once it is taken") {
+  Config config{.role = Role::client};
+  config.max_queued_output = 1000;
+  Connection client(config);
+  const std::size_t most = most_queued(client, 1000, [&](std::uint32_t i) -> Bytes {
+    if (i == 0) return settings({}) + settings_ack() + repeat(ping(1), 60);
+    REQUIRE(client.send_request(kGet, EndStream::yes));
+    return headers(2 * i - 1, status("204"), kEnd) + repeat(ping(1), 2);
+  });
+  CHECK(most <= 2000);  // replies up to the bound, and the requests between them
+}
+
+TEST_CASE("all that a server writes counts until it is taken, the ends of its answers too") {
+  Config config;
+  config.max_queued_output = 1000;
+  Connection server(config);
+  const std::size_t most = most_queued(server, 1000, [&](std::uint32_t i) -> Bytes {
+    if (i == 0) return client_preface() + settings({}) + settings_ack() + repeat(ping(1), 60);
+    if (i > 1) {
+      REQUIRE(server.send_response(StreamId{2 * i - 3}, 200, {}, EndStream::no));
+      REQUIRE(server.send_data(StreamId{2 * i - 3}, {}, Token{1}, EndStream::yes));
+    }
+    return headers(2 * i - 1, get(), kEnd) + repeat(ping(1), 2);
+  });
+  CHECK(most <= 1100);
+}
+
 TEST_CASE("streams that were reset with content still in the output are no more than may be open") {
   Options options;
   options.config.settings.max_concurrent_streams = 10;
@@ -222,6 +268,17 @@ TEST_CASE("streams that were reset with content still in the output are no more 
   CHECK(server.unread() == 0);
   CHECK(server.connection().open_streams() == 0);
   CHECK(server.all(Kind::stream_closed).size() == 100);
+}
+
+TEST_CASE("the largest refill and a day of silence fill the budget and no more") {
+  Options options;
+  options.config.work_budget = 1000;
+  options.config.work_refill_per_second = 0xffffffff;
+  Harness server(Role::server, options);
+  server.feed(repeat(ping(1), 400));
+  server.advance(24h);
+  server.feed(repeat(ping(1), 1001));
+  CHECK(server.failure() == Violation::work_budget_empty);
 }
 
 TEST_CASE("the budget for idle work warns at half, then ends the connection; time refills it [9113-10.5b]") {

@@ -240,5 +240,29 @@ TEST_CASE("memory_bound: a client that allows pushes counts what it is promised"
   CHECK(memory.most_bytes > 1000 * sizeof(void*) * 16);
 }
 
+TEST_CASE("memory_bound: pushes that end with an octet that nobody consumes stay within it") {
+  TestMemory memory;
+  Config config{.role = Role::client};
+  config.settings.enable_push = 1;
+  config.work_budget = 1 << 30;
+  config.allocator = memory.allocator();
+  Connection client(config);
+  REQUIRE(client.send_request(kGet, EndStream::no));
+  std::size_t pushes = 0;
+  const auto feed = [&](const Bytes& bytes) {
+    ByteView input = bytes;
+    while (const auto event = client.receive(input)) {
+      REQUIRE_FALSE(std::holds_alternative<ConnectionFailed>(*event));
+      pushes += std::holds_alternative<PushReceived>(*event);
+    }
+    take_output(client);
+  };
+  feed(settings({}) + settings_ack());
+  for (std::uint32_t id = 2; id <= 8000; id += 2)
+    feed(push_promise(1, id, get()) + headers(id, status("200")) + data(id, "x", kEnd));
+  CHECK(pushes == 100);
+  CHECK(memory.most_bytes <= config.memory_bound());
+}
+
 }  // namespace
 }  // namespace h2::test

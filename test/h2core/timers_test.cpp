@@ -212,6 +212,22 @@ TEST_CASE("what began before the first advance_time has its time from there") {
   CHECK(server.has_event());
 }
 
+TEST_CASE("a connection of two months: times are told, and its output has as long as ever") {
+  Options options;
+  options.config.output_timeout = 5s;
+  Harness server(Role::server, options);
+  server.feed(headers(1, post()));
+  for (int day = 0; day < 60; ++day) server.advance(24h);
+  server.take = false;
+  server.feed(data(1, "x") + ping(1));
+  CHECK(server.connection().deadline() == server.now() + 5s);
+  CHECK(server.connection().explain(one)->receiving.since == server.now());
+  server.advance(4s);
+  CHECK_FALSE(server.failed());
+  server.advance(1s);
+  CHECK(server.failure() == Violation::output_timeout);
+}
+
 TEST_CASE("output that nobody takes ends the connection when its time is over, and each byte taken begins it anew") {
   Options options;
   options.config.output_timeout = 5s;

@@ -528,6 +528,44 @@ TEST_CASE("ciphertext that the transport does not take ends the connection after
   CHECK(server.connection.transport_wish() == h2::TransportWish::close);
 }
 
+TEST_CASE("Config::output_timeout ends a connection whose replies leave input over, too") {
+  h2::Config patient;
+  patient.output_timeout = 5s;
+  patient.settings.max_concurrent_streams = 1000;
+  TlsContext for_server = context(server_config()), for_client = context(client_config());
+  Driven server{for_server, h2::Role::server, {}, patient};
+  Driven client{for_client, h2::Role::client, "localhost"};
+  const std::string text(900, 'x');
+  server.on_event = [&](const Event& event) {
+    const auto* inner = std::get_if<h2::Event>(&event);
+    const auto* request = inner != nullptr ? std::get_if<h2::RequestReceived>(inner) : nullptr;
+    if (request == nullptr) return;
+    const h2::Field fields[] = {{"x-text", text, h2::Indexing::never}};
+    REQUIRE(server.connection.http2().send_response(request->stream, 200, fields, h2::EndStream::yes));
+  };
+  h2::TimePoint now{1000s};
+  server.connection.advance_time(now);
+  exchange(client, server);
+  ByteView slices[16];
+  const auto ask = [&](int times) {
+    for (int i = 0; i < times; ++i) get(client, "/");
+    server.feed(bytes_of(client.take_output()));
+    server.connection.poll_output(slices);
+  };
+  for (int i = 0; i < 2; ++i) ask(31);  // as many heads as are encrypted at once
+  CHECK_FALSE(server.connection.http2().has_output());
+  server.connection.advance_time(now += 4s);
+  ask(100);
+  server.feed({});
+  CHECK(server.paths.size() < 162);
+  server.connection.advance_time(now += 1s);
+  CHECK(server.connection.has_event());
+  server.feed({});
+  REQUIRE(server.failures.size() == 1);
+  CHECK(server.failures[0].kind == TlsFailureKind::timed_out);
+  CHECK_FALSE(server.connection.has_event());
+}
+
 TEST_CASE("an idle hour fires nothing, gives buffers back once, and the next request is served") {
   Sides sides;
   const std::string body = "x";
@@ -551,6 +589,22 @@ TEST_CASE("an idle hour fires nothing, gives buffers back once, and the next req
   CHECK(sides.client.statuses.size() == 2);
   CHECK(sides.server.failures.empty());
   CHECK(sides.server.closes.empty());
+}
+
+TEST_CASE("a request that waits for the server's limit of streams keeps no timer in the past") {
+  h2::Config closed;
+  closed.settings.max_concurrent_streams = 0;
+  TlsContext for_server = context(server_config()), for_client = context(client_config());
+  Driven server{for_server, h2::Role::server, {}, closed};
+  Driven client{for_client, h2::Role::client, "localhost"};
+  h2::TimePoint now{1000s};
+  client.connection.advance_time(now);
+  exchange(client, server);
+  client.connection.advance_time(now += 2s);
+  get(client, "/");
+  for (int i = 0; i < 20; ++i) client.connection.advance_time(now += 1s);
+  const auto next = client.connection.deadline();
+  CHECK((!next.has_value() || *next > now));
 }
 
 TEST_CASE("a lost transport ends handshake, streams and output") {
