@@ -250,13 +250,8 @@ class Engine {
 
   // receive.cpp, and nowhere else what is `inline`: one pass from the header to the event. GCC would call these, for
   // others might; on the way of a small frame of DATA that was a sixth of all instructions.
-  enum class Next : std::uint8_t {
-    none,
-    more,
-    header,
-    data,
-    payload
-  };  // no input left or an event is out, or what is next
+  // No input is left or a piece of content is out; or what comes next.
+  enum class Next : std::uint8_t { none, more, header, data, payload };
   [[gnu::always_inline]] inline bool advance(ByteView& input, Out& out) noexcept;
   [[gnu::always_inline]] inline Next on_header(FrameHeader frame, ByteView& input) noexcept;
   [[gnu::always_inline]] inline Next on_data(FrameHeader frame, ByteView& input, Out& out) noexcept;
