@@ -81,18 +81,18 @@ namespace write {
 
 std::byte* ping(std::byte* out, std::uint64_t opaque, bool ack) noexcept {
   out = write_frame_header(out, {8, FrameType::ping, ack ? flags::ack : std::uint8_t{0}, kConnection});
-  out = write_u32(out, static_cast<std::uint32_t>(opaque >> 32));
-  return write_u32(out, static_cast<std::uint32_t>(opaque));
+  out = put_u32(out, static_cast<std::uint32_t>(opaque >> 32));
+  return put_u32(out, static_cast<std::uint32_t>(opaque));
 }
 
 std::byte* rst_stream(std::byte* out, StreamId stream, ErrorCode code) noexcept {
   out = write_frame_header(out, {4, FrameType::rst_stream, 0, stream});
-  return write_u32(out, static_cast<std::uint32_t>(code));
+  return put_u32(out, static_cast<std::uint32_t>(code));
 }
 
 std::byte* window_update(std::byte* out, StreamId stream, std::uint32_t increment) noexcept {
   out = write_frame_header(out, {4, FrameType::window_update, 0, stream});
-  return write_u32(out, increment & kMaxWindow);
+  return put_u32(out, increment & kMaxWindow);
 }
 
 std::byte* settings(std::byte* out, std::span<const Setting> entries) noexcept {
@@ -102,7 +102,7 @@ std::byte* settings(std::byte* out, std::span<const Setting> entries) noexcept {
     const auto id = static_cast<std::uint16_t>(entry.id);
     out[0] = static_cast<std::byte>(id >> 8);
     out[1] = static_cast<std::byte>(id);
-    out = write_u32(out + 2, entry.value);
+    out = put_u32(out + 2, entry.value);
   }
   return out;
 }
@@ -114,8 +114,8 @@ std::byte* settings_ack(std::byte* out) noexcept {
 std::byte* goaway(std::byte* out, StreamId last_stream, ErrorCode code, std::string_view debug) noexcept {
   const auto bytes = static_cast<std::uint32_t>(8 + debug.size());
   out = write_frame_header(out, {bytes, FrameType::goaway, 0, kConnection});
-  out = write_u32(out, last_stream.value & kMaxStreamId);
-  out = write_u32(out, static_cast<std::uint32_t>(code));
+  out = put_u32(out, last_stream.value & kMaxStreamId);
+  out = put_u32(out, static_cast<std::uint32_t>(code));
   return put_text(out, debug);
 }
 

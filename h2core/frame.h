@@ -58,22 +58,16 @@ inline FrameHeader read_frame_header(const std::byte* bytes) noexcept {
   return {length_and_type >> 8, static_cast<FrameType>(length_and_type & 0xff), static_cast<std::uint8_t>(bytes[4]),
           StreamId{read_u32(bytes + 5) & kMaxStreamId}};
 }
-/// In network order; returns the place behind it.
-inline std::byte* write_u32(std::byte* out, std::uint32_t value) noexcept {
-  out[0] = static_cast<std::byte>(value >> 24);
-  out[1] = static_cast<std::byte>(value >> 16);
-  out[2] = static_cast<std::byte>(value >> 8);
-  out[3] = static_cast<std::byte>(value);
+/// In network order, and returns the place behind; compilers make one store of it.
+inline std::byte* put_u32(std::byte* out, std::uint32_t value) noexcept {
+  for (int i = 0; i < 4; ++i) out[i] = static_cast<std::byte>(value >> (24 - 8 * i));
   return out + 4;
 }
 /// Writes nine bytes and returns the place behind them.
 inline std::byte* write_frame_header(std::byte* out, const FrameHeader& header) noexcept {
-  out[0] = static_cast<std::byte>(header.length >> 16);
-  out[1] = static_cast<std::byte>(header.length >> 8);
-  out[2] = static_cast<std::byte>(header.length);
-  out[3] = static_cast<std::byte>(header.type);
+  put_u32(out, header.length << 8 | static_cast<std::uint32_t>(header.type));
   out[4] = static_cast<std::byte>(header.flags);
-  return write_u32(out + 5, header.stream.value & kMaxStreamId);
+  return put_u32(out + 5, header.stream.value & kMaxStreamId);
 }
 
 /// What the header alone decides: place, length and size (RFC 9113 4.2, 5.1.1, 6). `Violation::none` if it may pass.

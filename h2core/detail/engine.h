@@ -236,14 +236,9 @@ class Engine {
   bool make_messages() noexcept;
 
   // receive.cpp, and nowhere else what is `inline`: one pass from the header to the event. GCC would call these, for
-  // others might; on the way of a small frame of DATA that was a quarter of all instructions.
-  enum class Next : std::uint8_t {
-    none,
-    more,
-    header,
-    data,
-    payload
-  };  // no input left or an event is out, or what is next
+  // others might; on the way of a small frame of DATA that was a sixth of all instructions.
+  // No input is left or a piece of content is out; or what comes next.
+  enum class Next : std::uint8_t { none, more, header, data, payload };
   [[gnu::always_inline]] inline bool advance(ByteView& input, Out& out) noexcept;
   [[gnu::always_inline]] inline Next on_header(FrameHeader frame, ByteView& input) noexcept;
   [[gnu::always_inline]] inline Next on_data(FrameHeader frame, ByteView& input, Out& out) noexcept;
@@ -252,6 +247,7 @@ class Engine {
   [[gnu::always_inline]] inline Stream* settle_data(FrameHeader frame, std::uint32_t pad_bytes) noexcept;
   [[gnu::always_inline]] inline Next deliver(Stream& stream, std::uint32_t content, std::uint32_t padding, bool end,
                                              ByteView& input, Out& out) noexcept;
+  [[gnu::always_inline]] inline Next resume_data(ByteView& input, Out& out) noexcept;
   [[gnu::always_inline]] inline Next skip(std::size_t bytes, ByteView& input) noexcept;
   [[gnu::always_inline]] inline void on_frame(ByteView payload, Out& out) noexcept;
   [[gnu::always_inline]] inline void on_ping(ByteView payload, Out& out) noexcept;
@@ -262,7 +258,6 @@ class Engine {
   Next read_odd_header(ByteView& input) noexcept;
   Next read_payload(ByteView& input) noexcept;
   Next on_padded_data(ByteView& input, Out& out) noexcept;
-  Next resume_data(ByteView& input, Out& out) noexcept;
   [[gnu::cold]] Next refuse(Violation violation) noexcept { return fail(violation), Next::more; }
   bool check_header() noexcept;
   [[gnu::cold]] void refuse_header(Violation violation) noexcept;

@@ -1,9 +1,9 @@
 // All streams that have a record, by id; and what is still remembered of those that have none.
 //
-// The latest ones have places by the end of their ids, each the successor of the one before it, until another of the
-// same end comes; then the older goes to the table. So streams that do not live long touch no other memory than these
-// 128 bytes, however many there are (100,000 idle ones cost a request beside them @@ instead of 28 % more), and with no
-// hash. Where a peer leaves ids out to make streams meet there, they are in the table, which is keyed.
+// The latest have places by the end of their ids, until another of the same end comes; then the older goes to the table.
+// So streams that do not live long touch these 128 bytes only, however many others there are (100,000 idle ones made a
+// request beside them a seventh dearer, now they do not), and need no hash (100 instructions of a request). Where a peer
+// leaves ids out so that streams meet there, the table has them, which is keyed.
 #pragma once
 
 #include <algorithm>
