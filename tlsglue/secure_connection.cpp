@@ -37,7 +37,6 @@ bool concerns_a_stream(const h2::Event& event) {
 SecureConnection::SecureConnection(TlsContext& context, const h2::Config& config, const SecureOptions& options) noexcept
     : channel_(context, options.peer),
       http2_(config),
-      block_(config.allocator),
       handshake_timeout_(options.handshake_timeout),
       output_timeout_(config.output_timeout),
       role_(config.role) {
@@ -56,10 +55,7 @@ SecureConnection& SecureConnection::operator=(SecureConnection&& other) noexcept
 
 std::optional<Event> SecureConnection::receive(ByteView& input) noexcept {
   if (!input.empty()) note_traffic();
-  if (std::exchange(memory_due_, false)) {
-    block_.release();
-    channel_.release_idle_memory();
-  }
+  if (std::exchange(memory_due_, false)) channel_.release_idle_memory();
   for (;;) {
     if (auto event = next_inner_event()) return event;
     // Replies wait for a peer that does not read; but a channel that has failed is told of in any case.
@@ -211,12 +207,8 @@ std::size_t SecureConnection::poll_output(std::span<ByteView> slices, std::size_
 
 // Only while little waits, so that what is urgent later still overtakes what is not.
 void SecureConnection::encrypt(std::size_t max_bytes) noexcept {
+  std::byte block[kRecordBytes];  // on the stack, where it stays in the processor's cache whatever the connection
   while (phase_ == Phase::h2 && http2_.has_output() && channel_.can_send() && channel_.waiting_bytes() < max_bytes) {
-    std::byte* const block = block_.acquire();
-    if (block == nullptr) {
-      channel_.fail(TlsFailureKind::out_of_memory, TlsLayer::record, "out of memory");
-      break;
-    }
     ByteView slices[64];
     http2_polled_ = true;
     const std::size_t count = http2_.poll_output(slices, kRecordBytes);
@@ -381,26 +373,6 @@ std::optional<h2::Explanation> SecureConnection::explain(h2::StreamId stream) co
     both->receiving.who = h2::Actor::peer;
   }
   return both;
-}
-
-// ---- the gathering block ----
-
-SecureConnection::Block::Block(Block&& other) noexcept
-    : allocator_(other.allocator_), bytes_(std::exchange(other.bytes_, nullptr)) {}
-
-SecureConnection::Block& SecureConnection::Block::operator=(Block&& other) noexcept {
-  std::swap(allocator_, other.allocator_);
-  std::swap(bytes_, other.bytes_);
-  return *this;
-}
-
-std::byte* SecureConnection::Block::acquire() noexcept {
-  if (bytes_ == nullptr) bytes_ = static_cast<std::byte*>(allocator_.allocate(allocator_.context, kRecordBytes));
-  return bytes_;
-}
-
-void SecureConnection::Block::release() noexcept {
-  if (bytes_ != nullptr) allocator_.release(allocator_.context, std::exchange(bytes_, nullptr), kRecordBytes);
 }
 
 }  // namespace tlsglue

@@ -94,21 +94,6 @@ class SecureConnection {
   // Where the connection stands; the order is that of its life.
   enum class Phase : std::uint8_t { handshake, h2, plaintext, failed };
 
-  // One record's plaintext, gathered here and reused.
-  class Block {
-   public:
-    explicit Block(const hpack::Allocator& allocator) noexcept : allocator_(allocator) {}
-    ~Block() { release(); }
-    Block(Block&& other) noexcept;
-    Block& operator=(Block&& other) noexcept;
-    std::byte* acquire() noexcept;  // kRecordBytes, or null
-    void release() noexcept;
-
-   private:
-    hpack::Allocator allocator_;
-    std::byte* bytes_ = nullptr;
-  };
-
   std::optional<Event> next_inner_event() noexcept;
   std::optional<Event> on_outcome(const TlsOutcome& outcome) noexcept;
   std::optional<Event> on_handshake_done() noexcept;
@@ -126,7 +111,6 @@ class SecureConnection {
 
   TlsChannel channel_;
   h2::Connection http2_;
-  Block block_;
   ByteView plaintext_{};             // of the last record, not yet taken
   std::size_t preface_matched_ = 0;  // bytes of an HTTP/2 preface seen where http/1.1 was agreed
   std::optional<CloseKind> close_waits_;

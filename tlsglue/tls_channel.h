@@ -23,7 +23,7 @@ struct ChannelState;
 /// Plaintext of one record at most (RFC 8446 5.1).
 inline constexpr std::size_t kRecordBytes = 16384;
 /// While so much ciphertext waits, nothing more is encrypted and nothing more is read.
-inline constexpr std::size_t kMaxWaitingCiphertext = std::size_t{128} * 1024;
+inline constexpr std::size_t kMaxWaitingCiphertext = std::size_t{64} * 1024;
 
 /// For clients; a server leaves all of it empty.
 struct PeerName {

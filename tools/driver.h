@@ -90,10 +90,11 @@ class Driver final : public AnyDriver {
  private:
   // Bounds for one wake-up, so that one fast peer does not keep the others of its loop waiting.
   static constexpr int kReadsPerWake = 8;
-  // Written at once: a hundred responses of a kilobyte, or seven whole TLS records. It is less than what the kernel queues
-  // (see keep_kernel_queue_short), so that a socket that can be written to takes all of it. A megabyte per wake-up cost
-  // the kernel 1.6 times as long for each: what is under way then leaves the processor's cache.
-  static constexpr std::size_t kSlicesPerWrite = 512, kBytesPerWake = 7 * (tlsglue::kRecordBytes + 64);
+  // Written at once: a hundred responses of a kilobyte. It is less than what the kernel queues (see
+  // keep_kernel_queue_short), so that a socket that can be written to takes all of it, and seven whole records of TLS 1.3.
+  // A megabyte per wake-up cost the kernel 1.6 to 2 times as long for each: what is under way then leaves the
+  // processor's cache.
+  static constexpr std::size_t kSlicesPerWrite = 512, kBytesPerWake = 7 * (tlsglue::kRecordBytes + 22);
   // How long the peer may go on sending after our FIN, before what it still has in flight is answered by a reset.
   static constexpr auto kLinger = std::chrono::seconds(2);
 
@@ -202,8 +203,8 @@ class Driver final : public AnyDriver {
       return end();
     }
     if (hung_up_ && !wants_input()) return cut();  // nobody is there to write to either
-    // Whatever is left waits for the socket; if it waits for our own turn only, then a write has just moved enough.
-    if (output_pace_.too_slow(loop_.now(), !drained, sent_)) return cut();
+    blocked_ = !drained;  // also when only this wake-up's budget is used up: no more is framed before it can be written
+    if (output_pace_.too_slow(loop_.now(), blocked_, sent_)) return cut();
     if (drained && wish == h2::TransportWish::shut_down_write && !fin_sent_) {
       ::shutdown(socket_.get(), SHUT_WR);
       fin_sent_ = true;
