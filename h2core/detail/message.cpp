@@ -282,6 +282,7 @@ Violation check_response(std::span<const Field> fields, Head& head) noexcept {
       broken != Violation::none) {
     return broken;
   }
+  head = Head{};
   head.status = status_of(status.mark);
   head.content_length = content_length;
   head.regular = fields;

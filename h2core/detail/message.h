@@ -33,7 +33,7 @@ std::uint32_t classify(std::string_view name, std::string_view value, std::uint3
 extern const std::uint32_t kStaticMarks[62];
 
 /// `fields` come from the decoder, pseudo-fields in front (checked here). `extended_connect`: we announced RFC 8441.
-/// Returns none and fills a fresh `head`, or the first rule broken. A request's
+/// Returns none and fills `head`, or the first rule broken. A request's
 /// `head.priority` comes with the values that hold where its fields are silent.
 Violation check_request(std::span<const Field> fields, bool extended_connect, Head& head) noexcept;
 Violation check_response(std::span<const Field> fields, Head& head) noexcept;
