@@ -50,6 +50,8 @@ Engine::Messages::Messages(const Config& config) noexcept
                                      .allocator = config.allocator}),
       encoder(hpack::Encoder::Config{.table_cap = config.encoder_table_cap,
                                      .seed = static_cast<std::uint32_t>(config.seed >> 32),
+                                     .classify = config.validate_outgoing ? &classify : nullptr,
+                                     .static_marks = kStaticMarks,
                                      .allocator = config.allocator}),
       block(config.allocator),
       fields(config.allocator),
@@ -119,7 +121,7 @@ bool Engine::make_messages() noexcept {
 
 // After every call: what waits, and whether the end has come.
 void Engine::publish() noexcept {
-  if (!finished_ && !failed_ && live_streams_ == 0 && output_.empty() &&
+  if (live_streams_ == 0 && !finished_ && !failed_ && output_.empty() &&
       (goaway_final_ || eof_ || (goaway_received_ && config_.role == Role::client))) {
     if (goaway_received_ && !goaway_final_ && !eof_) {
       finish_goaway(ErrorCode::no_error);

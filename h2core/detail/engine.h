@@ -129,6 +129,15 @@ class Engine {
     Array<KeptPriority> kept_priorities;
     void trim() noexcept;
   };
+  // A section of ours on its way out, and what a look at it tells: its size, and what the encoder knows of it.
+  struct Outgoing {
+    static constexpr std::size_t kMost = 40;  // ours to choose: few sections have more, and it lies on the stack
+    std::span<const Field> pseudo, fields;
+    std::size_t text_bytes, crumbs, looked_at;
+    hpack::Encoder::Known of[kMost];
+    Known known(std::size_t from = 0) const noexcept { return Known(of, looked_at).subspan(from); }
+    std::size_t count() const noexcept { return pseudo.size() + fields.size(); }
+  };
   static constexpr std::uint32_t kUsualTable = 4096;  // RFC 9113 6.5.2
 
   // What a frame costs that moves nothing forward. A reset costs a stream's set-up and tear-down, twice what the
@@ -246,6 +255,8 @@ class Engine {
   void on_block(ByteView block, Out& out) noexcept;
   void on_decoded(Decoded decoded, Out& out) noexcept;
   Decoded decode(ByteView block) noexcept;
+  Decoded decode_unkept() noexcept;
+  Decoded end_of_block(hpack::Decoder::Step step, Decoded good) noexcept;
   std::span<const Field> section() const noexcept { return {messages_->fields.data(), messages_->fields.size()}; }
   void on_new_stream(Decoded decoded, Out& out) noexcept;
   void answer_too_large(StreamId id, EndStream end) noexcept;
@@ -261,15 +272,15 @@ class Engine {
 
   // send.cpp
   Misuse may_send(std::uint32_t slot, StreamId id, Input input) const noexcept;
-  Misuse section_fits(std::span<const Field> pseudo, std::span<const Field> fields) const noexcept;
-  bool write_block(FrameType type, StreamId id, EndStream end, StreamId promised, std::span<const Field> pseudo,
-                   std::span<const Field> fields) noexcept;
-  std::byte* encode_field(const Field& field, std::byte* at) noexcept;
+  Outgoing look_at(std::span<const Field> pseudo, std::span<const Field> fields) noexcept;
+  Misuse section_fits(const Outgoing& section) const noexcept;
+  bool write_block(FrameType type, StreamId id, EndStream end, StreamId promised, const Outgoing& section) noexcept;
+  std::byte* encode_in_crumbs(const Outgoing& section, std::byte* at) noexcept;
   std::size_t split_block(std::byte* frame, std::size_t payload_bytes, FrameHeader header) noexcept;
   SavedFields* save(std::span<const Field> pseudo, std::span<const Field> fields) noexcept;
   bool write_trailers(Stream& stream) noexcept;
   void free_saved(Stream& stream) noexcept;
-  bool start_request(std::uint32_t slot, std::span<const Field> pseudo, std::span<const Field> fields) noexcept;
+  bool start_request(std::uint32_t slot, const Outgoing& head) noexcept;
   void start_waiting() noexcept;
   void send_end(std::uint32_t slot) noexcept;
   Misuse check_content(const Stream& stream, std::size_t bytes, EndStream end) const noexcept;

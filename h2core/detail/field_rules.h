@@ -42,6 +42,7 @@ inline constexpr std::uint32_t kHost = 1U << 10;
 inline constexpr std::uint32_t kContentLength = 1U << 11;
 inline constexpr std::uint32_t kPriorityField = 1U << 12;
 inline constexpr std::uint32_t kCookie = 1U << 13;
+inline constexpr std::uint32_t kPseudoUnknown = 1U << 14;
 inline constexpr std::uint32_t kNamePart = 0xffff;
 
 // The part of the value.
@@ -227,7 +228,7 @@ constexpr std::uint32_t judge_name(std::string_view name) noexcept {
   }
   if (name.front() != ':') return name_part(WellKnown::other, valid_name(name) ? 0 : kNameBad);
   const bool named = name.size() > 1 && all(name.substr(1), kLowerTchar);
-  return name_part(WellKnown::unknown_pseudo, kPseudo | (named ? 0 : kNameBad));
+  return name_part(WellKnown::unknown_pseudo, kPseudo | kPseudoUnknown | (named ? 0 : kNameBad));
 }
 
 /// RFC 9113 8.2.1 forbids NUL, CR, LF and surrounding whitespace. The other controls are invalid by RFC 9110 5.5, which
@@ -297,10 +298,15 @@ constexpr std::uint32_t judge_scheme(std::string_view value) noexcept {
   return same_ignoring_case(value, "http") ? kSchemeHttp : 0;
 }
 
+constexpr bool all_of_path(std::string_view value) noexcept {
+  if (std::is_constant_evaluated() || value.size() < 4) return all(value, kPathOctet);
+  return !any(value, [](Octets octets) { return (octets <= 0x20) | (octets == 0x7f) | (octets == '#'); });
+}
+
 constexpr std::uint32_t judge_path(std::string_view value) noexcept {
   if (value.empty()) return kPathEmpty;
   if (value.front() != '/') return value == "*" ? kPathAsterisk : kPseudoBad;
-  return all(value, kPathOctet) ? 0 : kPseudoBad;
+  return all_of_path(value) ? 0 : kPseudoBad;
 }
 
 /// An upgrade token: a name, perhaps "/" and a version (RFC 8441 4, RFC 9110 7.8).
@@ -323,6 +329,8 @@ constexpr std::uint32_t judge_status(std::string_view value) noexcept {
 }
 
 constexpr std::uint32_t judge_value(WellKnown known, std::string_view value) noexcept {
+  // What a path may have is fine in any value.
+  if (known == WellKnown::path && !value.empty() && value.front() == '/' && all_of_path(value)) return 0;
   if (!valid_value(value)) return kValueBad;
   switch (known) {
     case WellKnown::method: return judge_method(value);

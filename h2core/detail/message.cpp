@@ -13,7 +13,7 @@ namespace {
 enum class From : bool { peer, caller };
 
 /// A regular field with none of these bits is fine wherever it stands.
-constexpr std::uint32_t kBad = kNameBad | kValueBad | kTeBad | kPseudoBad;
+constexpr std::uint32_t kBad = kNameBad | kValueBad | kTeBad | kPseudoBad | kPseudoUnknown;
 constexpr std::uint32_t kNotRegular = kBad | kPseudo | kConnectionSpecific;
 constexpr std::uint32_t kInRequest = kJudged | kNotRegular | kHost | kContentLength | kPriorityField | kCookie;
 constexpr std::uint32_t kInResponse = kJudged | kNotRegular | kTe | kContentLength;
@@ -29,7 +29,7 @@ struct PseudoField {
 /// The pseudo-fields of one section, by name.
 struct PseudoFields {
   PseudoField of[kPseudoNames];
-  unsigned seen = 0;  ///< a bit for each
+  std::size_t count = 0;
   const PseudoField& operator[](WellKnown known) const { return of[static_cast<std::size_t>(known)]; }
   Violation add(const Field& field, std::uint32_t mark);
 };
@@ -42,66 +42,74 @@ struct RegularFields {
   Priority priority;  ///< of all Priority fields that can be read, as one list (RFC 8941 3.2)
 };
 
-template <From from>
-std::uint32_t mark_of(const Field& field) {
-  return from == From::peer && field.mark != 0 ? field.mark : judge_field(field.name, field.value, 0);
+/// Of the i-th field of a section of ours.
+std::uint32_t mark_of(const Field& field, Known known, std::size_t i) {
+  return i < known.size() ? known[i].mark : judge_field(field.name, field.value, 0);
 }
 
 Violation broken_by_itself(std::uint32_t mark) {
   if ((mark & kNameBad) != 0) return Violation::field_name_invalid;
   if ((mark & kValueBad) != 0) return Violation::field_value_invalid;
   if ((mark & kTeBad) != 0) return Violation::te_invalid;
+  if ((mark & kPseudoUnknown) != 0) return Violation::pseudo_field_unknown;
   if (well_known(mark) == WellKnown::status) return Violation::status_invalid;
   return Violation::pseudo_field_value;
 }
 
-Violation PseudoFields::add(const Field& field, std::uint32_t mark) {
+inline Violation PseudoFields::add(const Field& field, std::uint32_t mark) {
   if ((mark & kBad) != 0) return broken_by_itself(mark);
-  if (well_known(mark) == WellKnown::unknown_pseudo) return Violation::pseudo_field_unknown;
-  const unsigned known = mark & kWellKnownBits;
-  if ((seen >> known & 1U) != 0) return Violation::pseudo_field_repeated;
-  seen |= 1U << known;
-  of[known] = {&field, mark};
+  PseudoField& place = of[mark & kWellKnownBits];
+  if (place) return Violation::pseudo_field_repeated;
+  place = {&field, mark};
+  ++count;
   return Violation::none;
 }
 
 /// Takes the pseudo-fields off the front of `fields`. RFC 9113 8.3.
-Violation take_pseudo(std::span<const Field>& fields, PseudoFields& pseudo) {
-  std::size_t count = 0;
+inline Violation take_pseudo(std::span<const Field>& fields, PseudoFields& pseudo) {
   for (const Field& field : fields) {
-    const std::uint32_t mark = mark_of<From::peer>(field);
+    std::uint32_t mark = field.mark;
+    if (mark == 0) [[unlikely]]
+      mark = judge_field(field.name, field.value, 0);  // a section that no decoder of ours has made
     if ((mark & kPseudo) == 0) break;
     if (const Violation broken = pseudo.add(field, mark); broken != Violation::none) return broken;
-    ++count;
   }
-  fields = fields.subspan(count);
+  fields = fields.subspan(pseudo.count);
+  return Violation::none;
+}
+
+/// A regular field that breaks a rule, or says something about the message.
+inline Violation look_twice(const Field& field, std::uint32_t mark, std::uint32_t attention, RegularFields& regular) {
+  if (mark == 0) mark = judge_field(field.name, field.value, 0);  // a section that no decoder of ours has made
+  if ((mark & kPseudo) != 0) return Violation::pseudo_field_order;
+  if ((mark & kConnectionSpecific) != 0) return Violation::connection_specific_field;
+  if ((mark & attention & kTe) != 0) return Violation::connection_specific_field;  // only requests have one (8.2.2)
+  if ((mark & kBad) != 0) return broken_by_itself(mark);
+  if ((mark & kHost) != 0) {
+    if (regular.host != nullptr) return Violation::host_differs;
+    regular.host = &field;
+  } else if ((mark & kContentLength) != 0) {
+    // RFC 9110 8.6 lets us merge equal ones. We hand fields on as they came, so a repeated one would go on as well.
+    if (regular.content_length != nullptr) return Violation::content_length_invalid;
+    regular.content_length = &field;
+  } else if ((mark & kCookie) != 0) {
+    ++regular.cookies;
+  } else if ((mark & kPriorityField) != 0) {
+    regular.priority = read_priority(field.value, regular.priority).value_or(regular.priority);
+  }
   return Violation::none;
 }
 
 /// The regular fields of a section; `attention` names the bits for which a field is looked at twice.
 template <From from>
-Violation check_regular(std::span<const Field> fields, std::uint32_t attention, RegularFields& regular) {
-  for (const Field& field : fields) {
-    std::uint32_t mark = from == From::peer ? field.mark : mark_of<from>(field);
+inline Violation check_regular(std::span<const Field> fields, Known known, std::uint32_t attention,
+                               RegularFields& regular) {
+  for (std::size_t i = 0; i < fields.size(); ++i) {
+    const std::uint32_t mark = from == From::peer ? fields[i].mark : mark_of(fields[i], known, i);
     if ((mark & attention) == kJudged) [[likely]]
       continue;
-    if (mark == 0) mark = mark_of<from>(field);  // a section that no decoder of ours has made
-    if ((mark & kPseudo) != 0) return Violation::pseudo_field_order;
-    if ((mark & kConnectionSpecific) != 0) return Violation::connection_specific_field;
-    if ((mark & attention & kTe) != 0) return Violation::connection_specific_field;  // only requests have one (8.2.2)
-    if ((mark & kBad) != 0) return broken_by_itself(mark);
-    if ((mark & kHost) != 0) {
-      if (regular.host != nullptr) return Violation::host_differs;
-      regular.host = &field;
-    } else if ((mark & kContentLength) != 0) {
-      // RFC 9110 8.6 lets us merge equal ones. We hand fields on as they came, so a repeated one would go on as well.
-      if (regular.content_length != nullptr) return Violation::content_length_invalid;
-      regular.content_length = &field;
-    } else if ((mark & kCookie) != 0) {
-      ++regular.cookies;
-    } else if ((mark & kPriorityField) != 0) {
-      regular.priority = read_priority(field.value, regular.priority).value_or(regular.priority);
-    }
+    const Violation broken = look_twice(fields[i], mark, attention, regular);
+    if (broken != Violation::none) return broken;
   }
   return Violation::none;
 }
@@ -114,13 +122,11 @@ Violation misplaced_or(Violation broken, std::span<const Field> regular) {
 }
 
 /// Digits only, at least one, up to 2^63-1 (RFC 9110 8.6).
-Violation read_content_length(const Field* field, std::int64_t& length) {
-  length = -1;
-  if (field == nullptr) return Violation::none;
+Violation read_digits(std::string_view value, std::int64_t& length) {
   constexpr std::int64_t kMost = std::numeric_limits<std::int64_t>::max();
-  if (field->value.empty()) return Violation::content_length_invalid;
+  if (value.empty()) return Violation::content_length_invalid;
   std::int64_t sum = 0;
-  for (const char octet : field->value) {
+  for (const char octet : value) {
     if (!rules::is_digit(octet)) return Violation::content_length_invalid;
     const std::int64_t digit = octet - '0';
     if (sum > (kMost - digit) / 10) return Violation::content_length_invalid;
@@ -128,6 +134,11 @@ Violation read_content_length(const Field* field, std::int64_t& length) {
   }
   length = sum;
   return Violation::none;
+}
+
+inline Violation read_content_length(const Field* field, std::int64_t& length) {
+  length = -1;
+  return field == nullptr ? Violation::none : read_digits(field->value, length);
 }
 
 /// Without its port if that is the one which the scheme implies (RFC 3986 6.2.3).
@@ -188,10 +199,10 @@ Violation check_request_pseudo(const PseudoFields& pseudo, bool extended_connect
 }
 
 template <From from>
-Violation check_request_regular(std::span<const Field> fields, const PseudoFields& pseudo, Head& head) {
+Violation check_request_regular(std::span<const Field> fields, Known known, const PseudoFields& pseudo, Head& head) {
   RegularFields regular;
   regular.priority = head.priority;
-  if (const Violation broken = check_regular<from>(fields, kInRequest, regular); broken != Violation::none) {
+  if (const Violation broken = check_regular<from>(fields, known, kInRequest, regular); broken != Violation::none) {
     return broken;
   }
   const PseudoField& authority = pseudo[WellKnown::authority];
@@ -205,9 +216,10 @@ Violation check_request_regular(std::span<const Field> fields, const PseudoField
 }
 
 template <From from>
-Violation check_response_regular(std::span<const Field> fields, std::uint16_t status, std::int64_t& content_length) {
+Violation check_response_regular(std::span<const Field> fields, Known known, std::uint16_t status,
+                                 std::int64_t& content_length) {
   RegularFields regular;
-  if (const Violation broken = check_regular<from>(fields, kInResponse, regular); broken != Violation::none) {
+  if (const Violation broken = check_regular<from>(fields, known, kInResponse, regular); broken != Violation::none) {
     return broken;
   }
   if (const Violation broken = read_content_length(regular.content_length, content_length); broken != Violation::none) {
@@ -222,9 +234,9 @@ Violation check_response_regular(std::span<const Field> fields, std::uint16_t st
 /// Framing is over when trailers come (RFC 9110 6.5.1), so a content-length in them could only mislead the next hop. Of
 /// the other fields that do not belong there we send no host, and leave the rest to those who know their definitions.
 template <From from>
-Violation check_any_trailers(std::span<const Field> fields) {
+Violation check_any_trailers(std::span<const Field> fields, Known known) {
   RegularFields regular;
-  const Violation broken = check_regular<from>(fields, kInTrailers, regular);
+  const Violation broken = check_regular<from>(fields, known, kInTrailers, regular);
   if (broken == Violation::pseudo_field_order) return Violation::trailers_pseudo_field;
   if (broken != Violation::none) return broken;
   if (regular.content_length != nullptr) return Violation::content_length_invalid;
@@ -246,7 +258,7 @@ Violation check_request(std::span<const Field> fields, bool extended_connect, He
   if (const Violation broken = check_request_pseudo(pseudo, extended_connect); broken != Violation::none) {
     return misplaced_or(broken, fields);
   }
-  if (const Violation broken = check_request_regular<From::peer>(fields, pseudo, head); broken != Violation::none) {
+  if (const Violation broken = check_request_regular<From::peer>(fields, {}, pseudo, head); broken != Violation::none) {
     return broken;
   }
   head.method = pseudo[WellKnown::method].value();
@@ -263,10 +275,10 @@ Violation check_response(std::span<const Field> fields, Head& head) noexcept {
   PseudoFields pseudo;
   if (const Violation broken = take_pseudo(fields, pseudo); broken != Violation::none) return broken;
   const PseudoField& status = pseudo[WellKnown::status];
-  if ((pseudo.seen & ~(1U << static_cast<unsigned>(WellKnown::status))) != 0) return Violation::pseudo_field_unknown;
+  if (pseudo.count > (status ? 1U : 0U)) return Violation::pseudo_field_unknown;
   if (!status) return misplaced_or(Violation::status_invalid, fields);
   std::int64_t content_length = -1;
-  if (const Violation broken = check_response_regular<From::peer>(fields, status_of(status.mark), content_length);
+  if (const Violation broken = check_response_regular<From::peer>(fields, {}, status_of(status.mark), content_length);
       broken != Violation::none) {
     return broken;
   }
@@ -277,34 +289,34 @@ Violation check_response(std::span<const Field> fields, Head& head) noexcept {
   return Violation::none;
 }
 
-Violation check_trailers(std::span<const Field> fields) noexcept { return check_any_trailers<From::peer>(fields); }
+Violation check_trailers(std::span<const Field> fields) noexcept { return check_any_trailers<From::peer>(fields, {}); }
 
-Violation check_sent_request(const Request& request, bool extended_connect, Head& head) noexcept {
-  const Field given[] = {{":method", request.method},
-                         {":scheme", request.scheme},
-                         {":authority", request.authority},
-                         {":path", request.path},
-                         {":protocol", request.protocol}};
+Violation check_sent_request(std::span<const Field> given, std::span<const Field> fields, bool extended_connect,
+                             Head& head, Known known) noexcept {
   PseudoFields pseudo;
-  for (const Field& field : given) {
-    if (field.value.empty()) continue;
-    const std::uint32_t judged = judge_field(field.name, field.value, 0);
-    if (const Violation broken = pseudo.add(field, judged); broken != Violation::none) return broken;
+  for (std::size_t i = 0; i < given.size(); ++i) {
+    const Violation broken = pseudo.add(given[i], mark_of(given[i], known, i));
+    if (broken != Violation::none) return broken;
   }
   if (const Violation broken = check_request_pseudo(pseudo, extended_connect); broken != Violation::none) {
     return broken;
   }
-  return check_request_regular<From::caller>(request.fields, pseudo, head);
+  return check_request_regular<From::caller>(
+      fields, known.size() > given.size() ? known.subspan(given.size()) : Known{}, pseudo, head);
 }
 
-Violation check_sent_response(std::uint16_t status, std::span<const Field> fields,
-                              std::int64_t& content_length) noexcept {
+Violation check_sent_request(const Request& request, bool extended_connect, Head& head) noexcept {
+  return check_sent_request(RequestFields(request).span(), request.fields, extended_connect, head, {});
+}
+
+Violation check_sent_response(std::uint16_t status, std::span<const Field> fields, std::int64_t& content_length,
+                              Known known) noexcept {
   if (status < 100 || status > 999) return Violation::status_invalid;
-  return check_response_regular<From::caller>(fields, status, content_length);
+  return check_response_regular<From::caller>(fields, known, status, content_length);
 }
 
-Violation check_sent_trailers(std::span<const Field> fields) noexcept {
-  return check_any_trailers<From::caller>(fields);
+Violation check_sent_trailers(std::span<const Field> fields, Known known) noexcept {
+  return check_any_trailers<From::caller>(fields, known);
 }
 
 // clang-format off

@@ -2,6 +2,8 @@
 // a whole section is then judged by its marks. The same rules hold for what we receive and for what we send.
 #pragma once
 
+#include <hpack/encoder.h>
+
 #include <h2core/error.h>
 #include <h2core/priority.h>
 #include <h2core/request.h>
@@ -19,6 +21,12 @@ struct Head {
   std::span<const Field> regular;    ///< behind the pseudo-fields
 };
 
+/// `method == name`, without a call where the lengths differ.
+template <std::size_t bytes>
+bool is_method(std::string_view method, const char (&name)[bytes]) {
+  return method.size() == bytes - 1 && std::char_traits<char>::compare(method.data(), name, bytes - 1) == 0;
+}
+
 /// For hpack::Decoder: the mark of a field (which well-known name, what is wrong with it).
 std::uint32_t classify(std::string_view name, std::string_view value, std::uint32_t name_mark) noexcept;
 /// Marks of the 61 entries of RFC 7541 Appendix A, at 1..61.
@@ -31,11 +39,34 @@ Violation check_request(std::span<const Field> fields, bool extended_connect, He
 Violation check_response(std::span<const Field> fields, Head& head) noexcept;
 Violation check_trailers(std::span<const Field> fields) noexcept;
 
-/// The same for fields that the caller gives us (unmarked, without pseudo-fields, never to start with ':'). A request
-/// fills only `content_length`, `cookies` and `priority` of `head`.
+/// The pseudo-fields of a request in the order that peers index best, as the RFC's examples have them.
+struct RequestFields {
+  Field fields[5];
+  std::size_t count = 0;
+  explicit RequestFields(const Request& request) {
+    const auto add = [this](std::string_view name, std::string_view value) {
+      if (!value.empty()) fields[count++] = Field{name, value};
+    };
+    add(":method", request.method);
+    add(":protocol", request.protocol);
+    add(":scheme", request.scheme);
+    add(":authority", request.authority);
+    add(":path", request.path);
+  }
+  std::span<const Field> span() const { return {fields, count}; }
+};
+
+/// What the encoder knows of the first fields of a section of ours: their marks are kept with its entries, as those of
+/// the peer's are with the decoder's. Only the fields that it does not know are judged.
+using Known = std::span<const hpack::Encoder::Known>;
+
+/// The same for fields that the caller gives us (unmarked, never to start with ':' but for `pseudo`, behind which `known`
+/// goes on with `fields`). A request fills only `content_length`, `cookies` and `priority` of `head`.
+Violation check_sent_request(std::span<const Field> pseudo, std::span<const Field> fields, bool extended_connect,
+                             Head& head, Known known) noexcept;
 Violation check_sent_request(const Request& request, bool extended_connect, Head& head) noexcept;
-Violation check_sent_response(std::uint16_t status, std::span<const Field> fields,
-                              std::int64_t& content_length) noexcept;
-Violation check_sent_trailers(std::span<const Field> fields) noexcept;
+Violation check_sent_response(std::uint16_t status, std::span<const Field> fields, std::int64_t& content_length,
+                              Known known = {}) noexcept;
+Violation check_sent_trailers(std::span<const Field> fields, Known known = {}) noexcept;
 
 }  // namespace h2::detail

@@ -5,6 +5,7 @@
 namespace h2::detail {
 
 void Engine::on_headers(ByteView payload, Out& out) noexcept {
+  if (!frame_.has(flags::padded | flags::priority)) return open_block(payload, kConnection, out);
   const Unpadded inner = strip_padding(frame_, payload);
   if (inner.violation != Violation::none) return fail(inner.violation);
   open_block(inner.content, kConnection, out);
@@ -84,30 +85,47 @@ Engine::Decoded Engine::decode(ByteView block) noexcept {
   hpack::Decoder& decoder = messages_->decoder;
   Array<Field>& fields = messages_->fields;
   const std::size_t limit = list_limit(announced_), most = config_.max_fields;
-  std::size_t bytes = 0;
-  bool over_limit = false;
+  std::size_t left = limit;
+  Field* field = fields.data();
+  const Field* end = field + std::min(fields.capacity(), most + 1);
   fields.clear();
   decoder.begin(block, limit);
   for (;;) {
-    Field* const field = fields.spare(most + 1);
-    if (field == nullptr) return fail(Violation::out_of_memory), Decoded::failed;
-    const Got step = decoder.next(*field);
-    if (step == Got::field) [[likely]] {
-      bytes += field->name.size() + field->value.size() + 32;
-      if (bytes <= limit && fields.size() < most && !over_limit) [[likely]] {
-        fields.grew();
-        continue;
-      }
-    } else if (step == Got::end) {
-      return over_limit ? Decoded::too_large : Decoded::ok;
-    } else if (step == Got::error) {
-      const bool memory = decoder.error() == hpack::DecodeError::out_of_memory;
-      return fail(memory ? Violation::out_of_memory : Violation::header_block_invalid), Decoded::failed;
+    if (field == end) [[unlikely]] {
+      fields.truncate(static_cast<std::size_t>(field - fields.data()));
+      if (fields.size() > most) return decode_unkept();
+      if (fields.spare(most + 1) == nullptr) return fail(Violation::out_of_memory), Decoded::failed;
+      field = fields.data() + fields.size();
+      end = fields.data() + std::min(fields.capacity(), most + 1);
     }
-    over_limit = true;  // all the rest is decoded, and nothing of it kept
-    fields.clear();
-    decoder.drop_views();
+    const Got step = decoder.next(*field);
+    if (step != Got::field) {
+      fields.truncate(static_cast<std::size_t>(field - fields.data()));
+      return step == Got::oversized ? decode_unkept() : end_of_block(step, Decoded::ok);
+    }
+    const std::size_t bytes = field->name.size() + field->value.size() + 32;
+    if (bytes > left) return decode_unkept();
+    left -= bytes;
+    ++field;
   }
+}
+
+// All the rest, because the peer's table counts on it.
+Engine::Decoded Engine::decode_unkept() noexcept {
+  using Got = hpack::Decoder::Step;
+  messages_->fields.clear();
+  for (;;) {
+    messages_->decoder.drop_views();
+    Field field;
+    const Got step = messages_->decoder.next(field);
+    if (step == Got::end || step == Got::error) return end_of_block(step, Decoded::too_large);
+  }
+}
+
+Engine::Decoded Engine::end_of_block(hpack::Decoder::Step step, Decoded good) noexcept {
+  if (step == hpack::Decoder::Step::end) return good;
+  const bool memory = messages_->decoder.error() == hpack::DecodeError::out_of_memory;
+  return fail(memory ? Violation::out_of_memory : Violation::header_block_invalid), Decoded::failed;
 }
 
 // A client opens a stream (RFC 9113 5.1.1). What is refused here was never heard of by the caller.
@@ -120,7 +138,8 @@ void Engine::on_new_stream(Decoded decoded, Out& out) noexcept {
     return charge(Work::late_frame, kFrameCost);
   }
   pass_over_to(id);
-  const std::optional<Priority> kept = kept_priority(id);
+  std::optional<Priority> kept;
+  if (!messages_->kept_priorities.empty()) kept = kept_priority(id);
 
   if (id.value == kMaxStreamId) shutdown(Shutdown::graceful, Duration{0}, ErrorCode::no_error);  // it was the last
   Head head;
@@ -132,7 +151,7 @@ void Engine::on_new_stream(Decoded decoded, Out& out) noexcept {
     return answer_too_large(id, first.has(flags::end_stream) ? EndStream::yes : EndStream::no);
   else violation = check_request(section(), effective_.enable_connect_protocol != 0, head);
   const bool end = first.has(flags::end_stream);
-  const bool counts = head.method != "CONNECT";  // which has no content, but a tunnel (RFC 9110 9.3.6)
+  const bool counts = !is_method(head.method, "CONNECT");  // which has no content, but a tunnel (RFC 9110 9.3.6)
   if (violation == Violation::none && end && counts && head.content_length > 0)
     violation = Violation::content_length_mismatch;
   if (violation != Violation::none) {
@@ -146,8 +165,8 @@ void Engine::on_new_stream(Decoded decoded, Out& out) noexcept {
   Stream& stream = streams_[slot];
   stream.state = step(State::idle, Input::recv_headers).next;
   stream.known = stream.recv_final = true;
-  stream.head_request = head.method == "HEAD";
-  stream.connect_request = head.method == "CONNECT";
+  stream.head_request = is_method(head.method, "HEAD");
+  stream.connect_request = is_method(head.method, "CONNECT");
   stream.no_content_send = stream.head_request;
   stream.send_window = static_cast<std::int32_t>(peer_.initial_window_size);
   stream.recv_window = stream.recv_target = static_cast<std::int32_t>(effective_.initial_window_size);
@@ -169,7 +188,7 @@ void Engine::answer_too_large(StreamId id, EndStream end) noexcept {
   charge(Work::large_section, kResetCost);
   if (failed_) return;
   const Field status{":status", "431"};
-  if (!write_block(FrameType::headers, id, EndStream::yes, kConnection, {&status, 1}, {}))
+  if (!write_block(FrameType::headers, id, EndStream::yes, kConnection, look_at({&status, 1}, {})))
     return fail(Violation::out_of_memory);
   ++counters_.streams_refused;
   streams_.remember(id, end == EndStream::yes ? State::ended : State::reset_by_us);
@@ -285,8 +304,8 @@ void Engine::on_promise(Decoded decoded, Out& out) noexcept {
     violation = Violation::stream_refused;
   else if (decoded == Decoded::too_large) violation = Violation::field_section_too_large;
   else violation = check_request(section(), false, head);
-  if (violation == Violation::none &&
-      ((head.method != "GET" && head.method != "HEAD") || head.content_length > 0 || head.authority.empty()))
+  if (violation == Violation::none && ((!is_method(head.method, "GET") && !is_method(head.method, "HEAD")) ||
+                                       head.content_length > 0 || head.authority.empty()))
     violation = Violation::push_request_invalid;
   if (violation != Violation::none) return stream_error(id, violation);
   if (head.cookies > 1 && config_.join_cookies && !join_cookies(head)) return fail(Violation::out_of_memory);
@@ -296,7 +315,7 @@ void Engine::on_promise(Decoded decoded, Out& out) noexcept {
   Stream& stream = streams_[slot];
   stream.state = State::reserved_remote;
   stream.known = true;
-  stream.head_request = head.method == "HEAD";
+  stream.head_request = is_method(head.method, "HEAD");
   stream.recv_window = stream.recv_target = static_cast<std::int32_t>(effective_.initial_window_size);
   ++reserved_;
   ++live_streams_;
