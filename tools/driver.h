@@ -181,6 +181,7 @@ class Driver final : public AnyDriver {
       engine_.consume_output(static_cast<std::size_t>(sent));
       sent_ += static_cast<std::uint64_t>(sent);
       budget -= std::min(budget, static_cast<std::size_t>(sent));
+      if (budget < tlsglue::kRecordBytes) budget = 0;  // the next frames are not cut for it: that doubled the writes
       return true;
     }
     if (errno == EINTR) return true;
