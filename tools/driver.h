@@ -204,8 +204,8 @@ class Driver final : public AnyDriver {
       return end();
     }
     if (hung_up_ && !wants_input()) return cut();  // nobody is there to write to either
-    blocked_ = !drained;  // also when only this wake-up's budget is used up: no more is framed before it can be written
-    if (output_pace_.too_slow(loop_.now(), blocked_, sent_)) return cut();
+    // Whatever is left waits for the socket; if it waits for our own turn only, then a write has just moved enough.
+    if (output_pace_.too_slow(loop_.now(), !drained, sent_)) return cut();
     if (drained && wish == h2::TransportWish::shut_down_write && !fin_sent_) {
       ::shutdown(socket_.get(), SHUT_WR);
       fin_sent_ = true;
