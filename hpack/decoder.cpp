@@ -67,7 +67,7 @@ Decoder::Decoder(const Config& config) noexcept
 Decoder::~Decoder() = default;
 
 void Decoder::begin(ByteView block, std::size_t max_text) noexcept {
-  table_.pin();
+  table_.pin(max_text);
   max_text_ = max_text;
   at_ = reinterpret_cast<const Octet*>(block.data());
   end_ = at_ + block.size();

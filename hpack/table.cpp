@@ -6,8 +6,6 @@
 #include <cstring>
 #include <new>
 
-#include <hpack/huffman.h>
-
 namespace hpack::detail {
 namespace {
 
@@ -60,16 +58,27 @@ char* Table::make_room(std::size_t octets, std::size_t more) noexcept {
   return octets_ + used_;
 }
 
-// The outgrown arena stays for its views. The new one has room for what lives, and for as much new text as the largest
-// block had, or as this one had so far, which keeps arenas few; but for no more than may still come.
+// The outgrown arena stays for its views, and what is left of it is lost. So each new one has several times the room of
+// the last, which keeps arenas few and all that is lost below half of the text; and one for a large part of the block's
+// text has room for all of it. What goes into the table beyond that has just its own.
 char* Table::make_pinned_room(std::size_t octets, std::size_t more) noexcept {
-  const std::size_t text = block_text();
-  const std::size_t usual = arena_bytes_ == 0 ? std::size_t{0} : std::max({text, most_text_, kPiece});
-  const std::size_t bytes = live() + std::max(octets, std::min(usual, more)) + kHuffmanSlack;
-  if (!replace_arena(std::max(kFirstArena, bytes))) return nullptr;
+  const std::size_t text = block_text(), whole = text + more;
+  std::size_t room = octets;
+  if (octets <= more) {
+    if (arena_bytes_ != 0) room = std::max({octets, kFewArenas * (arena_bytes_ - block_start_), most_text_, kPiece});
+    if (room > whole / kFewArenas) room = whole;
+  }
+  if (!replace_arena(std::max(kFirstArena, live() + room + kHuffmanSlack))) return nullptr;
   outgrown_ = text;
   block_start_ = used_;
   return octets_ + used_;
+}
+
+// Before a block whose text might not fit though there is room for much of it: this room would be lost beside an arena
+// for all text. If there is no memory for a small arena, there will be none for a large one.
+void Table::settle_room(std::size_t most_text) noexcept {
+  pack(octets_);
+  if (arena_bytes_ - used_ < most_text + kHuffmanSlack) static_cast<void>(replace_arena(std::max(kFirstArena, live())));
 }
 
 bool Table::replace_arena(std::size_t bytes) noexcept {
@@ -156,12 +165,13 @@ std::uint64_t Table::unpinned_bound(std::uint32_t capacity) noexcept {
   return arena_bound(capacity) + 4 * std::uint64_t{capacity};
 }
 
-// Text lies in arenas of which each new one has a copy of what lives. The last of it may be inserted, and then is not
-// counted against `max_text`. A quarter of the first arena may be lost to gaps.
+// Text lies in arenas of which each new one has a copy of what lives: the last with room for all text, those before it
+// with a quarter of that, a sixteenth and so on; a quarter of the first may be lost to gaps. And one has what goes into
+// the table beyond that text.
 std::uint64_t Table::pinned_bound(std::uint32_t capacity, std::uint64_t max_text) noexcept {
-  const std::uint64_t arenas = static_cast<std::uint64_t>(std::bit_width(max_text / kPiece)) + 1;
-  const std::uint64_t first = capacity + max_text + kFirstArena;
-  return first + first / 4 + (arenas + 2) * (std::uint64_t{capacity} + sizeof(Retired) + kHuffmanSlack);
+  const std::uint64_t arenas = static_cast<std::uint64_t>(std::bit_width(max_text / kPiece)) / 2 + 3;
+  const std::uint64_t last = max_text + 2 * std::uint64_t{capacity} + kFirstArena;
+  return last + max_text / 2 + (arenas + 1) * (std::uint64_t{capacity} + sizeof(Retired) + kHuffmanSlack);
 }
 
 void Table::trim() noexcept {

@@ -11,6 +11,7 @@
 
 #include <hpack/allocator.h>
 #include <hpack/export.h>
+#include <hpack/huffman.h>
 
 namespace hpack::detail {
 
@@ -93,11 +94,15 @@ class H2CORE_API Table {
     size_ = 0;
   }
 
-  /// From here on nothing in the arena moves or is reused, until unpin(): it grows instead.
-  void pin() noexcept {
+  /// From here on nothing in the arena moves or is reused, until unpin(): it grows instead. At most
+  /// `most_text` octets are to come, and what is inserted last.
+  void pin(std::size_t most_text) noexcept {
     unpin();
-    pinned_ = true;
     reclaim();
+    const std::size_t room = arena_bytes_ - used_;
+    if (room > most_text / kFewArenas + kHuffmanSlack && room - kHuffmanSlack < most_text) [[unlikely]]
+      settle_room(most_text);
+    pinned_ = true;
     block_start_ = used_;
   }
   void unpin() noexcept {
@@ -123,6 +128,7 @@ class H2CORE_API Table {
  private:
   struct Retired;
 
+  static constexpr std::size_t kFewArenas = 4;  ///< while pinned, each has so many times the room of the one before
   static constexpr std::uint32_t kNoRing = UINT32_MAX;  ///< as a mask: one less than no slots
 
   /// An entry counts 32 octets at least.
@@ -136,6 +142,7 @@ class H2CORE_API Table {
   }
   void reclaim() noexcept;
   char* make_pinned_room(std::size_t octets, std::size_t more) noexcept;
+  void settle_room(std::size_t most_text) noexcept;
   bool replace_arena(std::size_t bytes) noexcept;
   void pack(char* to) noexcept;
   bool grow_ring() noexcept;

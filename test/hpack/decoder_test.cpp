@@ -317,6 +317,40 @@ TEST_CASE("memory_bound: a block over a small limit, with entries as large as th
   }
 }
 
+TEST_CASE("memory_bound: room that is too small by little is not kept beside room for all text") {
+  for (const std::size_t text : {std::size_t{3000}, std::size_t{20000}, std::size_t{65536}, std::size_t{1000000}}) {
+    CAPTURE(text);
+    Heap heap;
+    Decoder decoder({.allocator = heap.allocator()});
+    std::mt19937 random(11);
+    const auto read = [&](const std::vector<std::size_t>& sizes) {
+      Bytes block;
+      for (const std::size_t size : sizes)
+        block =
+            std::move(block) + wire(random() % 4 == 0 ? "40" : "00") + huffman("") + huffman(std::string(size, 'a'));
+      decoder.begin(block, text);
+      for (Field field; decoder.next(field) == Decoder::Step::field;) continue;
+      CHECK(decoder.error() == DecodeError::none);
+    };
+    read({text - 20});
+    read({1, text - 10});
+    for (const std::size_t part : {2U, 3U, 4U, 5U, 8U, 16U, 32U})
+      for (const std::size_t more : {0U, 1U, 10U}) {
+        read({text / part - more});
+        read({1, text / part, 1, text - text / part - 2});
+        read({1, text / 4, 1, text / 4 + 1, 1, text / 2 - 5});
+        read({1, text / 16, 1, text / 4, 1, text - text / 16 - text / 4 - 3});
+      }
+    for (int blocks = 0; blocks < 200; ++blocks) {
+      std::vector<std::size_t> sizes;
+      for (std::size_t left = text; left > 0; left -= sizes.back())
+        sizes.push_back(std::min(left, 1 + random() % (random() % 2 == 0 ? text : text / 16)));
+      read(sizes);
+    }
+    CHECK(heap.peak_bytes <= Decoder::memory_bound(4096, text));
+  }
+}
+
 TEST_CASE("RFC 7541 6.3: a size update up to the announced maximum evicts; one above it is an error [7541-6.3b]") {
   Decoder decoder({});
   decode(decoder, indexed_literal("a", "b") + indexed_literal("c", "d"));
