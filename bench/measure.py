@@ -64,7 +64,10 @@ def timed(program, chosen, seconds, repeat):
 def functions_of(path):
     """{function without its parameters: instructions of its own} of a file that callgrind wrote."""
     def short(name):
-        return name.replace("(anonymous namespace)::", "").partition("(")[0].rpartition(" ")[2]
+        name, before = name.replace("(anonymous namespace)::", ""), None
+        while name != before:  # without what templates were given
+            name, before = re.sub("<[^<>]*>", "", name), name
+        return name.partition("(")[0].partition(" [")[0].rpartition(" ")[2]
 
     names, own, function, called = {}, collections.Counter(), None, False
     with open(path) as lines:

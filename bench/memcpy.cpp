@@ -1,4 +1,6 @@
 // How fast this machine moves bytes: the limit of every engine that copies. 1 GiB in blocks of 16 KiB; op = one block.
+// `memcpy_SIZE` is between two buffers of that size. `copied_once` and `copied_twice` are what bulk_copy cannot do without:
+// from a body of 128 KiB to the 64 KiB that the other end is fed with, by way of a frame's buffer or not.
 #include <cstring>
 #include <vector>
 
@@ -30,6 +32,34 @@ class Memcpy : public Task {
   std::vector<std::byte> from_, to_;
 };
 
+class BulkCopies : public Task {
+ public:
+  explicit BulkCopies(bool twice) : twice_(twice) {}
+
+  std::size_t run(std::size_t ops) override {
+    std::size_t from = 0, to = 0;
+    for (std::size_t i = 0; i < ops; ++i) {
+      const std::byte* source = body_.data() + from;
+      if (twice_) {
+        std::memcpy(frame_.data(), source, kBlock);
+        asm volatile("" : : "r"(frame_.data()) : "memory");
+        source = frame_.data();
+      }
+      std::memcpy(fed_.data() + to, source, kBlock);
+      asm volatile("" : : "r"(fed_.data()) : "memory");
+      from = (from + kBlock) % body_.size();
+      to = (to + kBlock) % fed_.size();
+    }
+    require(fed_.front() == std::byte{0x5a}, "nothing was copied");
+    return ops;
+  }
+
+ private:
+  const bool twice_;
+  std::vector<std::byte> body_ = std::vector<std::byte>(std::size_t{128} << 10, std::byte{0x5a});
+  std::vector<std::byte> frame_ = std::vector<std::byte>(kBlock), fed_ = std::vector<std::byte>(std::size_t{64} << 10);
+};
+
 }  // namespace
 
 void add_memcpy(Workloads& all) {
@@ -38,6 +68,9 @@ void add_memcpy(Workloads& all) {
   };
   add("ref/memcpy_64KiB_cached", std::size_t{64} << 10);
   add("ref/memcpy_256MiB_dram", std::size_t{256} << 20);
+  for (const bool twice : {false, true})
+    all.push_back({twice ? "ref/copied_twice" : "ref/copied_once", "machine", kTotal / kBlock, 0,
+                   [twice] { return std::make_unique<BulkCopies>(twice); }});
 }
 
 }  // namespace bench

@@ -13,7 +13,7 @@ import pathlib
 import re
 import sys
 
-from measure import OURS, THEIRS, text_of
+from measure import MACHINE, OURS, THEIRS, text_of
 from pieces import PIECES
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
@@ -50,8 +50,9 @@ class Figures:
         return theirs["ns"] / ours["ns"] if theirs else None
 
 
-def markdown(heads, rows):
-    lines = ["| " + " | ".join(heads) + " |", "|---|" + "---:|" * (len(heads) - 1)]
+def markdown(heads, rows, prose_last=False):
+    numbers = len(heads) - 1 - prose_last
+    lines = ["| " + " | ".join(heads) + " |", "|---|" + "---:|" * numbers + "---|" * prose_last]
     return lines + ["| " + " | ".join(row) + " |" for row in rows]
 
 
@@ -105,6 +106,20 @@ def bytes_table(figures):
     return markdown(["", "h2core", "nghttp2"], rows)
 
 
+def copies_text(figures):
+    """What bulk_copy cannot do without."""
+    once, twice = (figures.of(f"ref/copied_{times}", MACHINE).get("ns") for times in ("once", "twice"))
+    if not once or not twice:
+        return []
+    name = "bulk_copy/upload_1GiB"
+    theirs = figures.of(name, THEIRS).get("ns")
+    lines = [f"Copying alone, 16 KiB of a body to what the other end is fed with: {text_of(once, 1)} ns once (as h2core "
+             f"does), {text_of(twice, 1)} ns by way of a frame's buffer (as libnghttp2 does)."]
+    if theirs:
+        lines.append(f"An engine that cost nothing beside its one copy would come to {theirs / once:.2f}x in `{name}`.")
+    return lines
+
+
 def scaling_points(figures, kind, engine):
     """[(open streams, ns per request)]"""
     found = []
@@ -146,35 +161,43 @@ def remaining(figures):
         why = {name: reason for _, name, reason in pieces}
         names = sorted({name for each in found for name in each},
                        key=lambda name: (name not in why, -max(each.get(name, 0) for each in found)))
-        heads = ["piece", *(f"`{each.split('/', 1)[-1]}`" for each in workloads), "why it is there"]
+        heads = ["piece", *(f"`{each}`" for each in workloads), "why it is there"]
         rows = [[name, *(text_of(each.get(name, 0)) for each in found), why.get(name, "")] for name in names]
         whole = ["in all", *(text_of(figures.of(each).get("instructions")) for each in workloads), ""]
-        lines += [f"### {title}", "", *markdown(heads, [*rows, whole]), ""]
+        lines += [f"### {title}", "", *markdown(heads, [*rows, whole], prose_last=True), ""]
     return lines[:-1]
 
 
 def servers_table(servers):
+    ours, rival = "h2 serve", "h2o"
+    versions = ", ".join(f"{name}: {text}" for name, text in servers["versions"].items() if name != ours)
+    lines = [f"{servers['runs']} runs of each, in turns; medians, with the least and the most in brackets. TLS by "
+             f"{servers['suite']}. {versions}.", ""]
+
+    def cell(row, name, digits):
+        middle, least, most = row[name]
+        return f"{text_of(middle, digits)} ({text_of(least, digits)}..{text_of(most, digits)})"
+
+    def against(beside, name):
+        if ours not in beside or not beside.get(rival, {}).get(name):
+            return ""
+        middle = [row[name][0] if name != "writes" else row[name] for row in (beside[ours], beside[rival])]
+        return f"{middle[0] / middle[1]:.2f}x"
+
     rows = []
-    best = {}
-    for row in servers["rows"]:
-        key = (row["protocol"], row["resource"], row["load"])
-        best.setdefault(key, {})[row["server"]] = row
-    for (protocol, resource, load), beside in best.items():
+    for workload, beside in servers["workloads"].items():
         for server, row in beside.items():
-            other = beside.get("h2o")
-            def against(name):
-                return f" ({row[name]['median'] / other[name]['median']:.2f}x)" if other and server == "h2" else ""
-            def spread(name, digits):
-                return (f"{row[name]['median']:,.{digits}f}{against(name)} "
-                        f"{row[name]['least']:,.{digits}f}..{row[name]['most']:,.{digits}f}")
-            rows.append([f"{protocol}, {resource}, `{load}`, {server}", text_of(row["requests_per_second"]["median"]),
-                         spread("user_us", 2), spread("system_us", 2), f"{row['writes_per_mb']:.1f}"])
-    return markdown(["", "requests/s", "user us per request (against h2o), spread", "system us", "writes/MB"], rows)
+            digits = 1 if row["user"][0] >= 20 else 2
+            rows.append([f"`{workload}` {server}", cell(row, "rate", 0), cell(row, "user", digits),
+                         cell(row, "system", digits), "-" if row["writes"] is None else text_of(row["writes"], 1)])
+        rows.append([f"`{workload}` {ours} / {rival}", *(against(beside, name) for name in ("rate", "user", "system", "writes"))])
+    return lines + markdown(["", "requests/s", "user us per request", "system us per request", "writes per MB"], rows)
 
 
 def page(text, figures, servers):
     """The page with what stands between `<!-- NAME -->` and `<!-- end -->` made anew."""
-    blocks = {"machine": machine_text(figures), "engines": engines_table(figures), "bytes": bytes_table(figures),
+    blocks = {"machine": machine_text(figures), "engines": engines_table(figures), "copies": copies_text(figures),
+              "bytes": bytes_table(figures),
               "scaling": scaling_table(figures), "remaining": remaining(figures)}
     if servers:
         blocks["servers"] = servers_table(servers)
