@@ -71,9 +71,11 @@ void Stalls::look_at_streams(h2::TimePoint now) {
 
 std::optional<Stalls::Stall> Stalls::of_connection(const h2::Explanation& both, h2::TimePoint now) {
   using h2::Holdup;
-  const Holdup out = both.sending.what;
-  const bool sends = out == Holdup::output || out == Holdup::connection_window;
-  if (sends && is_long(both.sending, now)) return Stall{kSending, both.sending};
+  h2::Hold sending = both.sending;
+  // No more is framed than a socket takes, so content that was ready for so long waits for it like output.
+  if (sending.what == Holdup::nothing) sending.what = Holdup::output;
+  const bool sends = sending.what == Holdup::output || sending.what == Holdup::connection_window;
+  if (sends && is_long(sending, now)) return Stall{kSending, sending};
   const Holdup in = both.receiving.what;
   const bool receives =
       in == Holdup::unread_replies || in == Holdup::connection_window || in == Holdup::settings_unanswered;

@@ -104,7 +104,7 @@ def curl_sees_files_change(place):
     root = place.path("changing")
     root.mkdir(exist_ok=True)
     file, out = root / "file", place.path("out")
-    with place.serve("--http", 0, "--https", 0, "--root", root) as server:
+    with place.serve("--http", 0, "--https", 0, "--root", root, listens=2) as server:
         gets = [["--http2-prior-knowledge", *WRITE_OUT, "-o", out, server.url("http:") + "/file"],
                 ["--http1.1", *WRITE_OUT, "-o", out, server.url("http:") + "/file"],
                 ["-k", *WRITE_OUT, "-o", out, server.url("https:") + "/file"]]

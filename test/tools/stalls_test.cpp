@@ -140,6 +140,23 @@ TEST_CASE("output that nobody takes is told of the connection, and not of each o
         "output; streams open: 5\n");
 }
 
+TEST_CASE("content that is ready and that nobody polls waits for the transport, too") {
+  Asking asking(8);
+  asking.wait(0s);
+  asking.greet();
+  asking.ask(h2::EndStream::no);
+  asking.take();
+  REQUIRE(asking.client.send_copy(asking.streams[0], std::as_bytes(std::span("content")), h2::EndStream::no));
+  CHECK(asking.client.explain(h2::kConnection)->sending.what == h2::Holdup::nothing);
+  asking.wait(1s);
+  asking.wait(1s);
+  CHECK(asking.told() ==
+        "connection sending has waited 2.0 s for the transport: the transport has not taken the output; "
+        "streams open: 1\n");
+  asking.wait(1s);
+  CHECK(asking.told() == "");
+}
+
 TEST_CASE("it is the engine's layer that is asked: under TLS, what the connection has framed may wait as ciphertext") {
   Asking asking(8);
   asking.wait(0s);
