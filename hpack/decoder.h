@@ -71,7 +71,8 @@ class H2CORE_API Decoder {
   /// are kept for views, besides what goes into the table: who counts what it is given ends that by drop_views().
   void begin(ByteView block, std::size_t max_text = SIZE_MAX) noexcept;
 
-  /// Decodes the next field; `out` means something only if there was one. An error is final: the table no longer matches the peer's, so all later blocks fail too.
+  /// Decodes the next field; `out` means something only if there was one. An error is final: the table no longer matches
+  /// the peer's, so all later blocks fail too.
   Step next(Field& out) noexcept;
 
   DecodeError error() const noexcept { return error_; }

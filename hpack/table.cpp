@@ -100,11 +100,11 @@ bool Table::replace_arena(std::size_t bytes) noexcept {
 }
 
 // Moves what is alive to the front of `to`, oldest first. In place that never overtakes what is still to move, because
-// entries were appended in the same order; those without a gap between them move together (18 to 8 instructions a field of
-// nghttp2's stories).
+// entries were appended in the same order; those without a gap between them move together (18 to 8 instructions a field
+// of nghttp2's stories).
 void Table::pack(char* to) noexcept {
   char* end = to;
-  const char* run = nullptr;
+  const char* run = to;
   std::size_t run_octets = 0;
   const auto move_run = [&]() noexcept {
     if (run_octets > 0 && run != end) std::memmove(end, run, run_octets);

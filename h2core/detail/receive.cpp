@@ -279,9 +279,8 @@ Stream* Engine::settle_data(FrameHeader frame, std::uint32_t pad_bytes) noexcept
   const std::uint32_t content = frame.length - pad_bytes;
   if (length > recv_window_) return fail(Violation::window_exceeded), nullptr;
   Stream* const found = streams_.record(frame.stream);
-  const State state = found != nullptr ? found->state : state_of_gone(frame.stream);
-  if (step(state, Input::recv_data).answer != Answer::ok) [[unlikely]]
-    return drop_data(state, content), nullptr;
+  if (found == nullptr || step(found->state, Input::recv_data).answer != Answer::ok) [[unlikely]]
+    return drop_data(found != nullptr ? found->state : state_of_gone(frame.stream), content), nullptr;
 
   Stream& stream = *found;
   const bool plain = stream.recv_final && !stream.no_content_recv;

@@ -222,7 +222,7 @@ bool Engine::join_cookies(Head& head) noexcept {
     }
     if (!joined.append(field.value.data(), field.value.size())) return false;
   }
-  cookie->value = {joined.data(), joined.size()};
+  if (cookie != nullptr) cookie->value = {joined.data(), joined.size()};
   head.regular = head.regular.first(kept);
   return true;
 }
