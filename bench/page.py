@@ -160,7 +160,7 @@ def remaining(figures):
         found = [pieces_of(figures.of(each).get("functions", {}), pieces) for each in workloads]
         why = {name: reason for _, name, reason in pieces}
         names = sorted({name for each in found for name in each},
-                       key=lambda name: (name not in why, -max(each.get(name, 0) for each in found)))
+                       key=lambda name: (name not in why, -max(each.get(name, 0) for each in found), name))
         heads = ["piece", *(f"`{each}`" for each in workloads), "why it is there"]
         rows = [[name, *(text_of(each.get(name, 0)) for each in found), why.get(name, "")] for name in names]
         whole = ["in all", *(text_of(figures.of(each).get("instructions")) for each in workloads), ""]
