@@ -90,7 +90,7 @@ Engine::Engine(const Config& config) noexcept
   Setting entries[kFirstSettings + kExtraSettings + 1];
   const std::size_t count = first_settings(config, entries);
   for (std::size_t i = 0; i < count; ++i) set(announced_, entries[i]);
-  acknowledged_.max_header_list_size = announced_.max_header_list_size;  // no block before it: it binds without an ACK
+  effective_.max_header_list_size = announced_.max_header_list_size;  // no block before it: it binds without an ACK
   write_settings({entries, count}, true);
   if (config.connection_window > 65535) {
     const std::uint32_t window = config.connection_window < kMaxWindow ? config.connection_window : kMaxWindow;
@@ -555,9 +555,12 @@ void Engine::write_settings(std::span<const Setting> entries, bool is_awaited) n
   refresh_effective(false);
 }
 
-// What the peer may rely on: a looser value from its sending, a tighter one from its ACK (RFC 9113 6.5.3).
+// What the peer may rely on: a looser value from its sending, a tighter one from its ACK (RFC 9113 6.5.3). A tighter
+// limit of field sections is advice alone, and a peer may have trailers waiting that it gave out before: the widest that
+// was ever named stays the bound of a block.
 void Engine::refresh_effective(bool acknowledged) noexcept {
   Settings loosest = acknowledged_;
+  loosest.max_header_list_size = effective_.max_header_list_size;
   for (std::size_t i = 0; i < settings_in_flight_.size(); ++i)
     loosest = looser(loosest, settings_in_flight_[i].settings);
   const std::int64_t shift = static_cast<std::int64_t>(loosest.initial_window_size) -

@@ -42,8 +42,7 @@ void Engine::on_continuation(ByteView payload, Out& out) noexcept {
   on_block({messages_->block.data(), messages_->block.size()}, out);
 }
 
-// A block is shorter than the list that it decodes to, but for size updates; a frame of slack covers these. A limit that
-// became smaller counts from its ACK on: until then an honest peer may have had the block in flight.
+// A block is shorter than the list that it decodes to, but for size updates; a frame of slack covers these.
 bool Engine::grow_block(ByteView content) noexcept {
   const std::size_t bound = list_limit(effective_) + kBlockSlack;
   Array<std::byte>& block = messages_->block;
