@@ -565,6 +565,7 @@ void Endpoint::finish(std::uint32_t id, Stream& stream) {
   const std::uint64_t left =
       stream.given.declared < 0 ? 5 : static_cast<std::uint64_t>(stream.given.declared) - stream.given.content;
   lend(id, left, EndStream::yes);
+  if (!stream.given.ended) drain();  // its end may not have been heard yet
   check(stream.given.ended || stream.closed || aborts_ || peer_->aborts_, "what was begun can be ended");
 }
 
