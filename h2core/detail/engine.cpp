@@ -160,6 +160,11 @@ void Engine::emit_connection_event(Out& out) noexcept {
   count_events();
 }
 
+// The caller may have copied more since the event was posted.
+bool Engine::waits_for_room(const Stream& stream) const noexcept {
+  return stream.copy_refused && stream.copied_bytes < config_.copy_bound && !is_closed(stream.state);
+}
+
 void Engine::emit_stream_event(std::uint32_t slot, Out& out) noexcept {
   Stream& stream = streams_[slot];
   const auto take = [&stream](std::uint8_t event) {
@@ -169,7 +174,8 @@ void Engine::emit_stream_event(std::uint32_t slot, Out& out) noexcept {
   };
   if (take(stream_event::reset)) {
     out.emplace(StreamReset{stream.id, stream.user, stream.code, stream.violation});
-  } else if (take(stream_event::writable) && !is_closed(stream.state)) {
+  } else if (take(stream_event::writable) && waits_for_room(stream)) {
+    stream.copy_refused = false;
     out.emplace(StreamWritable{stream.id, stream.user});
   } else if (take(stream_event::closed)) {
     out.emplace(StreamClosed{stream.id, stream.user, stream.code, stream.verdict});

@@ -185,6 +185,7 @@ class Engine {
   void count_events() noexcept { pending.event = connection_events_ != 0 || event_head_ != kNoSlot; }
   void emit(Out& out) noexcept;
   void emit_connection_event(Out& out) noexcept;
+  bool waits_for_room(const Stream& stream) const noexcept;
   void emit_stream_event(std::uint32_t slot, Out& out) noexcept;
   void emit_chunk_event(std::uint32_t index, Out& out) noexcept;
   void post_stream(std::uint32_t slot, std::uint8_t event) noexcept;

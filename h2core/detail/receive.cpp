@@ -61,7 +61,7 @@ std::optional<Event> Engine::receive(ByteView& input) noexcept {
   counters_.bytes_received += taken;
   input = input.subspan(taken);
   publish();
-  if (!out && pending.event) {  // the last of the input has brought the end of the connection
+  while (!out && pending.event) {  // the last of the input has brought the end of the connection
     emit(out);
     publish();
   }

@@ -155,10 +155,7 @@ void Engine::chunk_done(Chunk& chunk) noexcept {
   stream.copied_bytes -= static_cast<std::uint32_t>(chunk.bytes);
   --stream.chunks_out;
   chunks_.give_back(chunk.self);
-  if (stream.copy_refused && !is_closed(stream.state)) {
-    stream.copy_refused = false;
-    post_stream(slot, stream_event::writable);
-  }
+  if (stream.copy_refused && !is_closed(stream.state)) post_stream(slot, stream_event::writable);
   finish_if_done(slot);
 }
 

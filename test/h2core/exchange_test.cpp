@@ -467,5 +467,35 @@ TEST_CASE("a copied body goes out like a lent one, and says when there is room a
   CHECK(client.all(Kind::data_sent).empty());
 }
 
+TEST_CASE("a copy that was refused and then fits before its caller heard of the room is not told of room") {
+  Options options;
+  options.config.copy_bound = 10;
+  Harness client(Role::client, options);
+  REQUIRE(client.call([](Connection& c) { return c.send_request(kPost, EndStream::no); }));
+  Connection& connection = client.connection();
+  const Bytes body = bytes_of("0123456789abcdef");
+  const auto copy = [&](std::size_t bytes) {
+    const auto taken = connection.send_copy(one, ByteView(body).first(bytes), EndStream::no);
+    return taken ? *taken : ~std::size_t{0};
+  };
+  const auto events = [&] {
+    ByteView none;
+    std::size_t count = 0;
+    while (const auto event = connection.receive(none)) count += std::holds_alternative<StreamWritable>(*event);
+    return count;
+  };
+  CHECK(copy(16) == 10);
+  take_output(connection);
+  CHECK(copy(6) == 6);
+  CHECK(events() == 0);  // nothing is waited for
+  CHECK(copy(16) == 4);
+  take_output(connection);
+  CHECK(copy(16) == 10);
+  CHECK(events() == 0);  // there is no room
+  take_output(connection);
+  CHECK(events() == 1);
+  CHECK(events() == 0);
+}
+
 }  // namespace
 }  // namespace h2::test
