@@ -145,6 +145,11 @@ constexpr Difference kDifferences[] = {
                 return value_of(part.section, ":status") == "204" && value_of(part.section, "content-length") == "0";
               });
      }},
+    {"DATA comes behind the final head, also if it is empty (RFC 9113 8.1)",
+     [](const Message& message) {
+       const std::size_t head = final_head(message);
+       return message.to == Role::client && head < message.parts.size() && !message.parts[head].is_section;
+     }},
     {"te is of requests (RFC 9113 8.2.2)",
      [](const Message& message) {
        return message.to == Role::client &&
