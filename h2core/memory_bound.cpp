@@ -32,7 +32,8 @@ std::size_t Engine::memory_bound(const Config& config) noexcept {
   const std::uint64_t lingering = std::max<std::uint64_t>(streams, kLeastLingering);
   Bytes bytes;
   bytes.add(sizeof(Engine) + sizeof(Messages));
-  bytes.add(StreamTable::bound(2 * streams + lingering + 1) + Turns::bound() + BufferPool::bound());
+  bytes.add(StreamTable::bound(2 * streams + lingering + 1));
+  bytes.add(Slab<Sending>::bound(2 * streams + 1) + Turns::bound() + BufferPool::bound());
   bytes.add(3 * frame / 2);                                                  // stash_
   bytes.add(std::max(3 * block / 2, block + list));                          // Messages::block, and then ::cookie
   bytes.add(3 * (std::uint64_t{config.max_fields} + 1) / 2, sizeof(Field));  // Messages::fields

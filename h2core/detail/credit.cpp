@@ -73,9 +73,8 @@ Result<void> Engine::set_window(StreamId id, std::uint32_t bytes) noexcept {
   if (is_closed(stream.state)) return Misuse::stream_gone;
   if (stream.ended_by_peer) return {};  // no byte will come through it any more
   // No more than a WINDOW_UPDATE can say: below zero is a window only by as much as is not consumed.
-  const std::int64_t growth = static_cast<std::int64_t>(bytes) - stream.recv_target;
+  const std::int64_t growth = static_cast<std::int64_t>(bytes) - recv_target(stream);
   stream.fixed_window = true;
-  stream.recv_target = static_cast<std::int32_t>(bytes);
   stream.recv_owed = static_cast<std::int32_t>(stream.recv_owed + growth);
   update_stream_window(stream);
   publish();

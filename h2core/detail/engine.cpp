@@ -57,6 +57,7 @@ Engine::Messages::Messages(const Config& config) noexcept
       fields(config.allocator),
       cookie(config.allocator),
       copies(config.allocator),
+      sendings(config.allocator),
       waiting(config.allocator),
       kept_priorities(config.allocator) {}
 
@@ -65,7 +66,7 @@ Engine::Engine(const Config& config) noexcept
       // Who asks and asks and never reads is bounded by all that its server writes; what a client sends bounds nothing.
       output_(config_.allocator, config.role == Role::server ? OutputQueue::For::peer : OutputQueue::For::us),
       streams_(config_.allocator, config.seed),
-      turns_(streams_, config_.allocator),
+      turns_(config_.allocator),
       chunks_(config_.allocator),
       stage_(config.role == Role::server ? Stage::preface : Stage::odd_header),
       stash_(config_.allocator),
@@ -104,9 +105,10 @@ Engine::Engine(const Config& config) noexcept
 
 Engine::~Engine() {
   streams_.each([this](std::uint32_t slot) {
-    Stream& stream = streams_[slot];
-    free_saved(stream);
-    drop_chunks(stream);
+    Sending* const sending = sending_of(streams_[slot]);
+    if (sending == nullptr) return;
+    free_saved(*sending);
+    drop_chunks(*sending);
   });
   drop_output();
   if (messages_ == nullptr) return;
@@ -196,13 +198,13 @@ void Engine::emit_stream_event(std::uint32_t slot, Out& out) noexcept {
 
 void Engine::emit_chunk_event(std::uint32_t index, Out& out) noexcept {
   const Chunk& chunk = chunks_[index];
-  const std::uint32_t slot = chunk.stream;
-  Stream& stream = streams_[slot];
+  Sending& sending = *chunk.sending;
+  const Stream& stream = *sending.stream;
   out.emplace(DataSent{stream.id, stream.user, chunk.token, chunk.dropped ? DataOutcome::dropped : DataOutcome::sent});
   pop_event();
   chunks_.give_back(index);
-  --stream.chunks_out;
-  finish_if_done(slot);
+  --sending.chunks_out;
+  finish_if_done(sending.slot);
 }
 
 void Engine::post_stream(std::uint32_t slot, std::uint8_t event) noexcept {
@@ -437,6 +439,7 @@ void Engine::check_content() noexcept {
   content_check_by_ = now_ + config_.content_interval;
   streams_.each([this, least](std::uint32_t slot) {
     Stream& stream = streams_[slot];
+    if (is_closed(stream.state)) return;
     const bool due = is_content_due(stream);
     if (due && stream.watched && stream.interval_bytes < least)
       return stream_error(stream.id, Violation::content_too_slow);
@@ -506,6 +509,7 @@ void Engine::trim() noexcept {
 
 void Engine::Messages::trim() noexcept {
   copies.trim();
+  if (sendings.used() == 0) sendings.release();
   if (waiting.empty()) waiting.release();
   if (kept_priorities.empty()) kept_priorities.release();
   block.release();
@@ -545,7 +549,7 @@ bool Engine::lifts_a_window_too_far(std::uint32_t initial_window) noexcept {
   streams_.each([&](std::uint32_t slot) {
     const Stream& stream = streams_[slot];
     if (!may_receive(stream)) return;
-    const std::int64_t largest = stream.recv_target - std::min<std::int64_t>(stream.recv_owed, 0);  // not shrunk yet
+    const std::int64_t largest = recv_target(stream) - std::min<std::int64_t>(stream.recv_owed, 0);  // not shrunk yet
     too_far = too_far || largest + shift > static_cast<std::int64_t>(kMaxWindow);
   });
   return too_far;
@@ -579,7 +583,6 @@ void Engine::refresh_effective(bool acknowledged) noexcept {
       if (in_two) announce_owed(stream);  // both together are more than a WINDOW_UPDATE can say
       stream.recv_window = static_cast<std::int32_t>(stream.recv_window + shift);
       if (stream.fixed_window) stream.recv_owed = static_cast<std::int32_t>(stream.recv_owed - shift);
-      else stream.recv_target = static_cast<std::int32_t>(stream.recv_target + shift);
       update_stream_window(stream);
     });
   effective_ = loosest;
@@ -637,11 +640,12 @@ std::optional<WindowView> Engine::window(StreamId id) const noexcept {
   const std::uint32_t slot = streams_.find(id);
   if (slot == kNoSlot) return std::nullopt;
   const Stream& stream = streams_[slot];
+  const Sending* const sending = sending_of(stream);
   return WindowView{.send_window = stream.send_window,
                     .recv_window = stream.recv_window,
                     .unconsumed = stream.unconsumed,
                     .owed = static_cast<std::uint64_t>(stream.recv_owed > 0 ? stream.recv_owed : 0),
-                    .queued = stream.queued_bytes};
+                    .queued = sending != nullptr ? sending->queued_bytes : 0};
 }
 
 void Engine::abandon_each(void (*visit)(void*, Token) noexcept, void* context) noexcept {

@@ -129,6 +129,7 @@ class Engine {
     Array<Field> fields;
     Array<char> cookie;  // crumbs joined
     BufferPool copies;
+    Slab<Sending> sendings;
     Ring<StreamId> waiting;  // requests over the peer's limit
     Array<KeptPriority> kept_priorities;
     void trim() noexcept;
@@ -276,7 +277,7 @@ class Engine {
   bool check_header() noexcept;
   [[gnu::cold]] void refuse_header(Violation violation) noexcept;
   void keep_payload() noexcept;
-  void probe_if_busy(const Stream& stream) noexcept;
+  void probe_if_busy(const Stream& stream, std::int32_t arriving) noexcept;
   Violation check_data(Stream& stream, std::uint32_t content) noexcept;
   [[gnu::cold]] void drop_data(State state, std::uint32_t content) noexcept;
   void expect_late_content(std::int64_t window) noexcept;
@@ -350,16 +351,17 @@ class Engine {
   std::byte* encode_in_crumbs(const Outgoing& section, std::byte* at) noexcept;
   std::size_t split_block(std::byte* frame, std::size_t payload_bytes, FrameHeader header) noexcept;
   SavedFields* save(std::span<const Field> pseudo, std::span<const Field> fields) noexcept;
-  bool write_trailers(Stream& stream) noexcept;
-  void free_saved(Stream& stream) noexcept;
+  bool write_trailers(Sending& sending) noexcept;
+  void free_saved(Sending& sending) noexcept;
   bool start_request(std::uint32_t slot, const Outgoing& head) noexcept;
   void start_waiting() noexcept;
   void send_end(std::uint32_t slot) noexcept;
-  inline Misuse check_content(const Stream& stream, std::size_t bytes, EndStream end) const noexcept;
-  bool append_copy(Stream& stream, ByteView data) noexcept;
-  inline void content_queued(std::uint32_t slot, Stream& stream, std::size_t bytes, EndStream end) noexcept;
+  inline Misuse check_content(const Stream& stream, const Sending* sending, std::size_t bytes,
+                              EndStream end) const noexcept;
+  bool append_copy(Sending& sending, ByteView data) noexcept;
+  inline void content_queued(Sending& sending, std::size_t bytes, EndStream end) noexcept;
   // A seventh of the call's instructions (30), with what it calls in line.
-  [[gnu::always_inline]] inline Misuse queue_chunk(std::uint32_t slot, ByteView data, Token token, bool copied,
+  [[gnu::always_inline]] inline Misuse queue_chunk(Sending& sending, ByteView data, Token token, bool copied,
                                                    EndStream end) noexcept;
   void write_bare_end(StreamId id) noexcept;
   void close_stream(std::uint32_t slot, State how, ErrorCode code, Violation violation, bool tell_reset) noexcept;
@@ -379,6 +381,15 @@ class Engine {
   // window that is used up nobody may ever ask again.
   static bool is_due(std::int64_t owed, std::int64_t window) noexcept {
     return owed >= std::min(window, kEnoughOwed) && owed > 0;
+  }
+  // What the peer is to have in all: in its window, on its way to the caller, with the caller, and owed. `arriving` of it
+  // has left the window and is not delivered.
+  static std::int64_t recv_target(const Stream& stream, std::int64_t arriving) noexcept {
+    return arriving + stream.recv_window + stream.recv_owed + stream.unconsumed;
+  }
+  std::int64_t recv_target(const Stream& stream) const noexcept {
+    const bool cut = stage_ == Stage::data && frame_.stream == stream.id && config_.credit == Credit::manual;
+    return recv_target(stream, cut ? data_left_ : 0);
   }
   void update_stream_window(Stream& stream) noexcept {
     if (is_due(stream.recv_owed, stream.recv_window)) announce_owed(stream);
@@ -420,26 +431,33 @@ class Engine {
 
   // schedule.cpp
   // Ready is who has content and an open window of its own; the connection's is asked when output is polled.
-  void make_ready(std::uint32_t slot, Stream& stream) noexcept {
-    if (stream.ready || stream.waiting || stream.held || stream.queued_bytes == 0 || stream.send_window <= 0 ||
+  void make_ready(Sending& sending) noexcept {
+    const Stream& stream = *sending.stream;
+    if (stream.ready || stream.waiting || stream.held || sending.queued_bytes == 0 || stream.send_window <= 0 ||
         is_closed(stream.state))
       return;
-    turns_.add(slot, stream);
+    turns_.add(sending);
   }
-  void unready(std::uint32_t slot, Stream& stream) noexcept {
-    if (stream.ready) turns_.remove(slot, stream);
+  void make_ready(const Stream& stream) noexcept {
+    if (Sending* const sending = sending_of(stream)) make_ready(*sending);
+  }
+  void unready(const Stream& stream) noexcept {
+    if (stream.ready) turns_.remove(*sending_of(stream));
   }
   // One loop from the turn to the segments: 37 of 250 instructions for a frame of DATA.
-  [[gnu::always_inline]] inline bool frame_data(std::uint32_t slot, std::size_t room) noexcept;
-  bool hold_sliver(std::uint32_t slot) noexcept;
+  [[gnu::always_inline]] inline bool frame_data(Sending& sending, std::size_t room) noexcept;
+  bool hold_sliver(Sending& sending) noexcept;
   void end_holds() noexcept;
-  [[gnu::always_inline]] inline void gather(Stream& stream, std::size_t bytes) noexcept;
-  void dequeue_chunk(Stream& stream) noexcept;
-  // No content is queued, and such pieces wait for nothing.
-  void pass_empty_chunks(Stream& stream) noexcept {
-    while (stream.last_chunk != nullptr) dequeue_chunk(stream);
+  [[gnu::always_inline]] inline void gather(Sending& sending, std::size_t bytes) noexcept;
+  // The record of a stream that sends, or null.
+  Sending* sending_of(const Stream& stream) const noexcept {
+    return stream.sends ? &messages_->sendings[stream.sending] : nullptr;
   }
-  void drop_chunks(Stream& stream) noexcept;
+  Sending* begin_sending(std::uint32_t slot, Stream& stream) noexcept;
+  void settle_sending(Stream& stream) noexcept;
+  bool dequeue_chunk(Sending& sending) noexcept;
+  void pass_empty_chunks(Sending& sending) noexcept;
+  void drop_chunks(Sending& sending) noexcept;
   void chunk_taken(Chunk& chunk, std::size_t bytes) noexcept {
     chunk.taken += bytes;
     if (chunk.taken == chunk.framed && chunk.dequeued) chunk_done(chunk);

@@ -42,7 +42,8 @@ std::optional<Explanation> Engine::explain(StreamId id) const noexcept {
   if (slot == kNoSlot) return std::nullopt;
   const Stream& stream = streams_[slot];
   Explanation both{hold_on_sending(stream), hold_on_receiving(stream)};
-  both.sending.since = time_of(stream.sent_ms);
+  const Sending* const sending = sending_of(stream);
+  both.sending.since = time_of(sending != nullptr ? sending->sent_ms : stream.sent_ms);
   both.receiving.since = time_of(stream.received_ms);
   return both;
 }
@@ -64,7 +65,8 @@ Hold Engine::hold_on_sending(const Stream& stream) const noexcept {
     return {Holdup::stream_limit, Actor::peer, {}};
   }
   if (!stream.sent_final) return {Holdup::no_head, Actor::caller, {}};
-  if (stream.queued_bytes == 0) {
+  const Sending* const sending = sending_of(stream);
+  if (sending == nullptr || sending->queued_bytes == 0) {
     if (unsent) return {Holdup::output, Actor::transport, {}};
     if (stream.end_queued) return {Holdup::over, Actor::nobody, {}};
     return {Holdup::no_content, Actor::caller, {}};
@@ -73,7 +75,7 @@ Hold Engine::hold_on_sending(const Stream& stream) const noexcept {
   if (send_window_ <= 0) return {Holdup::connection_window, Actor::peer, {}};
   if (stream.held || connection_held_) return {Holdup::small_window, Actor::peer, {}};
   if (unsent) return {Holdup::output, Actor::transport, {}};
-  if (turns_.next() != streams_.find(stream.id)) return {Holdup::turn, Actor::transport, {}};
+  if (turns_.next() != sending) return {Holdup::turn, Actor::transport, {}};
   return {Holdup::nothing, Actor::transport, {}};
 }
 
@@ -87,7 +89,7 @@ Hold Engine::hold_on_receiving(const Stream& stream) const noexcept {
     const Holdup window = by_stream ? Holdup::stream_window : Holdup::connection_window;
     return {window, Actor::caller, {}};  // whoever holds unconsumed bytes
   }
-  if (!output_.empty() && stream.recv_window * std::int64_t{2} <= stream.recv_target)
+  if (!output_.empty() && stream.recv_window * std::int64_t{2} <= recv_target(stream))
     return {Holdup::output, Actor::transport, {}};
   return {Holdup::peer_silent, Actor::peer, {}};
 }

@@ -55,10 +55,11 @@ std::optional<Priority> Engine::priority(StreamId id) const noexcept {
 void Engine::prioritize(std::uint32_t slot, Priority priority) noexcept {
   Stream& stream = streams_[slot];
   const bool ready = stream.ready;
-  if (ready) turns_.remove(slot, stream);
+  Sending* const sending = sending_of(stream);
+  if (ready) turns_.remove(*sending);
   stream.urgency = priority.urgency & 7U;
   stream.incremental = priority.incremental;
-  if (ready) turns_.add(slot, stream);
+  if (ready) turns_.add(*sending);
 }
 
 // Only where a response may still come, and to a server that listens (RFC 9218 2.1.1, 7.1). Without memory nothing is

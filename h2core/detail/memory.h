@@ -184,7 +184,7 @@ class Ring {
   std::uint32_t head_ = 0, size_ = 0, capacity_ = 0;
 };
 
-/// Records of one type in pages, addressed by slot; a record never moves.
+/// Records of one type in pages, addressed by slot; a record never moves, and lies where its type wants to be aligned.
 template <class T>
 class Slab {
  public:
@@ -219,13 +219,13 @@ class Slab {
   /// What so many records take at most.
   static constexpr std::uint64_t bound(std::uint64_t records) noexcept {
     const std::uint64_t pages = (records + kPerPage - 1) / kPerPage;
-    return pages * kPerPage * sizeof(Cell) + std::max<std::uint64_t>(pages * 2, 8) * 3 / 2 * sizeof(Cell*);
+    return pages * kPageBytes + std::max<std::uint64_t>(pages * 2, 8) * 3 / 2 * sizeof(Cell*);
   }
   /// Gives all pages back; only when no record is in use.
   void release() noexcept {
     const Allocator& allocator = pages_.allocator();
     for (std::size_t i = 0; i < pages_.size(); ++i)
-      allocator.release(allocator.context, pages_[i], sizeof(Cell) * kPerPage);
+      allocator.release(allocator.context, memory_of(pages_[i]), kPageBytes);
     pages_.release();
     free_ = kNone;
     used_ = 0;
@@ -238,15 +238,30 @@ class Slab {
     T record;
     std::uint32_t next_free;
   };
+  // An allocator aligns for ordinary types and no further: before a page that wants more stands where its memory begins.
+  static constexpr bool kAligns = alignof(Cell) > alignof(std::max_align_t);
+  static constexpr std::size_t kPageBytes = sizeof(Cell) * kPerPage + (kAligns ? alignof(Cell) : 0);
+
+  static Cell* page_in(void* memory) noexcept {
+    if constexpr (!kAligns) return static_cast<Cell*>(memory);
+    const std::size_t past = reinterpret_cast<std::uintptr_t>(memory) % alignof(Cell);
+    std::byte* const page = static_cast<std::byte*>(memory) + (alignof(Cell) - past);
+    reinterpret_cast<void**>(page)[-1] = memory;
+    return reinterpret_cast<Cell*>(page);
+  }
+  static void* memory_of(Cell* page) noexcept {
+    if constexpr (!kAligns) return page;
+    return reinterpret_cast<void**>(page)[-1];
+  }
 
   Cell& at_cell(std::uint32_t slot) noexcept { return pages_[slot / kPerPage][slot % kPerPage]; }
 
   bool add_page() noexcept {
     if (!pages_.reserve(pages_.size() + 1)) return false;
     const Allocator& allocator = pages_.allocator();
-    void* memory = allocator.allocate(allocator.context, sizeof(Cell) * kPerPage);
+    void* memory = allocator.allocate(allocator.context, kPageBytes);
     if (memory == nullptr) return false;
-    Cell* page = static_cast<Cell*>(memory);
+    Cell* page = page_in(memory);
     const std::uint32_t first = static_cast<std::uint32_t>(pages_.size()) * kPerPage;
     for (std::uint32_t i = 0; i < kPerPage; ++i) page[i].next_free = i + 1 < kPerPage ? first + i + 1 : free_;
     free_ = first;

@@ -298,7 +298,7 @@ Stream* Engine::settle_data(FrameHeader frame, std::uint32_t pad_bytes) noexcept
   stream.received_ms = now_ms_;
   stream.interval_bytes += content;
   if (window <= 0 || connection_window <= 0) stream.watched = false;  // it is we who hold it back
-  if (clock_runs_) probe_if_busy(stream);
+  if (clock_runs_) probe_if_busy(stream, length);
   // What nobody is to read (RFC 9113 6.9.1), or nobody means to hold, for the whole frame, however it is cut.
   const std::int32_t at_once = config_.credit == Credit::automatic ? length : static_cast<std::int32_t>(pad_bytes);
   stream.recv_owed += at_once;
@@ -310,9 +310,9 @@ Stream* Engine::settle_data(FrameHeader frame, std::uint32_t pad_bytes) noexcept
   return failed_ ? nullptr : &stream;  // without memory for the announcement
 }
 
-void Engine::probe_if_busy(const Stream& stream) noexcept {
+void Engine::probe_if_busy(const Stream& stream, std::int32_t arriving) noexcept {
   if (probe_.running) return;
-  if (is_busy(stream.recv_window, stream.recv_target) || is_busy(recv_window_, recv_target_)) start_probe();
+  if (is_busy(stream.recv_window, recv_target(stream, arriving)) || is_busy(recv_window_, recv_target_)) start_probe();
 }
 
 // Against the stream's window and what its message says of its content; counts the latter.
@@ -510,9 +510,9 @@ Violation Engine::apply_initial_window(std::uint32_t value) noexcept {
     Stream& stream = streams_[slot];
     if (is_closed(stream.state)) return;
     stream.send_window = static_cast<std::int32_t>(stream.send_window + shift);
-    if (stream.send_window <= 0) return unready(slot, stream);
+    if (stream.send_window <= 0) return unready(stream);
     if (shift > 0) stream.held = false;
-    make_ready(slot, stream);
+    make_ready(stream);
   });
   return Violation::none;
 }
@@ -589,7 +589,7 @@ void Engine::on_window_update(ByteView payload) noexcept {
     return stream_error(stream.id, Violation::stream_window_overflow);
   stream.send_window = static_cast<std::int32_t>(stream.send_window + static_cast<std::int64_t>(increment));
   stream.held = false;
-  if (stream.queued_bytes > 0) make_ready(streams_.find(stream.id), stream);
+  make_ready(stream);
 }
 
 // ---- what all of them share
@@ -604,7 +604,7 @@ State Engine::state_of_gone(StreamId id) const noexcept { return is_idle(id) ? S
 
 // A record that has moved just now; kNoSlot when memory failed.
 std::uint32_t Engine::add_stream(StreamId id) noexcept {
-  const std::uint32_t slot = turns_.prepare() ? streams_.add(id) : kNoSlot;
+  const std::uint32_t slot = streams_.add(id);
   if (slot == kNoSlot) return slot;
   streams_[slot].sent_ms = streams_[slot].received_ms = now_ms_;
   return slot;
@@ -618,6 +618,7 @@ void Engine::recv_end(std::uint32_t slot) noexcept {
   stream.state = next.next;
   if (stream.state == State::ended) {
     uncount(stream);
+    stream.code = ErrorCode::no_error;
     stream.verdict = Verdict::processed;
     finish_if_done(slot);
   }

@@ -19,10 +19,10 @@ std::size_t pieces_of(const Chunk& first, std::size_t bytes) {
 }  // namespace
 
 // Commits `bytes` of the stream's content, one at least, and passes empty pieces that stand before or right behind them.
-void Engine::gather(Stream& stream, std::size_t bytes) noexcept {
-  stream.queued_bytes -= bytes;
+void Engine::gather(Sending& sending, std::size_t bytes) noexcept {
+  sending.queued_bytes -= bytes;
   do {
-    Chunk& chunk = *stream.last_chunk->next;
+    Chunk& chunk = *sending.last_chunk->next;
     const std::size_t left = chunk.bytes - chunk.framed;
     const std::size_t step_bytes = std::min(bytes, left);
     if (step_bytes > 0) {
@@ -31,26 +31,25 @@ void Engine::gather(Stream& stream, std::size_t bytes) noexcept {
       bytes -= step_bytes;
     }
     if (step_bytes < left) return;
-    dequeue_chunk(stream);
-  } while (stream.last_chunk != nullptr);
+  } while (dequeue_chunk(sending));
 }
 
 // False when nothing could be framed: no room, or no memory (then the connection has failed).
-bool Engine::frame_data(std::uint32_t slot, std::size_t room) noexcept {
-  Stream& stream = streams_[slot];
+bool Engine::frame_data(Sending& sending, std::size_t room) noexcept {
+  Stream& stream = *sending.stream;
   const auto window = static_cast<std::uint32_t>(std::min(send_window_, stream.send_window));  // both are open
-  if (window < kSliver && hold_sliver(slot)) return true;
-  std::size_t bytes = std::min<std::size_t>(std::min(window, peer_.max_frame_size), stream.queued_bytes);
+  if (window < kSliver && hold_sliver(sending)) return true;
+  std::size_t bytes = std::min<std::size_t>(std::min(window, peer_.max_frame_size), sending.queued_bytes);
   if (room < kFrameHeaderBytes + bytes) {
     if (!output_.empty() && room < kFrameHeaderBytes + bytes / 2 + 1) return false;  // better a whole frame next time
     bytes = room > kFrameHeaderBytes ? room - kFrameHeaderBytes : 1;
   }
-  std::byte* const frame = output_.reserve(kFrameHeaderBytes, pieces_of(*stream.last_chunk->next, bytes));
+  std::byte* const frame = output_.reserve(kFrameHeaderBytes, pieces_of(*sending.last_chunk->next, bytes));
   if (frame == nullptr) return fail(Violation::out_of_memory), false;
 
-  const bool all = bytes == stream.queued_bytes;
+  const bool all = bytes == sending.queued_bytes;
   const bool last = all && stream.end_queued;
-  const bool end = last && stream.saved == nullptr;
+  const bool end = last && sending.saved == nullptr;
   const FrameHeader header{static_cast<std::uint32_t>(bytes), FrameType::data,
                            end ? flags::end_stream : std::uint8_t{0}, stream.id};
   write_frame_header(frame, header);
@@ -60,29 +59,29 @@ bool Engine::frame_data(std::uint32_t slot, std::size_t room) noexcept {
   counters_.data_bytes_sent += bytes;
   send_window_ -= static_cast<std::int32_t>(bytes);
   stream.send_window -= static_cast<std::int32_t>(bytes);
-  stream.sent_ms = now_ms_;
-  gather(stream, bytes);
+  sending.sent_ms = now_ms_;
+  gather(sending, bytes);
   stream.hold_over = connection_hold_over_ = false;
   // Not where the peer's window makes crumbs of the content: those are work like any other.
   if (all || bytes >= kCrumb) expect_answers(3 + bytes / kLeastCredit);
-  turns_.served(stream);
+  turns_.served(sending);
   if (!all && bytes < window) return true;
   if (!last) {
     if (!all && stream.send_window <= 0) ++counters_.stream_window_stalls;
     if (!all && send_window_ <= 0) ++counters_.connection_window_stalls;
-    if (all || stream.send_window <= 0) turns_.remove(slot, stream);
+    if (all || stream.send_window <= 0) turns_.remove(sending);
     return true;
   }
-  turns_.remove(slot, stream);
-  if (stream.saved != nullptr && !write_trailers(stream)) return fail(Violation::out_of_memory), false;
-  send_end(slot);
+  turns_.remove(sending);
+  if (sending.saved != nullptr && !write_trailers(sending)) return fail(Violation::out_of_memory), false;
+  send_end(sending.slot);
   return true;
 }
 
 std::size_t Engine::poll_output(std::span<ByteView> slices, std::size_t max_bytes) noexcept {
   while (!turns_.empty() && send_window_ > 0 && !connection_held_ && output_.queued_bytes() < max_bytes &&
          output_.segments() < slices.size()) {
-    if (!frame_data(turns_.next(), max_bytes - output_.queued_bytes())) break;
+    if (!frame_data(*turns_.next(), max_bytes - output_.queued_bytes())) break;
   }
   publish();
   return output_.poll(slices, max_bytes);
@@ -98,19 +97,19 @@ void Engine::consume_output(std::size_t bytes) noexcept {
 // A window of a few bytes does not make frames of a few bytes: such a stream (or all, when it is the connection's
 // window) waits until the window grows, and at most kSliverHold, for a peer may grow it only when it is used up. Small
 // windows are the peer's wish if its SETTINGS say so; none at all is no wish.
-bool Engine::hold_sliver(std::uint32_t slot) noexcept {
-  Stream& stream = streams_[slot];
+bool Engine::hold_sliver(Sending& sending) noexcept {
+  Stream& stream = *sending.stream;
   const bool by_connection = send_window_ <= stream.send_window;
   const std::int64_t window = by_connection ? send_window_ : stream.send_window;
   const std::int64_t floor =
       peer_.initial_window_size == 0 ? kSliver : std::min(kSliver, peer_.initial_window_size / 2);
-  if (window >= floor || static_cast<std::uint64_t>(window) >= stream.queued_bytes || !clock_runs_) return false;
+  if (window >= floor || static_cast<std::uint64_t>(window) >= sending.queued_bytes || !clock_runs_) return false;
   if (by_connection ? connection_hold_over_ : stream.hold_over) return false;
   if (by_connection) {
     connection_held_ = true;
   } else {
     stream.held = true;
-    unready(slot, stream);
+    turns_.remove(sending);
   }
   if (sliver_by_ == kNever) sliver_by_ = now_ + kSliverHold;
   return true;
@@ -125,35 +124,66 @@ void Engine::end_holds() noexcept {
     if (!stream.held) return;
     stream.held = false;
     stream.hold_over = true;
-    make_ready(slot, stream);
+    make_ready(stream);
   });
 }
 
-// The first one.
-void Engine::dequeue_chunk(Stream& stream) noexcept {
-  Chunk& chunk = *stream.last_chunk->next;
-  if (&chunk == stream.last_chunk) stream.last_chunk = nullptr;
-  else stream.last_chunk->next = chunk.next;
-  chunk.dequeued = true;
-  if (chunk.taken == chunk.framed) chunk_done(chunk);
+// ---- records of streams that send
+
+// Its record, new if it has none; null when memory failed.
+Sending* Engine::begin_sending(std::uint32_t slot, Stream& stream) noexcept {
+  if (Sending* const has = sending_of(stream)) return has;
+  const std::uint32_t at = turns_.prepare() ? messages_->sendings.take(&stream, slot, stream.sent_ms) : kNoSlot;
+  if (at == kNoSlot) return nullptr;
+  stream.sends = true;
+  stream.sending = at;
+  return &messages_->sendings[at];
 }
 
-void Engine::drop_chunks(Stream& stream) noexcept {
-  stream.queued_bytes = 0;
-  while (stream.last_chunk != nullptr) {
-    stream.last_chunk->next->dropped = true;
-    dequeue_chunk(stream);
+// Gives the record back if it is of no use any more.
+void Engine::settle_sending(Stream& stream) noexcept {
+  const Sending& sending = messages_->sendings[stream.sending];
+  const bool owes_content = sending.content_left >= 0 && !stream.end_queued && !is_closed(stream.state);
+  if (sending.chunks_out > 0 || sending.saved != nullptr || owes_content) return;
+  const std::uint32_t at = stream.sending;
+  stream.sends = false;
+  stream.sent_ms = sending.sent_ms;
+  messages_->sendings.give_back(at);
+}
+
+// The first one; whether there is another. If not, the record may be gone with it.
+bool Engine::dequeue_chunk(Sending& sending) noexcept {
+  Chunk& chunk = *sending.last_chunk->next;
+  const bool more = &chunk != sending.last_chunk;
+  if (more) sending.last_chunk->next = chunk.next;
+  else sending.last_chunk = nullptr;
+  chunk.dequeued = true;
+  if (chunk.taken == chunk.framed) chunk_done(chunk);
+  return more;
+}
+
+// No content is queued, and empty pieces wait for nothing.
+void Engine::pass_empty_chunks(Sending& sending) noexcept {
+  for (bool more = sending.last_chunk != nullptr; more;) more = dequeue_chunk(sending);
+}
+
+void Engine::drop_chunks(Sending& sending) noexcept {
+  sending.queued_bytes = 0;
+  for (bool more = sending.last_chunk != nullptr; more;) {
+    sending.last_chunk->next->dropped = true;
+    more = dequeue_chunk(sending);
   }
 }
 
 // No byte of it is needed any more: lent memory goes back by an event, copied memory at once.
 void Engine::chunk_done(Chunk& chunk) noexcept {
   if (!chunk.copied) return append_event(kChunkRef | chunk.self);
-  const std::uint32_t slot = chunk.stream;
-  Stream& stream = streams_[slot];
+  Sending& sending = *chunk.sending;
+  Stream& stream = *sending.stream;
+  const std::uint32_t slot = sending.slot;
   if (chunk.bytes > 0) messages_->copies.give_back(const_cast<std::byte*>(chunk.data), chunk.bytes);
-  stream.copied_bytes -= static_cast<std::uint32_t>(chunk.bytes);
-  --stream.chunks_out;
+  sending.copied_bytes -= static_cast<std::uint32_t>(chunk.bytes);
+  --sending.chunks_out;
   chunks_.give_back(chunk.self);
   if (stream.copy_refused && !is_closed(stream.state)) post_stream(slot, stream_event::writable);
   finish_if_done(slot);

@@ -168,7 +168,7 @@ void Engine::on_new_stream(Decoded decoded, Out& out) noexcept {
   stream.connect_request = is_method(head.method, "CONNECT");
   stream.no_content_send = stream.head_request;
   stream.send_window = static_cast<std::int32_t>(peer_.initial_window_size);
-  stream.recv_window = stream.recv_target = static_cast<std::int32_t>(effective_.initial_window_size);
+  stream.recv_window = static_cast<std::int32_t>(effective_.initial_window_size);
   stream.recv_content_left = stream.connect_request ? -1 : head.content_length;
   const Priority priority = kept.value_or(head.priority);
   stream.urgency = priority.urgency & 7U;
@@ -316,7 +316,7 @@ void Engine::on_promise(Decoded decoded, Out& out) noexcept {
   stream.state = State::reserved_remote;
   stream.known = true;
   stream.head_request = is_method(head.method, "HEAD");
-  stream.recv_window = stream.recv_target = static_cast<std::int32_t>(effective_.initial_window_size);
+  stream.recv_window = static_cast<std::int32_t>(effective_.initial_window_size);
   ++reserved_;
   ++live_streams_;
   out.emplace(PushReceived{parent, streams_[parent_slot].user, id, head.method, head.scheme, head.authority, head.path,

@@ -79,19 +79,25 @@ Result<StreamId> Engine::send_request(const Request& request, EndStream end, voi
   }
   const StreamId id{next_id_};
   const std::uint32_t slot = add_stream(id);
-  if (slot == kNoSlot) {
+  const std::int64_t content_length = is_method(request.method, "CONNECT") ? -1 : head.content_length;
+  const bool sends = waits || (end == EndStream::no && content_length >= 0);
+  Sending* const sending = sends && slot != kNoSlot ? begin_sending(slot, streams_[slot]) : nullptr;
+  if (slot == kNoSlot || (sends && sending == nullptr)) {
+    if (slot != kNoSlot) streams_.discard(slot);
     if (saved != nullptr) messages_->copies.give_back(saved, saved->allocation_bytes);
     return Misuse::out_of_memory;
   }
   Stream& stream = streams_[slot];
+  if (sending != nullptr) {
+    sending->saved = saved;
+    sending->content_left = content_length;
+  }
   stream.known = true;
   stream.user = user;
-  stream.saved = saved;
   stream.waiting = waits;
   stream.head_request = is_method(request.method, "HEAD");
   stream.connect_request = is_method(request.method, "CONNECT");
   stream.no_content_send = is_method(request.method, "TRACE");  // RFC 9110 9.3.8
-  stream.send_content_left = stream.connect_request ? -1 : head.content_length;
   stream.urgency = head.priority.urgency & 7U;
   stream.incremental = head.priority.incremental;
   stream.end_queued = end == EndStream::yes;
@@ -99,6 +105,7 @@ Result<StreamId> Engine::send_request(const Request& request, EndStream end, voi
     static_cast<void>(messages_->waiting.push(id));
     ++counters_.requests_waited;
   } else if (!start_request(slot, section)) {
+    if (stream.sends) messages_->sendings.give_back(stream.sending);
     streams_.discard(slot);
     return Misuse::out_of_memory;
   }
@@ -130,7 +137,7 @@ Result<StreamId> Engine::begin_upgraded(const Request& request, ByteView http2_s
   stream.user = user;
   stream.head_request = is_method(request.method, "HEAD");
   stream.send_window = static_cast<std::int32_t>(peer_.initial_window_size);
-  stream.recv_window = stream.recv_target = static_cast<std::int32_t>(effective_.initial_window_size);
+  stream.recv_window = static_cast<std::int32_t>(effective_.initial_window_size);
   stream.state = server ? State::half_closed_remote : State::half_closed_local;
   stream.recv_final = stream.ended_by_peer = server;
   if (server) stream.recv_content_left = -1;
@@ -156,8 +163,9 @@ std::size_t Engine::initial_streams_allowed() const noexcept {
 // From idle to open, on the wire. False leaves the stream as it was.
 bool Engine::start_request(std::uint32_t slot, const Outgoing& head) noexcept {
   Stream& stream = streams_[slot];
-  const bool last = stream.end_queued && stream.queued_bytes == 0;
-  const bool end = last && stream.saved == nullptr;
+  Sending* const sending = sending_of(stream);
+  const bool last = stream.end_queued && (sending == nullptr || sending->queued_bytes == 0);
+  const bool end = last && (sending == nullptr || sending->saved == nullptr);
   stream.head_at = output_.position();
   if (!write_block(FrameType::headers, stream.id, end ? EndStream::yes : EndStream::no, kConnection, head))
     return false;
@@ -166,15 +174,15 @@ bool Engine::start_request(std::uint32_t slot, const Outgoing& head) noexcept {
   stream.sent_final = true;
   stream.send_window = static_cast<std::int32_t>(peer_.initial_window_size);
   stream.recv_window = static_cast<std::int32_t>(effective_.initial_window_size);
-  if (!stream.fixed_window) stream.recv_target = stream.recv_window;
-  stream.recv_owed = stream.recv_target - stream.recv_window;
+  if (stream.fixed_window) stream.recv_owed -= stream.recv_window;  // all that its caller chose was owed
   count(stream);
   ++counters_.streams_opened;
   if (stream.tell_priority) write_priority_update(stream);
-  if (stream.queued_bytes == 0) pass_empty_chunks(stream);
-  if (last && !end && !write_trailers(stream)) return false;
+  if (sending != nullptr && sending->queued_bytes == 0) pass_empty_chunks(*sending);
+  if (last && !end && !write_trailers(*sending)) return false;
   if (last) send_end(slot);
-  else make_ready(slot, stream);
+  else make_ready(stream);
+  if (stream.sends) settle_sending(stream);  // the head waits no more
   update_stream_window(stream);  // for a caller who chose while the request was waiting
   return !failed_;
 }
@@ -186,8 +194,9 @@ void Engine::start_waiting() noexcept {
     const std::uint32_t slot = streams_.find(messages_->waiting.front());
     if (slot != kNoSlot && streams_[slot].waiting) {
       Stream& stream = streams_[slot];
-      SavedFields* head = stream.saved;
-      stream.saved = head->next;
+      Sending& sending = *sending_of(stream);
+      SavedFields* head = sending.saved;
+      sending.saved = head->next;
       std::size_t pseudo = 0;
       while (pseudo < head->count && head->fields()[pseudo].name.starts_with(':')) ++pseudo;
       const std::span<const Field> all(head->fields(), head->count);
@@ -227,11 +236,14 @@ Result<void> Engine::send_response(StreamId id, std::uint16_t status, std::span<
     if (!empty && ends && content_length > 0) return Misuse::content_length_broken;
   }
   if (const Misuse misuse = section_fits(section); misuse != Misuse::none) return misuse;
+  const bool sends = end == EndStream::no && !empty && !tunnel && content_length >= 0;
+  Sending* const sending = sends ? begin_sending(slot, stream) : nullptr;
+  if (sends && sending == nullptr) return Misuse::out_of_memory;
   if (!write_block(FrameType::headers, id, end, kConnection, section)) return Misuse::out_of_memory;
   stream.sent_final = true;
   stream.tunnel = tunnel;
   stream.no_content_send = empty || reset_content;
-  stream.send_content_left = empty || tunnel ? -1 : content_length;
+  if (sends) sending->content_left = content_length;
   if (opens) --reserved_;
   stream.state = step(stream.state, Input::send_headers).next;
   count(stream);
@@ -264,15 +276,16 @@ Result<void> Engine::send_trailers(StreamId id, std::span<const Field> fields) n
   Stream& stream = streams_[slot];
   const bool asks_for_tunnel = stream.connect_request && config_.role == Role::client;
   if (stream.tunnel || asks_for_tunnel) return Misuse::wrong_state;  // only DATA (RFC 9113 8.5)
-  if (const Misuse misuse = check_content(stream, 0, EndStream::yes); misuse != Misuse::none) return misuse;
+  Sending* const sending = sending_of(stream);
+  if (const Misuse misuse = check_content(stream, sending, 0, EndStream::yes); misuse != Misuse::none) return misuse;
   const Outgoing section = look_at({}, fields);
   if (config_.validate_outgoing && check_sent_trailers(fields, section.known()) != Violation::none)
     return Misuse::malformed_fields;
   if (const Misuse misuse = section_fits(section); misuse != Misuse::none) return misuse;
-  if (stream.last_chunk != nullptr || stream.waiting) {
+  if (sending != nullptr && (sending->last_chunk != nullptr || stream.waiting)) {
     SavedFields* saved = save({}, fields);
     if (saved == nullptr) return Misuse::out_of_memory;
-    (stream.waiting ? stream.saved->next : stream.saved) = saved;
+    (stream.waiting ? sending->saved->next : sending->saved) = saved;
     stream.end_queued = true;
   } else {
     if (!write_block(FrameType::headers, id, EndStream::yes, kConnection, section)) return Misuse::out_of_memory;
@@ -430,10 +443,11 @@ std::size_t Engine::split_block(std::byte* frame, std::size_t payload_bytes, Fra
 }
 
 // The saved ones, whose place has come.
-bool Engine::write_trailers(Stream& stream) noexcept {
-  const std::span<const Field> fields(stream.saved->fields(), stream.saved->count);
-  if (!write_block(FrameType::headers, stream.id, EndStream::yes, kConnection, look_at({}, fields))) return false;
-  free_saved(stream);
+bool Engine::write_trailers(Sending& sending) noexcept {
+  const std::span<const Field> fields(sending.saved->fields(), sending.saved->count);
+  if (!write_block(FrameType::headers, sending.stream->id, EndStream::yes, kConnection, look_at({}, fields)))
+    return false;
+  free_saved(sending);
   return true;
 }
 
@@ -459,60 +473,67 @@ SavedFields* Engine::save(std::span<const Field> pseudo, std::span<const Field> 
   return saved;
 }
 
-void Engine::free_saved(Stream& stream) noexcept {
-  while (SavedFields* saved = stream.saved) {
-    stream.saved = saved->next;
+void Engine::free_saved(Sending& sending) noexcept {
+  while (SavedFields* saved = sending.saved) {
+    sending.saved = saved->next;
     messages_->copies.give_back(saved, saved->allocation_bytes);
   }
 }
 
 // ---- content
 
-Misuse Engine::check_content(const Stream& stream, std::size_t bytes, EndStream end) const noexcept {
+Misuse Engine::check_content(const Stream& stream, const Sending* sending, std::size_t bytes,
+                             EndStream end) const noexcept {
   if (!stream.sent_final && !stream.waiting) return Misuse::wrong_state;
   if (!config_.validate_outgoing) return Misuse::none;
   if (stream.no_content_send && bytes > 0) return Misuse::content_length_broken;
-  if (stream.send_content_left < 0) return Misuse::none;
-  const auto left = static_cast<std::uint64_t>(stream.send_content_left);
+  if (sending == nullptr || sending->content_left < 0) return Misuse::none;
+  const auto left = static_cast<std::uint64_t>(sending->content_left);
   const bool broken = bytes > left || (end == EndStream::yes && bytes != left);
   return broken ? Misuse::content_length_broken : Misuse::none;
 }
 
 // So many bytes more stand in the stream's queue.
-void Engine::content_queued(std::uint32_t slot, Stream& stream, std::size_t bytes, EndStream end) noexcept {
-  if (stream.queued_bytes == 0) stream.sent_ms = now_ms_;
-  stream.queued_bytes += bytes;
-  if (stream.send_content_left >= 0) stream.send_content_left -= static_cast<std::int64_t>(bytes);
+void Engine::content_queued(Sending& sending, std::size_t bytes, EndStream end) noexcept {
+  Stream& stream = *sending.stream;
+  if (sending.queued_bytes == 0) sending.sent_ms = now_ms_;
+  sending.queued_bytes += bytes;
+  if (sending.content_left >= 0) sending.content_left -= static_cast<std::int64_t>(bytes);
   if (end == EndStream::yes) stream.end_queued = true;
-  if (stream.queued_bytes > 0) make_ready(slot, stream);
-  else if (!stream.waiting) pass_empty_chunks(stream);
+  if (sending.queued_bytes > 0) make_ready(sending);
+  else if (!stream.waiting) pass_empty_chunks(sending);
 }
 
-Misuse Engine::queue_chunk(std::uint32_t slot, ByteView data, Token token, bool copied, EndStream end) noexcept {
-  Stream& stream = streams_[slot];
-  const bool bare_end = data.empty() && end == EndStream::yes && stream.last_chunk == nullptr && !stream.waiting;
+Misuse Engine::queue_chunk(Sending& sending, ByteView data, Token token, bool copied, EndStream end) noexcept {
+  const Stream& stream = *sending.stream;
+  const bool bare_end = data.empty() && end == EndStream::yes && sending.last_chunk == nullptr && !stream.waiting;
   if (bare_end && output_.reserve(kFrameHeaderBytes) == nullptr) return Misuse::out_of_memory;
   if (!copied || !data.empty()) {
-    const std::uint32_t index = chunks_.take(data.data(), data.size(), token, slot, copied);
+    const std::uint32_t index = chunks_.take(data.data(), data.size(), token, &sending, copied);
     if (index == kNoSlot) return Misuse::out_of_memory;
     Chunk& chunk = chunks_[index];
-    Chunk* const last = stream.last_chunk;
+    Chunk* const last = sending.last_chunk;
     chunk.self = index;
     chunk.next = last != nullptr ? std::exchange(last->next, &chunk) : &chunk;
-    stream.last_chunk = &chunk;
-    ++stream.chunks_out;
+    sending.last_chunk = &chunk;
+    ++sending.chunks_out;
+    if (copied) sending.copied_bytes += static_cast<std::uint32_t>(data.size());
   }
   if (bare_end) write_bare_end(stream.id);
-  content_queued(slot, stream, data.size(), bare_end ? EndStream::no : end);
-  if (bare_end) send_end(slot);
+  content_queued(sending, data.size(), bare_end ? EndStream::no : end);
+  if (bare_end) send_end(sending.slot);
   return Misuse::none;
 }
 
 Result<void> Engine::send_data(StreamId id, ByteView data, Token token, EndStream end) noexcept {
   const std::uint32_t slot = streams_.find(id);
   if (const Misuse misuse = may_send(slot, id, Input::send_data); misuse != Misuse::none) return misuse;
-  if (const Misuse misuse = check_content(streams_[slot], data.size(), end); misuse != Misuse::none) return misuse;
-  if (const Misuse misuse = queue_chunk(slot, data, token, false, end); misuse != Misuse::none) return misuse;
+  Stream& stream = streams_[slot];
+  Sending* sending = sending_of(stream);
+  if (const Misuse misuse = check_content(stream, sending, data.size(), end); misuse != Misuse::none) return misuse;
+  if (sending == nullptr) sending = begin_sending(slot, stream);
+  if (sending == nullptr) return Misuse::out_of_memory;
+  if (const Misuse misuse = queue_chunk(*sending, data, token, false, end); misuse != Misuse::none) return misuse;
   publish();
   return {};
 }
@@ -521,13 +542,17 @@ Result<std::size_t> Engine::send_copy(StreamId id, ByteView data, EndStream end)
   const std::uint32_t slot = streams_.find(id);
   if (const Misuse misuse = may_send(slot, id, Input::send_data); misuse != Misuse::none) return misuse;
   Stream& stream = streams_[slot];
-  if (const Misuse misuse = check_content(stream, data.size(), end); misuse != Misuse::none) return misuse;
-  const std::size_t room = config_.copy_bound > stream.copied_bytes ? config_.copy_bound - stream.copied_bytes : 0;
+  Sending* sending = sending_of(stream);
+  if (const Misuse misuse = check_content(stream, sending, data.size(), end); misuse != Misuse::none) return misuse;
+  if (sending == nullptr) sending = begin_sending(slot, stream);
+  if (sending == nullptr) return Misuse::out_of_memory;
+  const std::size_t held = sending->copied_bytes;
+  const std::size_t room = config_.copy_bound > held ? config_.copy_bound - held : 0;
   const std::size_t bytes = std::min(room, data.size());
   const bool all = bytes == data.size();
-  if (bytes > 0 && append_copy(stream, data.first(bytes))) {
-    stream.copied_bytes += static_cast<std::uint32_t>(bytes);
-    content_queued(slot, stream, bytes, all ? end : EndStream::no);
+  if (bytes > 0 && append_copy(*sending, data.first(bytes))) {
+    sending->copied_bytes += static_cast<std::uint32_t>(bytes);
+    content_queued(*sending, bytes, all ? end : EndStream::no);
   } else if (bytes > 0 || (all && end == EndStream::yes)) {
     std::byte* memory = nullptr;
     if (bytes > 0) {
@@ -535,12 +560,11 @@ Result<std::size_t> Engine::send_copy(StreamId id, ByteView data, EndStream end)
       if (memory == nullptr) return Misuse::out_of_memory;
       std::memcpy(memory, data.data(), bytes);
     }
-    const Misuse misuse = queue_chunk(slot, {memory, bytes}, Token{}, true, all ? end : EndStream::no);
+    const Misuse misuse = queue_chunk(*sending, {memory, bytes}, Token{}, true, all ? end : EndStream::no);
     if (misuse != Misuse::none) {
       if (memory != nullptr) messages_->copies.give_back(memory, bytes);
       return misuse;
     }
-    stream.copied_bytes += static_cast<std::uint32_t>(bytes);
   }
   stream.copy_refused = !all;
   publish();
@@ -549,9 +573,9 @@ Result<std::size_t> Engine::send_copy(StreamId id, ByteView data, EndStream end)
 
 // To the end of the last copy, if its buffer has room: a peer who decides how small the pieces of an echo are would
 // otherwise fill memory with buffers of an octet each.
-bool Engine::append_copy(Stream& stream, ByteView data) noexcept {
-  if (stream.last_chunk == nullptr) return false;
-  Chunk& tail = *stream.last_chunk;
+bool Engine::append_copy(Sending& sending, ByteView data) noexcept {
+  if (sending.last_chunk == nullptr) return false;
+  Chunk& tail = *sending.last_chunk;
   if (!tail.copied || data.size() > BufferPool::capacity(tail.bytes) - tail.bytes) return false;
   std::memcpy(const_cast<std::byte*>(tail.data) + tail.bytes, data.data(), data.size());
   tail.bytes += data.size();
@@ -575,9 +599,13 @@ void Engine::send_end(std::uint32_t slot) noexcept {
   stream.state = next.next;
   if (stream.state == State::ended) {
     uncount(stream);
+    stream.code = ErrorCode::no_error;
     stream.verdict = Verdict::processed;
     finish_if_done(slot);
-  } else if (stream.reset_after_end) {
+    return;
+  }
+  if (stream.sends) settle_sending(stream);
+  if (stream.reset_after_end) {
     write_rst_stream(stream.id, ErrorCode::no_error);
     close_stream(slot, State::reset_by_us, ErrorCode::no_error, Violation::none, false);
   }
@@ -597,10 +625,11 @@ void Engine::close_stream(std::uint32_t slot, State how, ErrorCode code, Violati
   stream.code = code;
   stream.violation = violation;
   stream.waiting = false;
-  unready(slot, stream);
-  free_saved(stream);
+  unready(stream);
+  Sending* const sending = sending_of(stream);
+  if (sending != nullptr) free_saved(*sending);
   if (tell_reset) post_stream(slot, stream_event::reset);
-  drop_chunks(stream);
+  if (sending != nullptr) drop_chunks(*sending);
   finish_if_done(slot);
   uncount(stream);
 }
@@ -618,7 +647,8 @@ Verdict Engine::verdict_of(const Stream& stream, ErrorCode peers_word) const noe
 
 void Engine::finish_if_done(std::uint32_t slot) noexcept {
   Stream& stream = streams_[slot];
-  if (!is_closed(stream.state) || stream.chunks_out > 0 || stream.released) return;
+  if (stream.sends) settle_sending(stream);
+  if (!is_closed(stream.state) || stream.sends || stream.released) return;
   if ((stream.events & stream_event::closed) == 0) post_stream(slot, stream_event::closed);
 }
 

@@ -1,4 +1,4 @@
-// A stream's record and RFC 9113 5.1 as one table.
+// What is kept of a stream, and RFC 9113 5.1 as one table.
 //
 //                              +--------+
 //                      send PP |        | recv PP
@@ -84,13 +84,16 @@ inline const Step& step(State state, Input input) {
 
 inline constexpr std::uint32_t kNoSlot = 0xffffffff;
 
+struct Stream;
+struct Sending;
+
 /// Content that waits to be framed, or whose bytes are committed and not yet consumed; then, the DataSent event.
 struct Chunk {
   const std::byte* data;
   std::size_t bytes;
   Token token;
-  std::uint32_t stream;  // slot
-  bool copied;           // memory of ours, freed instead of handed back
+  Sending* sending;
+  bool copied;  // memory of ours, freed instead of handed back
   bool dropped = false;
   bool dequeued = false;   // left the stream's queue
   std::uint32_t self = 0;  // slot
@@ -112,13 +115,21 @@ namespace stream_event {
 inline constexpr std::uint8_t reset = 1, writable = 2, closed = 4, queued = 128;
 }
 
-struct Stream {
+// A stream has one record as long as it lives, and a second one as long as it has something to send.
+//
+// The first is a line of the cache. Streams that only wait or receive have no more than that, and a request beside
+// 100,000 others that are open touches one line of each side's.
+
+struct alignas(64) Stream {
   StreamId id;
   State state = State::idle;
-  std::uint8_t events = 0;           // stream_event bits
+  std::uint8_t events = 0;  // stream_event bits
+  std::uint8_t interim_responses = 0;
+  Violation violation = Violation::none;
   bool known : 1 = false;            // the caller has heard of it: events are owed
   bool waiting : 1 = false;          // a request over the peer's stream limit
   bool ready : 1 = false;            // in the ready list
+  bool sends : 1 = false;            // has a record in `sending`
   bool end_queued : 1 = false;       // END_STREAM follows the last queued byte
   bool sent_final : 1 = false;       // our message head is out
   bool recv_final : 1 = false;       // the peer's message head is in
@@ -141,33 +152,43 @@ struct Stream {
   bool own_priority : 1 = false;     // a server's: its caller has chosen
   bool reset_after_end : 1 = false;  // RST_STREAM(NO_ERROR) follows END_STREAM
   bool tell_priority : 1 = false;    // a PRIORITY_UPDATE follows the head of a request that waits
-  std::uint8_t interim_responses = 0;
-  Verdict verdict = Verdict::maybe_processed;
-  Violation violation = Violation::none;
+  Verdict verdict : 2 = Verdict::maybe_processed;
   std::int32_t send_window = 0;
   std::int32_t recv_window = 0;
   std::int32_t recv_owed = 0;  // consumed, not announced; negative after a shrink
-  std::int32_t recv_target = 0;
   void* user = nullptr;
   union {
     std::uint64_t head_at = 0;       // until `recv_final`: where in the output our HEADERS begin
     std::int64_t recv_content_left;  // from then on; -1: not said
   };
   std::uint32_t next_event = kNoSlot;
-  ErrorCode code = ErrorCode::no_error;
   std::uint32_t unconsumed = 0;             // on the stream's window
   std::uint32_t connection_unconsumed = 0;  // on the connection's
-  // Up to here, in 64 bytes, what a request without content needs after it was opened.
-  std::uint32_t interval_bytes = 0;            // of content, since its rate was looked at
-  std::uint32_t sent_ms = 0, received_ms = 0;  // when content last moved, from the start of the clock
-  std::uint32_t chunks_out = 0;                // chunks whose memory is not back
-  std::uint64_t queued_bytes = 0;              // of content, not framed
-  std::int64_t send_content_left = -1;
-  SavedFields* saved = nullptr;  // a waiting request's head, or trailers behind content
-  Chunk* last_chunk = nullptr;   // of the queue, a ring: behind the last comes the first
-  std::uint32_t ready_prev = kNoSlot, ready_next = kNoSlot;
-  std::uint32_t copied_bytes = 0;
+  union {
+    std::uint32_t interval_bytes = 0;  // until it is closed: of content, since its rate was looked at
+    ErrorCode code;                    // from then on
+  };
+  std::uint32_t received_ms = 0;  // when content last came, from the start of the clock
+  union {
+    std::uint32_t sent_ms = 0;  // when content last went
+    std::uint32_t sending;      // if it `sends`: slot of the record that says that and more
+  };
 };
-static_assert(sizeof(Stream) == 128);
+static_assert(sizeof(Stream) == 64);
+
+/// What is on its way out on a stream: a head that waits, a content-length to be kept, content, trailers behind it. From
+/// the first of these until all is framed and its memory is back.
+struct Sending {
+  Stream* stream;
+  std::uint32_t slot;            // of the stream
+  std::uint32_t sent_ms;         // when content last went, or began to wait
+  std::uint32_t chunks_out = 0;  // chunks whose memory is not back
+  std::uint32_t copied_bytes = 0;
+  std::uint64_t queued_bytes = 0;  // of content, not framed
+  std::int64_t content_left = -1;  // as the head has said; -1: it has not
+  SavedFields* saved = nullptr;    // a waiting request's head, or trailers behind content
+  Chunk* last_chunk = nullptr;     // of the queue, a ring: behind the last comes the first
+  Sending *ready_prev = nullptr, *ready_next = nullptr;
+};
 
 }  // namespace h2::detail

@@ -24,6 +24,18 @@ Bytes priority_update(std::uint32_t stream, std::string_view value) {
 
 const std::string kContent(std::size_t{20} * 16384, 'x');
 
+/// Streams 1, 3, 5 ... with their records for Turns.
+struct Senders {
+  std::vector<detail::Stream> streams;
+  std::vector<detail::Sending> records;
+  explicit Senders(std::uint32_t count) : streams(count), records(count) {
+    for (std::uint32_t i = 0; i < count; ++i) {
+      streams[i].id = StreamId{2 * i + 1};
+      records[i].stream = &streams[i];
+    }
+  }
+};
+
 /// A server that has answered these requests with 20 frames of content each, none of it polled.
 struct Queue {
   Harness server{Role::server, {.peer_settings = {{SettingId::initial_window_size, 1 << 24}}}};
@@ -160,63 +172,58 @@ TEST_CASE("RFC 9218 10: an endless whole response and incremental ones of its ur
 }
 
 TEST_CASE("RFC 9218 10: nobody starves, whatever the priorities") {
-  // Streams that are always ready: a record for each, and turns taken as the engine takes them.
+  // Streams that are always ready, and turns taken as the engine takes them.
   std::mt19937 random(9218);
   for (int round = 0; round < 20; ++round) {
-    detail::StreamTable streams(kHeap, 7);
-    detail::Turns turns(streams, kHeap);
+    detail::Turns turns(kHeap);
     REQUIRE(turns.prepare());
     const std::uint32_t count = 2 + below(random, 40);
     std::vector<std::size_t> last(count, 0);
-    std::vector<std::uint32_t> slots;
+    Senders senders(count);
     for (std::uint32_t i = 0; i < count; ++i) {
-      const std::uint32_t slot = streams.add(StreamId{2 * i + 1});
-      streams[slot].urgency = below(random, 8) & 7U;
-      streams[slot].incremental = below(random, 2) == 0;
-      slots.push_back(slot);
-      turns.add(slot, streams[slot]);
+      senders.streams[i].urgency = below(random, 8) & 7U;
+      senders.streams[i].incremental = below(random, 2) == 0;
+      turns.add(senders.records[i]);
     }
     std::size_t longest = 0;
     for (std::size_t frame = 1; frame <= 50000; ++frame) {
-      const std::uint32_t slot = turns.next();
-      turns.served(streams[slot]);
-      const std::size_t i = (streams[slot].id.value - 1) / 2;
+      const detail::Sending& next = *turns.next();
+      turns.served(next);
+      const std::size_t i = (next.stream->id.value - 1) / 2;
       longest = std::max(longest, frame - last[i]);
       last[i] = frame;
     }
     for (const std::size_t at : last) longest = std::max(longest, 50000 - at);
     CAPTURE(count);
     CHECK(longest <= std::size_t{8} * 16 * count);
-    for (const std::uint32_t slot : slots) turns.remove(slot, streams[slot]);
+    for (detail::Sending& each : senders.records) turns.remove(each);
     CHECK(turns.empty());
   }
 }
 
 TEST_CASE("turns stay whole under any adds and removes") {
   std::mt19937 random(31);
-  detail::StreamTable streams(kHeap, 7);
-  detail::Turns turns(streams, kHeap);
+  detail::Turns turns(kHeap);
   REQUIRE(turns.prepare());
-  std::vector<std::uint32_t> slots;
-  for (std::uint32_t i = 0; i < 60; ++i) slots.push_back(streams.add(StreamId{2 * i + 1}));
+  Senders senders(60);
   std::size_t ready = 0;
   for (int step = 0; step < 20000; ++step) {
-    const std::uint32_t slot = slots[random() % slots.size()];
-    if (streams[slot].ready) {
-      turns.remove(slot, streams[slot]);
+    detail::Sending& one = senders.records[random() % senders.records.size()];
+    if (one.stream->ready) {
+      turns.remove(one);
       --ready;
     } else {
-      streams[slot].urgency = below(random, 3) & 7U;
-      streams[slot].incremental = below(random, 2) == 0;
-      turns.add(slot, streams[slot]);
+      one.stream->urgency = below(random, 3) & 7U;
+      one.stream->incremental = below(random, 2) == 0;
+      turns.add(one);
       ++ready;
     }
     REQUIRE(turns.empty() == (ready == 0));
     if (ready == 0) continue;
-    const std::uint32_t next = turns.next();
-    REQUIRE(+streams[next].ready);
-    turns.served(streams[next]);
-    REQUIRE(+streams[next].ready);
+    const detail::Sending& next = *turns.next();
+    REQUIRE(+next.stream->ready);
+    turns.served(next);
+    REQUIRE(+next.stream->ready);
   }
 }
 
