@@ -71,51 +71,45 @@ void Decoder::begin(ByteView block, std::size_t max_text) noexcept {
   max_text_ = max_text;
   at_ = reinterpret_cast<const Octet*>(block.data());
   end_ = at_ + block.size();
-  leading_ = true;
+  if (update_owed_ || error_ != DecodeError::none || at_ == end_ || (*at_ & 0xe0) == 0x20) [[unlikely]]
+    read_size_updates();
+}
+
+// They stand in front of all fields (RFC 7541 4.2).
+void Decoder::read_size_updates() noexcept {
+  const Octet* at = at_;
+  while (error_ == DecodeError::none && at != end_ && (*at & 0xe0) == 0x20) {
+    const unsigned octet = *at++;
+    static_cast<void>(size_update(at, octet));
+  }
+  if (update_owed_ && error_ == DecodeError::none) fail(DecodeError::size_update_missing);
+  at_ = error_ == DecodeError::none ? at : end_;
 }
 
 Decoder::Step Decoder::next(Field& out) noexcept {
   const Octet* at = at_;
-  if (leading_ || at == end_) [[unlikely]]
-    return start_or_end(out);
+  if (at == end_) [[unlikely]]
+    return error_ == DecodeError::none ? Step::end : Step::error;
   const unsigned octet = *at++;
   return (octet & 0x80) != 0 ? indexed(at, octet, out) : literal(at, octet, out);
 }
 
-Decoder::Step Decoder::start_or_end(Field& out) noexcept {
-  if (error_ != DecodeError::none) return Step::error;
-  if (leading_) {
-    const Octet* at = at_;
-    while (at != end_ && (*at & 0xe0) == 0x20) {
-      const unsigned octet = *at++;
-      if (!size_update(at, octet)) return Step::error;
-    }
-    leading_ = false;
-    if (update_owed_) return fail(DecodeError::size_update_missing);
-    at_ = at;
-  }
-  return at_ == end_ ? Step::end : next(out);
-}
-
 inline const detail::Entry& Decoder::entry_at(std::uint32_t index) const noexcept {
-  return table_.newest(index - kStaticCount - 1);
+  return table_.newest(index - kFirstEntry);
 }
 
 inline Decoder::Step Decoder::indexed(const Octet* at, unsigned octet, Field& out) noexcept {
   std::uint32_t index = octet & 0x7f;
-  if (index == 0x7f && !read_integer(at, index)) return Step::error;
-  if (index - kStaticCount - 1 < table_.count()) {  // below that, it wraps
-    const detail::Entry& entry = entry_at(index);
-    out.name = entry.name_view();
-    out.value = entry.value_view();
-    out.mark = entry.mark;
+  if (index == kLongIndex && !read_integer(at, index)) return Step::error;
+  if (index - kFirstEntry < table_.count()) {  // below that, it wraps
+    show(entry_at(index), out);
   } else {
     if (index - 1 >= kStaticCount) return fail(DecodeError::bad_index);
     out.name = kStatic[index].name;
     out.value = kStatic[index].value;
     out.mark = static_marks_[index];
+    out.indexing = Indexing::automatic;
   }
-  out.indexing = Indexing::automatic;
   at_ = at;
   return Step::field;
 }
