@@ -123,8 +123,9 @@ Violation read_digits(std::string_view value, std::int64_t& length) {
   if (value.empty()) return Violation::content_length_invalid;
   std::int64_t sum = 0;
   for (const char octet : value) {
-    const bool fits = !__builtin_mul_overflow(sum, 10, &sum) && !__builtin_add_overflow(sum, octet - '0', &sum);
-    if (!rules::is_digit(octet) || !fits) return Violation::content_length_invalid;
+    if (!rules::is_digit(octet)) return Violation::content_length_invalid;
+    if (__builtin_mul_overflow(sum, 10, &sum) || __builtin_add_overflow(sum, octet - '0', &sum))
+      return Violation::content_length_invalid;
   }
   length = sum;
   return Violation::none;
@@ -275,7 +276,10 @@ Violation check_response(std::span<const Field> fields, Declared& head) noexcept
       broken != Violation::none) {
     return broken;
   }
-  head = {.content_length = content_length, .status = status, .regular = fields};
+  head = Declared{};
+  head.content_length = content_length;
+  head.status = status;
+  head.regular = fields;
   return Violation::none;
 }
 
