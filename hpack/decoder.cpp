@@ -141,7 +141,10 @@ inline Decoder::Step Decoder::indexed(const Octet* at, unsigned octet, Field& ou
   }
   if (!read_text(at, out.value, huffman)) return Step::error;
   how |= huffman;
-  if (how != 0) return literal_in_arena(at, index, how, name_mark, out);
+  if (how != 0) [[unlikely]] {
+    if (how == kHuffmanValue) return huffman_value(at, index, name_mark, out);
+    return literal_in_arena(at, index, how, name_mark, out);
+  }
   at_ = at;
   if (classify_ != nullptr) return judge(out, name_mark);
   out.mark = 0;
@@ -152,6 +155,22 @@ inline Decoder::Step Decoder::indexed(const Octet* at, unsigned octet, Field& ou
 [[gnu::noinline]] Decoder::Step Decoder::judge(Field& out, std::uint32_t name_mark) const noexcept {
   out.mark = classify_(out.name, out.value, name_mark);
   return Step::field;
+}
+
+// What no table takes and only has to be decoded, as most values that differ from message to message: half of what
+// literal_in_arena() needs (60 instructions).
+[[gnu::noinline]] Decoder::Step Decoder::huffman_value(const Octet* at, std::uint32_t index, std::uint32_t name_mark,
+                                                       Field& out) noexcept {
+  char* const text = table_.room_at_hand(huffman_decode_room(out.value.size()) + kHuffmanSlack);
+  if (text == nullptr) [[unlikely]]
+    return literal_in_arena(at, index, kHuffmanValue, name_mark, out);
+  char* const end = detail::decode_huffman(octets_of(out.value), out.value.size(), text);
+  if (end == nullptr) return fail(DecodeError::bad_huffman);
+  table_.commit(end);
+  at_ = at;
+  out.value = {text, static_cast<std::size_t>(end - text)};
+  out.mark = 0;
+  return classify_ != nullptr ? judge(out, name_mark) : Step::field;
 }
 
 // Everything that is not a view of the block or of an entry goes to the arena: name, then value. An entry that is larger

@@ -142,6 +142,7 @@ class H2CORE_API Decoder {
   const detail::Entry& entry_at(std::uint32_t index) const noexcept;
   Step indexed(const Octet* at, unsigned octet, Field& out) noexcept;
   Step literal(const Octet* at, unsigned octet, Field& out) noexcept;
+  Step huffman_value(const Octet* at, std::uint32_t index, std::uint32_t name_mark, Field& out) noexcept;
   Step literal_in_arena(const Octet* at, std::uint32_t index, unsigned how, std::uint32_t name_mark,
                         Field& out) noexcept;
   Step judge(Field& out, std::uint32_t name_mark) const noexcept;
