@@ -294,12 +294,18 @@ inline bool Decoder::read_integer(const Octet*& at, std::uint32_t& value) noexce
   return false;
 }
 
+// The next string is found by the length of this one, so text in the clear is not kept waiting by what only others need:
+// a mask or an extension are two of its twelve cycles.
 inline bool Decoder::read_text(const Octet*& at, std::string_view& text, unsigned& huffman) noexcept {
   if (at == end_) return fail(DecodeError::truncated), false;
-  const unsigned octet = *at++;
-  huffman = octet & 0x80;
-  std::uint32_t size = octet & 0x7f;
-  if (size == 0x7f && !read_integer(at, size)) return false;
+  std::size_t size = *at++;
+  huffman = 0;
+  if (size >= 0x7f) {
+    huffman = size & 0x80;
+    std::uint32_t long_size = size & 0x7f;
+    if (long_size == 0x7f && !read_integer(at, long_size)) return false;
+    size = long_size;
+  }
   if (size > static_cast<std::size_t>(end_ - at)) return fail(DecodeError::truncated), false;
   text = {reinterpret_cast<const char*>(at), size};
   at += size;
