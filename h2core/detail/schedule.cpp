@@ -146,9 +146,7 @@ void Engine::drop_chunks(Stream& stream) noexcept {
   }
 }
 
-// No byte of it is needed any more: lent memory goes back by an event, copied memory at once.
-void Engine::chunk_done(Chunk& chunk) noexcept {
-  if (!chunk.copied) return append_event(kChunkRef | chunk.self);
+void Engine::free_copy(Chunk& chunk) noexcept {
   const std::uint32_t slot = chunk.stream;
   Stream& stream = streams_[slot];
   if (chunk.bytes > 0) messages_->copies.give_back(const_cast<std::byte*>(chunk.data), chunk.bytes);
