@@ -201,10 +201,9 @@ inline Encoder::Recent& Encoder::recent(const Field& field) const noexcept {
     name = known_name.data(), name_size = known_name.size(), value = known_value.data(),
     value_size = known_value.size();
   }
-  if (name_size == field.name.size() && value_size == field.value.size() &&
-      detail::same_octets(value, field.value.data(), value_size) &&
-      detail::same_octets(name, field.name.data(), name_size)) {
-    return index;
+  if (name_size == field.name.size() && value_size == field.value.size()) {
+    const std::uint64_t in_value = detail::difference(value, field.value.data(), value_size);
+    if ((in_value | detail::difference(name, field.name.data(), name_size)) == 0) return index;
   }
   mark = 0;
   return 0;
@@ -239,19 +238,21 @@ std::byte* Encoder::block(std::span<const Field> first, std::span<const Field> s
   const Known* at = known.data();
   const Known* const end = at + known.size();
   const std::uint32_t start = table_.next_number();
-  std::uint32_t inserted = 0;  // since the look
+  std::uint32_t unmoved = UINT32_MAX;  // the last index that is as it was at the look
   for (const auto& part : {first, second}) {
     for (const Field& each : part) {
       std::uint32_t index = at != end ? at++->index : 0;
-      if (index >= kFirstEntry) {
-        index += inserted;
+      if (index > unmoved) {
+        index += table_.next_number() - start;
         if (index - kFirstEntry >= table_.count()) index = 0;  // this block has evicted it
       }
-      if (index != 0) {
+      if (index - 1 < 0x7e) [[likely]] {
+        *out++ = static_cast<std::byte>(0x80 | index);
+      } else if (index != 0) {
         out = write_index(index, out);
       } else {
         out = unknown_field(each, out);
-        inserted = table_.next_number() - start;
+        if (table_.next_number() != start) unmoved = kFirstEntry - 1;
       }
     }
   }

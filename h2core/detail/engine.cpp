@@ -164,7 +164,9 @@ void Engine::emit_connection_event(Out& out) noexcept {
 
 // The caller may have copied more since the event was posted.
 bool Engine::waits_for_room(const Stream& stream) const noexcept {
-  return stream.copy_refused && stream.copied_bytes < config_.copy_bound && !is_closed(stream.state);
+  if (!stream.copy_refused || is_closed(stream.state)) return false;
+  const Sending* const sending = sending_of(stream);
+  return sending == nullptr || sending->copied_bytes < config_.copy_bound;
 }
 
 void Engine::emit_stream_event(std::uint32_t slot, Out& out) noexcept {

@@ -462,7 +462,9 @@ class Engine {
     chunk.taken += bytes;
     if (chunk.taken == chunk.framed && chunk.dequeued) chunk_done(chunk);
   }
-  void chunk_done(Chunk& chunk) noexcept;
+  // No byte of it is needed any more: lent memory goes back by an event, copied memory at once.
+  void chunk_done(Chunk& chunk) noexcept { chunk.copied ? free_copy(chunk) : append_event(kChunkRef | chunk.self); }
+  void free_copy(Chunk& chunk) noexcept;
 
   void note(Direction direction, const FrameHeader& header, ByteView payload, std::span<const Field> fields) noexcept {
     if (config_.observer.on_frame != nullptr) tell_observer(direction, header, payload, fields);

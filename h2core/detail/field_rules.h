@@ -131,12 +131,11 @@ template <class Test>
 bool any(std::string_view text, Test test) noexcept {
   const char* const first = text.data();
   const std::size_t size = text.size();
-  auto found = Octets{} != Octets{};
-  Octets octets;
+  Octets octets, found{};
   if (size >= 16) {
     for (std::size_t i = 0; i + 16 < size; i += 16) {
       __builtin_memcpy(&octets, first + i, sizeof octets);
-      found |= test(octets);
+      found |= Octets(test(octets));
     }
     __builtin_memcpy(&octets, first + size - 16, sizeof octets);
   } else if (size >= 8) {
@@ -151,7 +150,7 @@ bool any(std::string_view text, Test test) noexcept {
     words[2] = words[3] = words[0];
     __builtin_memcpy(&octets, words, sizeof octets);
   }
-  found |= test(octets);
+  found |= Octets(test(octets));
   std::uint64_t halves[2];
   __builtin_memcpy(halves, &found, sizeof halves);
   return (halves[0] | halves[1]) != 0;

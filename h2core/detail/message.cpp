@@ -2,8 +2,6 @@
 #include <h2core/detail/field_rules.h>
 #include <h2core/detail/message.h>
 
-#include <limits>
-
 namespace h2::detail {
 
 namespace {
@@ -19,18 +17,16 @@ constexpr std::uint32_t kInRequest = kJudged | kNotRegular | kHost | kContentLen
 constexpr std::uint32_t kInResponse = kJudged | kNotRegular | kTe | kContentLength;
 constexpr std::uint32_t kInTrailers = kJudged | kNotRegular | kTe | kHost | kContentLength;
 
-struct PseudoField {
-  const Field* field = nullptr;
-  std::uint32_t mark = 0;
-  explicit operator bool() const { return field != nullptr; }
-  std::string_view value() const { return field != nullptr ? field->value : std::string_view(); }
-};
-
-/// The pseudo-fields of one section, by name.
+/// The pseudo-fields of one section, by name. A mark is never zero, so only the marks are cleared (a tenth of a check).
 struct PseudoFields {
-  PseudoField of[kPseudoNames];
+  const Field* of[kPseudoNames];
+  std::uint32_t marks[kPseudoNames] = {};
   std::size_t count = 0;
-  const PseudoField& operator[](WellKnown known) const { return of[static_cast<std::size_t>(known)]; }
+  bool has(WellKnown known) const { return mark(known) != 0; }
+  std::uint32_t mark(WellKnown known) const { return marks[static_cast<std::size_t>(known)]; }
+  std::string_view value(WellKnown known) const {
+    return has(known) ? of[static_cast<std::size_t>(known)]->value : std::string_view();
+  }
   Violation add(const Field& field, std::uint32_t mark);
 };
 
@@ -58,9 +54,10 @@ Violation broken_by_itself(std::uint32_t mark) {
 
 inline Violation PseudoFields::add(const Field& field, std::uint32_t mark) {
   if ((mark & kBad) != 0) return broken_by_itself(mark);
-  PseudoField& place = of[mark & kWellKnownBits];
-  if (place) return Violation::pseudo_field_repeated;
-  place = {&field, mark};
+  const std::size_t place = mark & kWellKnownBits;
+  if (marks[place] != 0) return Violation::pseudo_field_repeated;
+  of[place] = &field;
+  marks[place] = mark;
   ++count;
   return Violation::none;
 }
@@ -123,14 +120,12 @@ Violation misplaced_or(Violation broken, std::span<const Field> regular) {
 
 /// Digits only, at least one, up to 2^63-1 (RFC 9110 8.6).
 Violation read_digits(std::string_view value, std::int64_t& length) {
-  constexpr std::int64_t kMost = std::numeric_limits<std::int64_t>::max();
   if (value.empty()) return Violation::content_length_invalid;
   std::int64_t sum = 0;
   for (const char octet : value) {
     if (!rules::is_digit(octet)) return Violation::content_length_invalid;
-    const std::int64_t digit = octet - '0';
-    if (sum > (kMost - digit) / 10) return Violation::content_length_invalid;
-    sum = sum * 10 + digit;
+    if (__builtin_mul_overflow(sum, 10, &sum) || __builtin_add_overflow(sum, octet - '0', &sum))
+      return Violation::content_length_invalid;
   }
   length = sum;
   return Violation::none;
@@ -160,54 +155,52 @@ bool host_differs(std::string_view host, std::string_view authority, std::uint32
 
 /// RFC 9113 8.5, and RFC 8441 4 where `:protocol` is given: all four are given then, as 5 says of the authority.
 Violation check_connect(const PseudoFields& pseudo) {
-  const PseudoField& authority = pseudo[WellKnown::authority];
-  if (!authority) return Violation::connect_request_invalid;
-  const bool extended = static_cast<bool>(pseudo[WellKnown::protocol]);
-  if (static_cast<bool>(pseudo[WellKnown::scheme]) != extended) return Violation::connect_request_invalid;
-  if (static_cast<bool>(pseudo[WellKnown::path]) != extended) return Violation::connect_request_invalid;
+  if (!pseudo.has(WellKnown::authority)) return Violation::connect_request_invalid;
+  const bool extended = pseudo.has(WellKnown::protocol);
+  if (pseudo.has(WellKnown::scheme) != extended) return Violation::connect_request_invalid;
+  if (pseudo.has(WellKnown::path) != extended) return Violation::connect_request_invalid;
   if (extended) return Violation::none;
-  const bool host_and_port = (authority.mark & (kAuthorityPort | kAuthorityUserinfo)) == kAuthorityPort;
+  const std::uint32_t authority = pseudo.mark(WellKnown::authority);
+  const bool host_and_port = (authority & (kAuthorityPort | kAuthorityUserinfo)) == kAuthorityPort;
   return host_and_port ? Violation::none : Violation::connect_request_invalid;
 }
 
 /// What a target may look like. RFC 9113 8.3.1.
 Violation check_target(const PseudoFields& pseudo) {
-  const bool http = (pseudo[WellKnown::scheme].mark & (kSchemeHttp | kSchemeHttps)) != 0;
-  const std::uint32_t path = pseudo[WellKnown::path].mark;
-  const bool options = (pseudo[WellKnown::method].mark & kMethodOptions) != 0;
+  const bool http = (pseudo.mark(WellKnown::scheme) & (kSchemeHttp | kSchemeHttps)) != 0;
+  const std::uint32_t path = pseudo.mark(WellKnown::path);
+  const bool options = (pseudo.mark(WellKnown::method) & kMethodOptions) != 0;
   if ((path & kPathAsterisk) != 0 && !options) return Violation::pseudo_field_value;
   if (!http) return Violation::none;
   if ((path & kPathEmpty) != 0) return Violation::pseudo_field_value;
   // A recipient must reject an empty host (RFC 9110 4.2.1).
-  const std::uint32_t authority = pseudo[WellKnown::authority].mark;
+  const std::uint32_t authority = pseudo.mark(WellKnown::authority);
   if ((authority & (kAuthorityEmpty | kAuthorityUserinfo)) != 0) return Violation::pseudo_field_value;
   return Violation::none;
 }
 
 Violation check_request_pseudo(const PseudoFields& pseudo, bool extended_connect) {
-  if (pseudo[WellKnown::status]) return Violation::pseudo_field_unknown;
-  const PseudoField& method = pseudo[WellKnown::method];
-  if (!method) return Violation::pseudo_field_missing;
-  const bool connect = (method.mark & kMethodConnect) != 0;
-  if (pseudo[WellKnown::protocol] && !(connect && extended_connect)) return Violation::pseudo_field_unknown;
+  if (pseudo.has(WellKnown::status)) return Violation::pseudo_field_unknown;
+  if (!pseudo.has(WellKnown::method)) return Violation::pseudo_field_missing;
+  const bool connect = (pseudo.mark(WellKnown::method) & kMethodConnect) != 0;
+  if (pseudo.has(WellKnown::protocol) && !(connect && extended_connect)) return Violation::pseudo_field_unknown;
   if (connect) {
     if (const Violation broken = check_connect(pseudo); broken != Violation::none) return broken;
-  } else if (!pseudo[WellKnown::scheme] || !pseudo[WellKnown::path]) {
+  } else if (!pseudo.has(WellKnown::scheme) || !pseudo.has(WellKnown::path)) {
     return Violation::pseudo_field_missing;
   }
   return check_target(pseudo);
 }
 
 template <From from>
-Violation check_request_regular(std::span<const Field> fields, Known known, const PseudoFields& pseudo, Head& head) {
+Violation check_request_regular(std::span<const Field> fields, Known known, const PseudoFields& pseudo, Declared& head) {
   RegularFields regular;
   regular.priority = head.priority;
   if (const Violation broken = check_regular<from>(fields, known, kInRequest, regular); broken != Violation::none) {
     return broken;
   }
-  const PseudoField& authority = pseudo[WellKnown::authority];
-  if (regular.host != nullptr && authority &&
-      host_differs(regular.host->value, authority.value(), pseudo[WellKnown::scheme].mark)) {
+  if (regular.host != nullptr && pseudo.has(WellKnown::authority) &&
+      host_differs(regular.host->value, pseudo.value(WellKnown::authority), pseudo.mark(WellKnown::scheme))) {
     return Violation::host_differs;
   }
   head.priority = regular.priority;
@@ -261,30 +254,31 @@ Violation check_request(std::span<const Field> fields, bool extended_connect, He
   if (const Violation broken = check_request_regular<From::peer>(fields, {}, pseudo, head); broken != Violation::none) {
     return broken;
   }
-  head.method = pseudo[WellKnown::method].value();
-  head.scheme = pseudo[WellKnown::scheme].value();
-  head.authority = pseudo[WellKnown::authority].value();
-  head.path = pseudo[WellKnown::path].value();
-  head.protocol = pseudo[WellKnown::protocol].value();
+  head.method = pseudo.value(WellKnown::method);
+  head.scheme = pseudo.value(WellKnown::scheme);
+  head.authority = pseudo.value(WellKnown::authority);
+  head.path = pseudo.value(WellKnown::path);
+  head.protocol = pseudo.value(WellKnown::protocol);
   head.status = 0;
   head.regular = fields;
   return Violation::none;
 }
 
-Violation check_response(std::span<const Field> fields, Head& head) noexcept {
+Violation check_response(std::span<const Field> fields, Declared& head) noexcept {
   PseudoFields pseudo;
   if (const Violation broken = take_pseudo(fields, pseudo); broken != Violation::none) return broken;
-  const PseudoField& status = pseudo[WellKnown::status];
-  if (pseudo.count > (status ? 1U : 0U)) return Violation::pseudo_field_unknown;
-  if (!status) return misplaced_or(Violation::status_invalid, fields);
+  const bool has_status = pseudo.has(WellKnown::status);
+  if (pseudo.count > (has_status ? 1U : 0U)) return Violation::pseudo_field_unknown;
+  if (!has_status) return misplaced_or(Violation::status_invalid, fields);
+  const std::uint16_t status = status_of(pseudo.mark(WellKnown::status));
   std::int64_t content_length = -1;
-  if (const Violation broken = check_response_regular<From::peer>(fields, {}, status_of(status.mark), content_length);
+  if (const Violation broken = check_response_regular<From::peer>(fields, {}, status, content_length);
       broken != Violation::none) {
     return broken;
   }
-  head = Head{};
-  head.status = status_of(status.mark);
+  head = Declared{};
   head.content_length = content_length;
+  head.status = status;
   head.regular = fields;
   return Violation::none;
 }
@@ -292,7 +286,7 @@ Violation check_response(std::span<const Field> fields, Head& head) noexcept {
 Violation check_trailers(std::span<const Field> fields) noexcept { return check_any_trailers<From::peer>(fields, {}); }
 
 Violation check_sent_request(std::span<const Field> given, std::span<const Field> fields, bool extended_connect,
-                             Head& head, Known known) noexcept {
+                             Declared& head, Known known) noexcept {
   PseudoFields pseudo;
   for (std::size_t i = 0; i < given.size(); ++i) {
     const Violation broken = pseudo.add(given[i], mark_of(given[i], known, i));
@@ -305,7 +299,7 @@ Violation check_sent_request(std::span<const Field> given, std::span<const Field
       fields, known.size() > given.size() ? known.subspan(given.size()) : Known{}, pseudo, head);
 }
 
-Violation check_sent_request(const Request& request, bool extended_connect, Head& head) noexcept {
+Violation check_sent_request(const Request& request, bool extended_connect, Declared& head) noexcept {
   return check_sent_request(RequestFields(request).span(), request.fields, extended_connect, head, {});
 }
 

@@ -175,9 +175,7 @@ void Engine::drop_chunks(Sending& sending) noexcept {
   }
 }
 
-// No byte of it is needed any more: lent memory goes back by an event, copied memory at once.
-void Engine::chunk_done(Chunk& chunk) noexcept {
-  if (!chunk.copied) return append_event(kChunkRef | chunk.self);
+void Engine::free_copy(Chunk& chunk) noexcept {
   Sending& sending = *chunk.sending;
   Stream& stream = *sending.stream;
   const std::uint32_t slot = sending.slot;

@@ -97,7 +97,7 @@ Engine::Decoded Engine::decode(ByteView block) noexcept {
       field = fields.data() + fields.size();
       end = fields.data() + std::min(fields.capacity(), most + 1);
     }
-    const Got step = decoder.next(*field);
+    const Got step = decoder.next_entry(*field) ? Got::field : decoder.next(*field);
     if (step != Got::field) {
       fields.truncate(static_cast<std::size_t>(field - fields.data()));
       return step == Got::oversized ? decode_unkept() : end_of_block(step, Decoded::ok);
@@ -248,7 +248,7 @@ void Engine::on_section(std::uint32_t slot, Decoded decoded, Out& out) noexcept 
 
 void Engine::on_response(std::uint32_t slot, EndStream end, Out& out) noexcept {
   Stream& stream = streams_[slot];
-  Head head;
+  Declared head;
   const Violation violation = check_response(section(), head);
   if (violation != Violation::none) return stream_error(stream.id, violation);
   if (stream.state == State::reserved_remote) {  // by an interim response, too (RFC 9113 5.1)

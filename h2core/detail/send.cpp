@@ -58,7 +58,7 @@ Result<StreamId> Engine::send_request(const Request& request, EndStream end, voi
   if (!prepare_messages()) return Misuse::out_of_memory;
   const RequestFields pseudo(request);
   const Outgoing section = look_at(pseudo.span(), request.fields);
-  Head head;
+  Declared head;
   head.priority = config_.default_priority;
   if (config_.validate_outgoing) {
     const bool extended = peer_.enable_connect_protocol != 0;
@@ -124,7 +124,7 @@ Result<StreamId> Engine::begin_upgraded(const Request& request, ByteView http2_s
     return Misuse::wrong_state;
   if (http2_settings.size() % 6 != 0 || http2_settings.size() / 6 > config_.max_settings_entries)
     return Misuse::bad_setting;
-  Head head;
+  Declared head;
   head.priority = config_.default_priority;
   if (check_sent_request(request, false, head) != Violation::none) return Misuse::malformed_fields;
   if (check_all(http2_settings) != Violation::none) return Misuse::bad_setting;
@@ -304,7 +304,7 @@ Result<StreamId> Engine::push(StreamId parent, const Request& request, void* use
   if (shutting_down_ || goaway_received_) return Misuse::shutting_down;
   if (reserved_ + our_active_ >= initial_streams_allowed()) return Misuse::push_disabled;
   if (next_id_ > kMaxStreamId) return Misuse::stream_ids_exhausted;
-  Head head;
+  Declared head;
   head.priority = config_.default_priority;
   const bool safe = is_method(request.method, "GET") || is_method(request.method, "HEAD");
   const RequestFields pseudo(request);

@@ -59,26 +59,28 @@ inline void copy_octets(char* to, const char* from, std::size_t size) noexcept {
   }
 }
 
-/// Most fields that are looked for are there, so all of it is compared without a way out, in pieces that overlap.
-inline bool same_octets(const char* a, const char* b, std::size_t size) noexcept {
+/// Zero where two strings of this size are the same. Most that are looked for are, so all of it is compared without a way
+/// out, in pieces that overlap; and who compares two pairs asks once for both.
+inline std::uint64_t difference(const char* a, const char* b, std::size_t size) noexcept {
   using Octets = std::uint64_t __attribute__((vector_size(16)));
   if (size >= 16) {
-    Octets difference = load<Octets>(a + size - 16) ^ load<Octets>(b + size - 16);
-    for (std::size_t i = 0; i + 16 < size; i += 16) difference |= load<Octets>(a + i) ^ load<Octets>(b + i);
-    return (difference[0] | difference[1]) == 0;
+    Octets found = load<Octets>(a + size - 16) ^ load<Octets>(b + size - 16);
+    for (std::size_t i = 0; i + 16 < size; i += 16) found |= load<Octets>(a + i) ^ load<Octets>(b + i);
+    return found[0] | found[1];
   }
   if (size >= 8) {
-    const std::uint64_t difference = (load<std::uint64_t>(a) ^ load<std::uint64_t>(b)) |
-                                     (load<std::uint64_t>(a + size - 8) ^ load<std::uint64_t>(b + size - 8));
-    return difference == 0;
+    return (load<std::uint64_t>(a) ^ load<std::uint64_t>(b)) |
+           (load<std::uint64_t>(a + size - 8) ^ load<std::uint64_t>(b + size - 8));
   }
   if (size >= 4) {
-    const std::uint32_t difference = (load<std::uint32_t>(a) ^ load<std::uint32_t>(b)) |
-                                     (load<std::uint32_t>(a + size - 4) ^ load<std::uint32_t>(b + size - 4));
-    return difference == 0;
+    return (load<std::uint32_t>(a) ^ load<std::uint32_t>(b)) |
+           (load<std::uint32_t>(a + size - 4) ^ load<std::uint32_t>(b + size - 4));
   }
-  if (size == 0) return true;
-  return a[0] == b[0] && a[size / 2] == b[size / 2] && a[size - 1] == b[size - 1];
+  if (size == 0) return 0;
+  const auto differs = [a, b](std::size_t i) { return static_cast<unsigned>(a[i] ^ b[i]); };
+  return differs(0) | differs(size / 2) | differs(size - 1);
 }
+
+inline bool same_octets(const char* a, const char* b, std::size_t size) noexcept { return difference(a, b, size) == 0; }
 
 }  // namespace hpack::detail
