@@ -72,6 +72,9 @@ void Http2Site::on(const h2::RequestReceived& request) {
   question.protocol = log_.protocol();
   question.connect_protocol = request.protocol;
   take_fields(question, request.fields);
+  if (request.end == h2::EndStream::yes) {
+    if (const auto* const file = site_.again(question)) return respond(x, request.stream, *file);
+  }
   Answer answer = site_.answer(question);
   if (answer.echo != nullptr && request.end == h2::EndStream::yes) answer.echo->finish();
 
@@ -96,8 +99,21 @@ void Http2Site::respond(Exchange& x, h2::StreamId stream, Answer& answer) {
   const auto end = answer.content ? h2::EndStream::no : h2::EndStream::yes;
   x.sender.start(std::move(answer.content));
   const auto sent = connection_.send_response(stream, answer.status, answer.fields(), end);
-  if (sent) return x.sender.pump(connection_, stream);
-  log_.error("cannot answer " + printable(x.path) + ": " + std::string(h2::describe(sent.error())));
+  sent ? x.sender.pump(connection_, stream) : cannot_answer(x, stream, sent.error());
+}
+
+void Http2Site::respond(Exchange& x, h2::StreamId stream, const Ref<const ServedFile>& file) {
+  x.stream = stream;
+  x.status = 200;
+  x.file = file;
+  const bool again = std::exchange(latest_, file.get()) == file.get();
+  const auto sent =
+      connection_.send_response(stream, x.status, again ? file->head_again : file->head, h2::EndStream::no);
+  sent ? x.sender.send_whole(connection_, stream, file->bytes.view()) : cannot_answer(x, stream, sent.error());
+}
+
+void Http2Site::cannot_answer(const Exchange& x, h2::StreamId stream, h2::Misuse why) {
+  log_.error("cannot answer " + printable(x.path) + ": " + std::string(h2::describe(why)));
   (void)connection_.reset(stream, h2::ErrorCode::internal_error);
 }
 
@@ -161,9 +177,9 @@ void Http2Site::on(const h2::DataSent& sent) {
 }
 
 void Http2Site::on(const h2::StreamClosed& closed) {
-  connection_.release(closed.stream);  // what an echo held when it was cut short
   Exchange* const x = exchange(closed.user);
   if (x == nullptr) return;
+  if (x->echo != nullptr) connection_.release(closed.stream);  // what it held when it was cut short
   if (x->sender.broken()) log_.error("cannot read what " + printable(x->path) + " names");
   const std::string_view remark = closed.code == h2::ErrorCode::no_error ? std::string_view{} : h2::name(closed.code);
   log_.request({closed.stream.value, x->method, x->path, x->status, x->sender.sent_bytes(), now_ - x->began, remark});

@@ -44,7 +44,8 @@ class Http2Site {
     std::string method, path;
     h2::TimePoint began;
     std::uint16_t status = 0;
-    TwoWayContent* echo = nullptr;  // owned by `sender`
+    TwoWayContent* echo = nullptr;    // owned by `sender`
+    Ref<const ServedFile> file;       // of which `sender` lends all
     Sender sender;
   };
 
@@ -52,6 +53,8 @@ class Http2Site {
   std::vector<SlowReaders::Response> responses() const;
   Exchange& begin(std::string_view method, std::string_view path);
   void respond(Exchange& x, h2::StreamId stream, Answer& answer);
+  void respond(Exchange& x, h2::StreamId stream, const Ref<const ServedFile>& file);
+  void cannot_answer(const Exchange& x, h2::StreamId stream, h2::Misuse why);
   void hint(const h2::RequestReceived& request, const Answer& answer);
   void push(const h2::RequestReceived& request, const Answer& answer);
 
@@ -76,6 +79,7 @@ class Http2Site {
   h2::TimePoint now_{};
   Stalls stalls_;
   SlowReaders slow_readers_;
+  const ServedFile* latest_ = nullptr;  // only to know it again; it may be gone
 };
 
 }  // namespace tools
