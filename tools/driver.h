@@ -19,6 +19,12 @@
 
 namespace tools {
 
+/// Written at most for a connection before others have their turn, and at once: a hundred responses of a kilobyte. It is
+/// less than what the kernel queues (see keep_kernel_queue_short), so that a socket that can be written to takes all of
+/// it, and seven whole records of TLS 1.3. A megabyte cost the kernel 1.6 to 2 times as long for each: what is under way
+/// then leaves the processor's cache.
+inline constexpr std::size_t kBytesPerWake = 7 * (tlsglue::kRecordBytes + 22);
+
 /// What happens above the engine.
 class Application {
  public:
@@ -92,11 +98,6 @@ class Driver final : public AnyDriver {
  private:
   // Bounds for one wake-up, so that one fast peer does not keep the others of its loop waiting.
   static constexpr int kReadsPerWake = 8;
-  // Written at once: a hundred responses of a kilobyte. It is less than what the kernel queues (see
-  // keep_kernel_queue_short), so that a socket that can be written to takes all of it, and seven whole records of TLS 1.3.
-  // A megabyte per wake-up cost the kernel 1.6 to 2 times as long for each: what is under way then leaves the
-  // processor's cache.
-  static constexpr std::size_t kBytesPerWake = 7 * (tlsglue::kRecordBytes + 22);
   // How long the peer may go on sending after our FIN, before what it still has in flight is answered by a reset.
   static constexpr auto kLinger = std::chrono::seconds(2);
 

@@ -40,7 +40,7 @@ struct ServedFile : Counted {
   struct stat info {};
   std::string etag, last_modified, length;
   std::string_view media_type;
-  std::vector<h2::Field> head;     ///< of the answer that gives all of it
+  std::vector<h2::Field> head;  ///< of the answer that gives all of it
   /// The same for a connection that asks for it again: fields that other files do not share have entries of their own in
   /// its HPACK table then, which takes 1,000 instructions and 14 bytes off each answer.
   std::vector<h2::Field> head_again;

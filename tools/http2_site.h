@@ -43,8 +43,8 @@ class Http2Site {
     std::string method, path;  // for the log, if it may want them
     h2::TimePoint began;
     std::uint16_t status = 0;
-    TwoWayContent* echo = nullptr;    // owned by `sender`
-    Ref<const ServedFile> file;       // of which `sender` lends all
+    TwoWayContent* echo = nullptr;  // owned by `sender`
+    Ref<const ServedFile> file;     // of which `sender` lends all
     Sender sender;
   };
 

@@ -150,7 +150,8 @@ Answer Site::answer(const Question& question) {
 
 const Ref<const ServedFile>* Site::again(const Question& question) {
   look_at_the_clock();
-  const bool same = latest_.found == now_ && latest_.file && question.path == latest_.target && question.method == "GET";
+  const bool same =
+      latest_.found == now_ && latest_.file && question.path == latest_.target && question.method == "GET";
   return same && question.range.empty() && question.if_none_match.empty() ? &latest_.file : nullptr;
 }
 
