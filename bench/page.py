@@ -179,7 +179,7 @@ def servers_table(servers):
         return f"{text_of(middle, digits)} ({text_of(least, digits)}..{text_of(most, digits)})"
 
     def against(beside, name):
-        if ours not in beside or not beside.get(rival, {}).get(name):
+        if not all(beside.get(server, {}).get(name) for server in (ours, rival)):
             return ""
         middle = [row[name][0] if name != "writes" else row[name] for row in (beside[ours], beside[rival])]
         return f"{middle[0] / middle[1]:.2f}x"
@@ -187,6 +187,9 @@ def servers_table(servers):
     rows = []
     for workload, beside in servers["workloads"].items():
         for server, row in beside.items():
+            if "failed" in row:
+                rows.append([f"`{workload}` {server}", f"failed: {row['failed']}", "", "", ""])
+                continue
             digits = 1 if row["user"][0] >= 20 else 2
             rows.append([f"`{workload}` {server}", cell(row, "rate", 0), cell(row, "user", digits),
                          cell(row, "system", digits), "-" if row["writes"] is None else text_of(row["writes"], 1)])

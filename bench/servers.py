@@ -8,7 +8,8 @@ number of requests for a file of 1 KiB or 1 MiB, as many as it answers in about 
 knowledge) or over TLS 1.3 with AES-128-GCM, which is the only suite that h2load then offers. The servers take turns, N times. Told are
 requests per second, the server's own processor time for a request (user and system, of all its processes, from
 /proc/PID/stat), and how often it called the kernel to write a megabyte (strace, in a run of its own): medians, with the
-least and the most beside them. No request may fail, and each server's answers are compared with the files first.
+least and the most beside them. Each server's answers are compared with the files first. No request may fail: the
+server's line then says so, and the others' are measured. FILE is written after each workload.
 """
 import argparse
 import contextlib
@@ -161,6 +162,7 @@ events {{ worker_connections 1024; }}
 http {{
   access_log off;
   sendfile on;
+  sendfile_max_chunk 64k;  # more for each of a hundred streams, and nginx counts the frames that wait as a flood
   tcp_nopush on;
   open_file_cache max=100;
   keepalive_requests 1000000000;
@@ -196,10 +198,10 @@ class Run:
         after = server.cpu()
         done, failed = re.search(r"(\d+) succeeded, (\d+) failed", out).groups()
         if int(done) != requests or failed != "0":
-            raise Failed(f"{server.name}, {workload.name}: of {requests} requests {done} succeeded")
+            raise Failed(f"of {requests} requests {done} succeeded")
         suite = re.search(r"Cipher: (\S+)", out)
         if workload.scheme == "https" and (suite is None or suite[1] != SUITE):
-            raise Failed(f"{server.name}: {suite and suite[1]} and not {SUITE}")
+            raise Failed(f"{suite and suite[1]} and not {SUITE}")
         self.rate = float(re.search(r"finished in .*?, ([\d.]+) req/s", out)[1])
         self.megabytes = int(re.search(r"traffic: \S+ \((\d+)\) total", out)[1]) / 1e6
         self.user, self.system = ((b - a) / requests * 1e6 for a, b in zip(before, after))
@@ -241,28 +243,58 @@ def writes_per_megabyte(server, workload, place):
 
 # ---- all of them ----
 
-def measure(servers, workloads, runs, seconds, place):
-    """{workload: {server: {figure: [median, least, most]}}}"""
+def measure(servers, workloads, runs, seconds, place, keep):
+    """Gives `keep` {workload: {server: {figure: [median, least, most]}}}, one workload more each time. A server that
+    fails has {"failed": why} there, and is not asked for this workload again."""
     figures = {}
     for number, workload in enumerate(workloads):
         step = f"{number + 1} of {len(workloads)}, {workload.name}"
-        progress(f"{step}: how fast they are")
-        counts = {server.name: requests_for(server, workload, seconds) for server in servers}
-        taken = {server.name: [] for server in servers}
+        trials = [Trial(server, workload, step) for server in servers]
+        for trial in trials:
+            trial.find_count(seconds)
         for turn in range(runs):
-            for server in servers:
-                progress(f"{step}: round {turn + 1} of {runs}, {server.name}")
-                taken[server.name].append(Run(server, workload, counts[server.name]))
-        figures[workload.name] = {}
-        for server in servers:
-            progress(f"{step}: writes of {server.name}")
-            writes = writes_per_megabyte(server, workload, place)
-            mine = {name: spread([getattr(run, name) for run in taken[server.name]]) for name in ("rate", "user", "system")}
-            figures[workload.name][server.name] = {**mine, "writes": writes and round(writes, 2),
-                                                   "requests": counts[server.name]}
+            for trial in trials:
+                trial.run(f"round {turn + 1} of {runs}")
+        for trial in trials:
+            trial.count_writes(place)
+        figures[workload.name] = {trial.server.name: trial.figures() for trial in trials}
         progress("")
         show(workload.name, figures[workload.name])
+        keep(figures)
     return figures
+
+
+class Trial:
+    """One server under one workload, until it fails."""
+
+    def __init__(self, server, workload, step):
+        self.server, self.workload, self.step = server, workload, step
+        self.count, self.taken, self.writes, self.failed = None, [], None, None
+
+    def attempt(self, what, work):
+        if self.failed:
+            return None
+        progress(f"{self.step}: {what}, {self.server.name}")
+        try:
+            return work()
+        except (Failed, subprocess.TimeoutExpired) as problem:
+            self.failed = str(problem).split("\n")[0]
+            return None
+
+    def find_count(self, seconds):
+        self.count = self.attempt("how fast it is", lambda: requests_for(self.server, self.workload, seconds))
+
+    def run(self, turn):
+        self.taken.append(self.attempt(turn, lambda: Run(self.server, self.workload, self.count)))
+
+    def count_writes(self, place):
+        self.writes = self.attempt("writes", lambda: writes_per_megabyte(self.server, self.workload, place))
+
+    def figures(self):
+        if self.failed:
+            return {"failed": self.failed}
+        mine = {name: spread([getattr(run, name) for run in self.taken]) for name in ("rate", "user", "system")}
+        return {**mine, "writes": self.writes and round(self.writes, 2), "requests": self.count}
 
 
 def spread(values):
@@ -281,7 +313,11 @@ def show(name, figures):
         places = 0 if figure == "rate" or value[0] >= 100 else 3
         return "{:,.{p}f} ({:,.{p}f}..{:,.{p}f})".format(*value, p=places)
 
-    rows = [[server, *(cell(figure, row[figure]) for figure in HEADS), ""] for server, row in figures.items()]
+    whole = {server: row for server, row in figures.items() if "failed" not in row}
+    rows = [[server, *(cell(figure, row[figure]) for figure in HEADS), ""] for server, row in whole.items()]
+    rows += [[server, *("-" for _ in HEADS), f"failed: {row['failed']}"] for server, row in figures.items()
+             if server not in whole]
+    figures = whole
     if OURS in figures:
         others = {server: row for server, row in figures.items() if server != OURS}
         if RIVAL in others:
@@ -347,15 +383,19 @@ def main():
         for server in servers:
             server.wait()
             server.check(place)
-        figures = measure(servers, workloads, given.runs, given.seconds, place)
+        figures = measure(servers, workloads, given.runs, given.seconds, place, lambda figures: keep(given, figures))
     finally:
         for server in servers:
             server.end()
         shutil.rmtree(place)
+    return 1 if any("failed" in beside.get(OURS, {}) for beside in figures.values()) else 0
+
+
+def keep(given, figures):
+    """After each workload, so that nothing is lost when a later one is broken off."""
     if given.json:
         given.json.write_text(json.dumps({"runs": given.runs, "seconds": given.seconds, "suite": SUITE,
                                           "versions": versions(given.h2), "workloads": figures}, indent=1) + "\n")
-    return 0
 
 
 def versions(program):

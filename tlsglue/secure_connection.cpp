@@ -200,7 +200,7 @@ void SecureConnection::transport_lost() noexcept {
 // ---- bytes out ----
 
 std::size_t SecureConnection::poll_output(std::span<ByteView> slices, std::size_t max_bytes) noexcept {
-  encrypt(std::min(max_bytes, kMaxWaitingCiphertext));
+  encrypt(max_bytes);
   note_output();
   return channel_.poll_output(slices, max_bytes);
 }
@@ -368,7 +368,7 @@ std::optional<h2::Explanation> SecureConnection::explain(h2::StreamId stream) co
     if (all) both->sending.since = output_since_;
   }
   if (phase_ == Phase::handshake && !waits) both->sending.who = h2::Actor::peer;  // its part of the handshake is due
-  if (channel_.waiting_bytes() >= kMaxWaitingCiphertext && both->receiving.what != h2::Holdup::over) {
+  if (channel_.is_full() && both->receiving.what != h2::Holdup::over) {
     both->receiving.what = h2::Holdup::unread_replies;
     both->receiving.who = h2::Actor::peer;
   }

@@ -76,14 +76,14 @@ class SecureConnection {
   H2CORE_API void advance_time(h2::TimePoint now) noexcept;
   H2CORE_API std::optional<h2::TimePoint> deadline() const noexcept;
 
-  /// Where the protocol is not h2: takes as much of `data` as fits below `kMaxWaitingCiphertext` and says how much;
+  /// Where the protocol is not h2: takes as much of `data` as `TlsConfig::max_waiting_ciphertext` lets it and says how much;
   /// offer the rest after `consume_output()`. 0 before the handshake is done and under h2.
   H2CORE_API std::size_t send_plaintext(ByteView data) noexcept;
   /// Where the protocol is not h2: our close_notify, behind what was taken. Under h2, `http2().shutdown()` leads to it.
   H2CORE_API void close() noexcept;
 
   /// As `h2::Connection::explain`, with what TLS adds: what was framed may wait as ciphertext, whether for the transport or
-  /// for the handshake, and while `kMaxWaitingCiphertext` waits, nothing is read either.
+  /// for the handshake, and while `TlsConfig::max_waiting_ciphertext` waits, nothing is read either.
   H2CORE_API std::optional<h2::Explanation> explain(h2::StreamId stream) const noexcept;
 
   const TlsChannel& channel() const noexcept { return channel_; }

@@ -69,6 +69,7 @@ struct ChannelState {
   TlsOutcome tell_failure() noexcept;
   std::byte* plaintext_room() noexcept;
   void release_plaintext() noexcept;
+  bool is_full() const noexcept { return output.waiting() >= context.max_waiting_ciphertext; }
   bool may_send() const noexcept { return handshake_done && !broken && !close_sent && !lost; }
 
   ContextState& context;
@@ -264,7 +265,7 @@ TlsOutcome ChannelState::next(ByteView& input) noexcept {
       input = {};
       return tell_failure();
     }
-    if (output.waiting() >= kMaxWaitingCiphertext && !input.empty()) return {TlsStatus::output_full};
+    if (is_full() && !input.empty()) return {TlsStatus::output_full};
     if (!first_settled && !check_first_bytes(input)) {
       if (over) continue;
       return at_end_of_input();
@@ -647,9 +648,7 @@ std::size_t TlsChannel::send_plaintext(ByteView plaintext) noexcept {
   return 0;
 }
 
-bool TlsChannel::can_send() const noexcept {
-  return state_ != nullptr && state_->may_send() && state_->output.waiting() < kMaxWaitingCiphertext;
-}
+bool TlsChannel::can_send() const noexcept { return state_ != nullptr && state_->may_send() && !state_->is_full(); }
 
 void TlsChannel::send_close_notify() noexcept {
   if (state_ == nullptr || !state_->may_send()) return;
@@ -668,6 +667,8 @@ void TlsChannel::consume_output(std::size_t bytes) noexcept {
 }
 
 std::size_t TlsChannel::waiting_bytes() const noexcept { return state_ == nullptr ? 0 : state_->output.waiting(); }
+
+bool TlsChannel::is_full() const noexcept { return state_ != nullptr && state_->is_full(); }
 
 void TlsChannel::release_idle_memory() noexcept {
   if (state_ == nullptr) return;

@@ -20,11 +20,6 @@ namespace detail {
 struct ChannelState;
 }
 
-/// Plaintext of one record at most (RFC 8446 5.1).
-inline constexpr std::size_t kRecordBytes = 16384;
-/// While so much ciphertext waits, nothing more is encrypted and nothing more is read.
-inline constexpr std::size_t kMaxWaitingCiphertext = std::size_t{64} * 1024;
-
 /// For clients; a server leaves all of it empty.
 struct PeerName {
   /// Host name (sent as SNI, and verified) or IP address (verified, never sent: RFC 6066 3). A client that verifies needs it.
@@ -35,7 +30,7 @@ struct PeerName {
 
 enum class TlsStatus : std::uint8_t {
   needs_more,      ///< the input is used up
-  output_full,     ///< input is left, because `kMaxWaitingCiphertext` waits: take output first
+  output_full,     ///< input is left, because `TlsConfig::max_waiting_ciphertext` waits: take output first
   handshake_done,  ///< once; `record()` has the ALPN outcome
   plaintext,       ///< `plaintext` has bytes
   close_notify,    ///< once: the peer has ended in order and sends no more; we still may
@@ -78,7 +73,8 @@ class TlsChannel {
   H2CORE_API void receive_eof() noexcept;
 
   /// Encrypts from the front of `plaintext`, one record, and says how many bytes that took: 0 while the handshake runs,
-  /// `kMaxWaitingCiphertext` waits, or the channel is over. 0 never means "try the rest": offer the same bytes again.
+  /// `TlsConfig::max_waiting_ciphertext` waits, or the channel is over. 0 never means "try the rest": offer the same bytes
+  /// again.
   H2CORE_API std::size_t send_plaintext(ByteView plaintext) noexcept;
   /// True when `send_plaintext()` would take something.
   H2CORE_API bool can_send() const noexcept;
@@ -93,6 +89,8 @@ class TlsChannel {
   H2CORE_API void consume_output(std::size_t bytes) noexcept;
   H2CORE_API bool has_output() const noexcept { return waiting_bytes() != 0; }
   H2CORE_API std::size_t waiting_bytes() const noexcept;
+  /// True while so much waits that nothing is encrypted nor read: `TlsConfig::max_waiting_ciphertext`.
+  H2CORE_API bool is_full() const noexcept;
   /// Gives back the buffers that only traffic needs; for connections that have been idle for a while.
   H2CORE_API void release_idle_memory() noexcept;
   /// The transport is gone: what waits is dropped.

@@ -17,8 +17,11 @@ using detail::Certificate;
 using detail::ContextState;
 using Refusal = hpack::Result<void, TlsError>;
 
-// ECDHE with AES-GCM or ChaCha20-Poly1305: what every TLS 1.2 peer of HTTP/2 must have (RFC 9113 9.2.2).
-constexpr const char* kTls12Suites = "ECDHE+AESGCM:ECDHE+CHACHA20:!aNULL:!PSK";
+// ECDHE with AES-GCM or ChaCha20-Poly1305: what every TLS 1.2 peer of HTTP/2 must have (RFC 9113 9.2.2). AES-128 goes
+// before AES-256, as in browsers: nobody breaks either, and it takes 10 rounds where that takes 14. OpenSSL has them the
+// other way round.
+constexpr const char* kTls12Suites = "ECDHE+AESGCM+AES128:ECDHE+AESGCM:ECDHE+CHACHA20:!aNULL:!PSK";
+constexpr const char* kTls13Suites = "TLS_AES_128_GCM_SHA256:TLS_AES_256_GCM_SHA384:TLS_CHACHA20_POLY1305_SHA256";
 
 // What OpenSSL refused, and why it says it did.
 TlsError refused(TlsErrorCode code, std::string_view a, std::string_view b = {}) {
@@ -198,7 +201,7 @@ Refusal use_versions(ContextState& state, const TlsConfig& config) {
   }
   if (SSL_CTX_set_min_proto_version(state.ssl, number(config.min_version)) != 1 ||
       SSL_CTX_set_max_proto_version(state.ssl, number(config.max_version)) != 1 ||
-      SSL_CTX_set_cipher_list(state.ssl, kTls12Suites) != 1) {
+      SSL_CTX_set_cipher_list(state.ssl, kTls12Suites) != 1 || SSL_CTX_set_ciphersuites(state.ssl, kTls13Suites) != 1) {
     return refused(TlsErrorCode::library, "OpenSSL refuses the TLS versions");
   }
   return {};
@@ -226,6 +229,7 @@ void use_options(ContextState& state, Resumption resumption) {
 
 Refusal set_up(ContextState& state, const TlsConfig& config) {
   state.role = config.role;
+  state.max_waiting_ciphertext = std::max(config.max_waiting_ciphertext, kRecordBytes);
   state.ssl = SSL_CTX_new(config.role == Role::server ? TLS_server_method() : TLS_client_method());
   state.bio_method = detail::make_bio_method();
   if (state.ssl == nullptr || state.bio_method == nullptr) {

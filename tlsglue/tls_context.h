@@ -1,6 +1,7 @@
 // What many TLS connections have in common: certificates, trust, ALPN policy, tickets and counters.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <string_view>
 
@@ -28,6 +29,11 @@ enum class Verify : std::uint8_t {
 enum class TlsVersion : std::uint8_t { tls12, tls13 };
 enum class Resumption : std::uint8_t { on, off };
 
+/// Plaintext of one record at most (RFC 8446 5.1).
+inline constexpr std::size_t kRecordBytes = 16384;
+/// What `TlsConfig::max_waiting_ciphertext` is unless it is given.
+inline constexpr std::size_t kMaxWaitingCiphertext = std::size_t{64} * 1024;
+
 /// A certificate chain, leaf first, and its key; each as a PEM file or as PEM text. Text wins where both are given.
 struct Credentials {
   std::string_view certificate_file{}, key_file{};
@@ -45,7 +51,11 @@ struct TlsConfig {
   TlsVersion min_version = TlsVersion::tls12;  ///< RFC 9113 9.2
   TlsVersion max_version = TlsVersion::tls13;
   Resumption resumption = Resumption::on;  ///< tickets; never early data
-  hpack::Allocator allocator{};            ///< of our own memory; OpenSSL has its own
+  /// While so much ciphertext of a connection waits, nothing more is encrypted and nothing more is read; a record at
+  /// least. The record that reaches it may pass it. More makes for fewer writes; less leaves a peer that does not read
+  /// less memory, and what is urgent less to wait for.
+  std::size_t max_waiting_ciphertext = kMaxWaitingCiphertext;
+  hpack::Allocator allocator{};  ///< of our own memory; OpenSSL has its own
 };
 
 /// A snapshot. Every finished or failed negotiation is in exactly one of the alpn rows; connections are not requests.

@@ -19,6 +19,11 @@ class Cleartext {
 
   h2::Connection& http2() { return http2_; }
   const h2::Connection& http2() const { return http2_; }
+  /// The same when all input goes straight to it, until `receive_eof()`; or null.
+  h2::Connection* bare_http2() {
+    const bool bare = phase_ == Phase::h2 && matched_ == 0 && early_taken_ == early_.size() && !eof_;
+    return bare ? &http2_ : nullptr;
+  }
 
   std::optional<tlsglue::Event> receive(ByteView& input);
   /// As everywhere: call `receive` with no input afterwards.

@@ -41,6 +41,7 @@ class Client final : public AnyClient {
   void on_event(const tlsglue::Event& event) override {
     std::visit([this](const auto& it) { this->on(it); }, event);
   }
+  void on_http2_event(const h2::Event& event) override { session_.on_event(event); }
   void after_events() override {
     if (ready_) session_.start_requests();
     on_change_();
@@ -54,7 +55,7 @@ class Client final : public AnyClient {
  private:
   static constexpr bool kUpgrades = std::is_same_v<Engine, UpgradingClient>;
 
-  void on(const h2::Event& event) { session_.on_event(event); }
+  void on(const h2::Event& event) { on_http2_event(event); }
   void on(const tlsglue::HandshakeDone& done) {
     if (!done.version.empty()) origin_.tally().security = done.version;
     if (run_.options.verbose && !done.version.empty()) {

@@ -15,6 +15,7 @@
 
 #include <h2core/types.h>
 #include <tools/fd.h>
+#include <tools/file_cache.h>
 #include <tools/recycle.h>
 
 namespace tools {
@@ -59,17 +60,17 @@ class TextContent final : public Content {
   std::string text_;
 };
 
-/// Bytes that `owner` keeps where they are.
+/// Some of a file in memory.
 class MemoryContent final : public Content {
  public:
-  MemoryContent(std::shared_ptr<const void> owner, h2::ByteView bytes) : owner_(std::move(owner)), left_(bytes) {}
+  MemoryContent(Ref<const ServedFile> owner, h2::ByteView bytes) : owner_(std::move(owner)), left_(bytes) {}
   std::optional<Piece> next(std::size_t most) override;
 
   static void* operator new(std::size_t) { return Recycled<sizeof(MemoryContent)>::take(); }
   static void operator delete(void* memory) { Recycled<sizeof(MemoryContent)>::give(memory); }
 
  private:
-  std::shared_ptr<const void> owner_;
+  Ref<const ServedFile> owner_;
   h2::ByteView left_;
 };
 

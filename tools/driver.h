@@ -19,6 +19,12 @@
 
 namespace tools {
 
+/// Written at most for a connection before others have their turn, and at once: a hundred responses of a kilobyte. It is
+/// less than what the kernel queues (see keep_kernel_queue_short), so that a socket that can be written to takes all of
+/// it, and seven whole records of TLS 1.3. A megabyte cost the kernel 1.6 to 2 times as long for each: what is under way
+/// then leaves the processor's cache.
+inline constexpr std::size_t kBytesPerWake = 7 * (tlsglue::kRecordBytes + 22);
+
 /// What happens above the engine.
 class Application {
  public:
@@ -26,6 +32,8 @@ class Application {
   /// False while it has no room for events; the driver then stops reading.
   virtual bool ready() const { return true; }
   virtual void on_event(const tlsglue::Event& event) = 0;
+  /// The same for one of HTTP/2's.
+  virtual void on_http2_event(const h2::Event& event) = 0;
   /// No event waits any more: say what is to be said. Also called after output was taken.
   virtual void after_events() {}
   virtual void advance_time(h2::TimePoint) {}
@@ -90,11 +98,6 @@ class Driver final : public AnyDriver {
  private:
   // Bounds for one wake-up, so that one fast peer does not keep the others of its loop waiting.
   static constexpr int kReadsPerWake = 8;
-  // Written at once: a hundred responses of a kilobyte. It is less than what the kernel queues (see
-  // keep_kernel_queue_short), so that a socket that can be written to takes all of it, and seven whole records of TLS 1.3.
-  // A megabyte per wake-up cost the kernel 1.6 to 2 times as long for each: what is under way then leaves the
-  // processor's cache.
-  static constexpr std::size_t kSlicesPerWrite = 512, kBytesPerWake = 7 * (tlsglue::kRecordBytes + 22);
   // How long the peer may go on sending after our FIN, before what it still has in flight is answered by a reset.
   static constexpr auto kLinger = std::chrono::seconds(2);
 
@@ -141,13 +144,27 @@ class Driver final : public AnyDriver {
 
   /// Hands out all events. Input that the engine or the application cannot take now is kept; nothing is read then.
   void deliver(h2::ByteView input) {
-    while (application_->ready() || lost_) {
-      const std::optional<tlsglue::Event> event = engine_.receive(input);
-      if (!event) break;
-      application_->on_event(*event);
+    if (!deliver_http2(input)) {
+      while (application_->ready() || lost_) {
+        const std::optional<tlsglue::Event> event = engine_.receive(input);
+        if (!event) break;
+        application_->on_event(*event);
+      }
     }
     if (!lost_) leftover_.assign(input.begin(), input.end());
     application_->after_events();
+  }
+
+  /// Where nothing stands between the socket and HTTP/2 any more, events need not be copied into those of the engine:
+  /// 250 instructions for a request. False where something does.
+  bool deliver_http2(h2::ByteView& input) {
+    if constexpr (requires { engine_.bare_http2(); }) {
+      h2::Connection* const http2 = engine_.bare_http2();
+      if (http2 == nullptr || !application_->ready()) return false;
+      while (const std::optional<h2::Event> event = http2->receive(input)) application_->on_http2_event(*event);
+      return true;
+    }
+    return false;
   }
 
   void deliver_leftover() {
@@ -166,7 +183,7 @@ class Driver final : public AnyDriver {
   /// True when the engine may have new events.
   bool write(std::size_t& budget) {
     if (lost_ || blocked_ || budget == 0 || fin_sent_) return false;
-    std::array<h2::ByteView, kSlicesPerWrite> slices;
+    const std::span<h2::ByteView, EventLoop::kSlices> slices = loop_.slices();
     const std::size_t count = engine_.poll_output(slices, budget);
     if (count == 0) return false;
     std::array<iovec, slices.size()> parts;

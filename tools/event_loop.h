@@ -61,6 +61,9 @@ class EventLoop {
   void look_at_the_clock() { now_ = clock_(); }
   /// Room for one read, shared by all watchers of this thread; what must stay is copied out of it.
   std::span<std::byte> scratch() { return scratch_; }
+  /// The same for the pieces of one write. (On the stack they would be cleared for each: 8 KB.)
+  static constexpr std::size_t kSlices = 512;
+  std::span<h2::ByteView, kSlices> slices() { return slices_; }
 
  private:
   int timeout_ms() const;
@@ -77,6 +80,7 @@ class EventLoop {
   std::mutex posted_mutex_;
   std::vector<std::function<void()>> posted_;
   std::array<std::byte, std::size_t{64} * 1024> scratch_;
+  std::array<h2::ByteView, kSlices> slices_;
 };
 
 }  // namespace tools

@@ -57,14 +57,14 @@ void HeldBytes::swap(HeldBytes& other) noexcept {
   std::swap(size_, other.size_);
 }
 
-std::shared_ptr<const ServedFile> FileCache::find(std::string_view path, std::time_t now) {
+Ref<const ServedFile> FileCache::find(std::string_view path, std::time_t now) {
   const auto found = entries_.find(path);
   if (found == entries_.end() || found->second.checked != now) return look(path, now);
   found->second.asked = now;
   return found->second.file;
 }
 
-std::shared_ptr<const ServedFile> FileCache::look(std::string_view path, std::time_t now) {
+Ref<const ServedFile> FileCache::look(std::string_view path, std::time_t now) {
   if (swept_ != now) sweep(now);
   const auto found = entries_.find(path);
   OpenFile opened = root_.open(std::string(path));
@@ -72,7 +72,7 @@ std::shared_ptr<const ServedFile> FileCache::look(std::string_view path, std::ti
     const int why = errno;
     if (found != entries_.end()) entries_.erase(found);
     errno = why;
-    return nullptr;
+    return {};
   }
   if (found != entries_.end()) {
     Entry& entry = found->second;
@@ -82,7 +82,7 @@ std::shared_ptr<const ServedFile> FileCache::look(std::string_view path, std::ti
     entries_.erase(found);
   }
 
-  auto file = std::make_shared<ServedFile>();
+  const Ref<ServedFile> file(new ServedFile);
   file->info = opened.info;
   file->file = std::move(opened.file);
   file->etag = entity_tag(file->info);
@@ -95,8 +95,13 @@ std::shared_ptr<const ServedFile> FileCache::look(std::string_view path, std::ti
                 {"etag", file->etag},
                 {"accept-ranges", "bytes"}};
   file->head.insert(file->head.end(), common_.begin(), common_.end());
-  if (read_whole(*file)) entries_.emplace(path, Entry{file, now, now, now});
-  return file;
+  file->head_again = file->head;
+  for (h2::Field& field : file->head_again) {
+    if (field.name == "content-length" || field.name == "etag") field.indexing = hpack::Indexing::always;
+  }
+  const Ref<const ServedFile> made(file.get());
+  if (read_whole(*file)) entries_.emplace(path, Entry{made, now, now, now});
+  return made;
 }
 
 /// False, and the file stays open, when it is too large, when the cache is full, and when it changed meanwhile.

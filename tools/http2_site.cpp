@@ -63,15 +63,18 @@ void Http2Site::on_event(const h2::Event& event) {
 }
 
 void Http2Site::on(const h2::RequestReceived& request) {
-  Exchange& x = begin(request.method, request.path);
-  if (!request.protocol.empty()) x.method.append(":").append(request.protocol);
-  (void)connection_.set_user(request.stream, &x);
   Question question;
   question.method = request.method;
   question.path = request.path;
   question.protocol = log_.protocol();
   question.connect_protocol = request.protocol;
   take_fields(question, request.fields);
+  if (request.end == h2::EndStream::yes) {
+    if (const auto* const file = site_.again(question)) return respond(request, *file);
+  }
+  Exchange& x = begin(request.method, request.path);
+  if (!request.protocol.empty()) x.method.append(":").append(request.protocol);
+  (void)connection_.set_user(request.stream, &x);
   Answer answer = site_.answer(question);
   if (answer.echo != nullptr && request.end == h2::EndStream::yes) answer.echo->finish();
 
@@ -83,9 +86,16 @@ void Http2Site::on(const h2::RequestReceived& request) {
   respond(x, request.stream, answer);
 }
 
-Http2Site::Exchange& Http2Site::begin(std::string_view method, std::string_view path) {
-  Exchange& x = exchanges_.emplace_back(method, path, now_);
+Http2Site::Exchange& Http2Site::begin() {
+  Exchange& x = exchanges_.emplace_back(now_);
   x.self = std::prev(exchanges_.end());
+  return x;
+}
+
+Http2Site::Exchange& Http2Site::begin(std::string_view method, std::string_view path) {
+  Exchange& x = begin();
+  x.method = method;
+  x.path = path;
   return x;
 }
 
@@ -96,8 +106,26 @@ void Http2Site::respond(Exchange& x, h2::StreamId stream, Answer& answer) {
   const auto end = answer.content ? h2::EndStream::no : h2::EndStream::yes;
   x.sender.start(std::move(answer.content));
   const auto sent = connection_.send_response(stream, answer.status, answer.fields(), end);
-  if (sent) return x.sender.pump(connection_, stream);
-  log_.error("cannot answer " + printable(x.path) + ": " + std::string(h2::describe(sent.error())));
+  sent ? x.sender.pump(connection_, stream) : cannot_answer(stream, x.path, sent.error());
+}
+
+/// All of a file from memory. What can go wrong with such a one needs no name later.
+void Http2Site::respond(const h2::RequestReceived& request, const Ref<const ServedFile>& file) {
+  const h2::StreamId stream = request.stream;
+  Exchange& x = log_.wants_all() ? begin(request.method, request.path) : begin();
+  (void)connection_.set_user(stream, &x);
+  x.stream = stream;
+  x.status = 200;
+  x.file = file;
+  const bool again = std::exchange(latest_, file.get()) == file.get();
+  const auto sent =
+      connection_.send_response(stream, x.status, again ? file->head_again : file->head, h2::EndStream::no);
+  sent ? x.sender.send_whole(connection_, stream, file->bytes.view())
+       : cannot_answer(stream, request.path, sent.error());
+}
+
+void Http2Site::cannot_answer(h2::StreamId stream, std::string_view path, h2::Misuse why) {
+  log_.error("cannot answer " + printable(path) + ": " + std::string(h2::describe(why)));
   (void)connection_.reset(stream, h2::ErrorCode::internal_error);
 }
 
@@ -161,12 +189,14 @@ void Http2Site::on(const h2::DataSent& sent) {
 }
 
 void Http2Site::on(const h2::StreamClosed& closed) {
-  connection_.release(closed.stream);  // what an echo held when it was cut short
   Exchange* const x = exchange(closed.user);
   if (x == nullptr) return;
+  if (x->echo != nullptr) connection_.release(closed.stream);  // what it held when it was cut short
   if (x->sender.broken()) log_.error("cannot read what " + printable(x->path) + " names");
-  const std::string_view remark = closed.code == h2::ErrorCode::no_error ? std::string_view{} : h2::name(closed.code);
-  log_.request({closed.stream.value, x->method, x->path, x->status, x->sender.sent_bytes(), now_ - x->began, remark});
+  if (log_.wants_all()) {
+    const std::string_view remark = closed.code == h2::ErrorCode::no_error ? std::string_view{} : h2::name(closed.code);
+    log_.request({closed.stream.value, x->method, x->path, x->status, x->sender.sent_bytes(), now_ - x->began, remark});
+  }
   exchanges_.erase(x->self);
 }
 

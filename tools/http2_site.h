@@ -36,22 +36,25 @@ class Http2Site {
  private:
   /// A request and its response, found again by the pointer that the stream carries.
   struct Exchange {
-    Exchange(std::string_view asked_method, std::string_view asked_path, h2::TimePoint now)
-        : method(asked_method), path(asked_path), began(now) {}
+    explicit Exchange(h2::TimePoint now) : began(now) {}
 
     std::list<Exchange, RecyclingAllocator<Exchange>>::iterator self;
     h2::StreamId stream;
-    std::string method, path;
+    std::string method, path;  // for the log, if it may want them
     h2::TimePoint began;
     std::uint16_t status = 0;
     TwoWayContent* echo = nullptr;  // owned by `sender`
+    Ref<const ServedFile> file;     // of which `sender` lends all
     Sender sender;
   };
 
   std::vector<h2::StreamId> streams() const;
   std::vector<SlowReaders::Response> responses() const;
+  Exchange& begin();
   Exchange& begin(std::string_view method, std::string_view path);
   void respond(Exchange& x, h2::StreamId stream, Answer& answer);
+  void respond(const h2::RequestReceived& request, const Ref<const ServedFile>& file);
+  void cannot_answer(h2::StreamId stream, std::string_view path, h2::Misuse why);
   void hint(const h2::RequestReceived& request, const Answer& answer);
   void push(const h2::RequestReceived& request, const Answer& answer);
 
@@ -76,6 +79,7 @@ class Http2Site {
   h2::TimePoint now_{};
   Stalls stalls_;
   SlowReaders slow_readers_;
+  const ServedFile* latest_ = nullptr;  // only to know it again; it may be gone
 };
 
 }  // namespace tools

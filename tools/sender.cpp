@@ -15,6 +15,12 @@ std::size_t piece_bytes(const h2::Connection& connection) {
 
 }  // namespace
 
+void Sender::send_whole(h2::Connection& connection, h2::StreamId stream, h2::ByteView bytes) {
+  lent_ = connection.send_data(stream, bytes, h2::Token{bytes.size()}, h2::EndStream::yes).has_value();
+  if (lent_) given_bytes_ += bytes.size();
+  ended_ = true;
+}
+
 void Sender::pump(h2::Connection& connection, h2::StreamId stream) {
   if (!content_ || lent_ || ended_) return;
   const std::optional<Content::Piece> piece = content_->next(piece_bytes(connection));
@@ -42,6 +48,7 @@ void Sender::pump(h2::Connection& connection, h2::StreamId stream) {
 void Sender::on_sent(h2::Connection& connection, const h2::DataSent& sent) {
   lent_ = false;
   if (sent.outcome == h2::DataOutcome::sent) sent_bytes_ += sent.token.value;
+  if (!content_) return;
   if (const std::size_t freed = content_->done(); freed != 0) connection.consume(sent.stream, freed);
   pump(connection, sent.stream);
 }

@@ -43,6 +43,8 @@ class Served final : public ServedApplication {
     std::visit([this](const auto& it) { this->on(it); }, event);
   }
 
+  void on_http2_event(const h2::Event& event) override { http2_.on_event(event); }
+
   void after_events() override {
     if (!http1_) return;
     http1_->run();
@@ -106,7 +108,7 @@ class Served final : public ServedApplication {
     }
   }
 
-  void on(const h2::Event& event) { http2_.on_event(event); }
+  void on(const h2::Event& event) { on_http2_event(event); }
   void on(const tlsglue::HandshakeDone& done) {
     settled_ = true;
     std::string details(done.version);

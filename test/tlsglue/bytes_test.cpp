@@ -5,8 +5,8 @@ namespace tlsglue::test {
 namespace {
 
 struct Sides {
-  explicit Sides(TlsVersion version, Cut cut = {})
-      : server_context(context(only(server_config(), version))),
+  explicit Sides(TlsVersion version, Cut cut = {}, const TlsConfig& for_server = server_config())
+      : server_context(context(only(for_server, version))),
         client_context(context(only(client_config(), version))),
         server(server_context),
         client(client_context, {.server_name = "localhost"}) {
@@ -200,6 +200,24 @@ TEST_CASE("output that nobody takes is bounded, and committed slices stay") {
   const std::vector<std::byte> left = sides.server.left;
   sides.server.feed(left);
   CHECK(sides.server.plaintext == "hello");
+}
+
+TEST_CASE("how much output may wait is the caller's to say, a record at least") {
+  for (const auto& [asked, records] :
+       {std::pair<std::size_t, std::size_t>{0, 1}, {kRecordBytes + 1, 1}, {112 * 1024, 7}}) {
+    CAPTURE(asked);
+    TlsConfig config = server_config();
+    config.max_waiting_ciphertext = asked;
+    Sides sides{TlsVersion::tls13, {}, config};
+    const std::string block(kRecordBytes, 'a');
+    std::size_t taken = 0;
+    while (const std::size_t sent = sides.server.channel.send_plaintext(bytes_of(block))) taken += sent;
+    CHECK(taken == records * kRecordBytes);
+    CHECK(sides.server.channel.is_full());
+    exchange(sides.server, sides.client);
+    CHECK_FALSE(sides.server.channel.is_full());
+    CHECK(sides.client.plaintext.size() == taken);
+  }
 }
 
 TEST_CASE("a lost transport drops what waits and takes nothing more") {

@@ -128,6 +128,32 @@ TEST_CASE(
   check_suite("ECDHE-RSA-AES128-GCM-SHA256");
 }
 
+TEST_CASE("AES-128 goes before AES-256, whatever order the other side has, and a client without it gets what it has") {
+  struct {
+    TlsVersion version;
+    const char *ours, *offered;
+  } const cases[] = {
+      {TlsVersion::tls13, "TLS_AES_128_GCM_SHA256", "TLS_AES_256_GCM_SHA384:TLS_AES_128_GCM_SHA256"},
+      {TlsVersion::tls13, "TLS_AES_256_GCM_SHA384", "TLS_AES_256_GCM_SHA384"},
+      {TlsVersion::tls12, "ECDHE-ECDSA-AES128-GCM-SHA256",
+       "ECDHE-ECDSA-AES256-GCM-SHA384:ECDHE-ECDSA-AES128-GCM-SHA256"},
+      {TlsVersion::tls12, "ECDHE-ECDSA-AES256-GCM-SHA384", "ECDHE-ECDSA-AES256-GCM-SHA384"},
+  };
+  for (const auto& [version, ours, offered] : cases) {
+    CAPTURE(offered);
+    TlsContext server_context = context(only(server_config(), version));
+    End server{server_context};
+    RawPeer client{
+        Role::client, [offered = offered, version = version](SSL_CTX* raw) {
+          const bool tls13 = version == TlsVersion::tls13;
+          REQUIRE((tls13 ? SSL_CTX_set_ciphersuites(raw, offered) : SSL_CTX_set_cipher_list(raw, offered)) == 1);
+        }};
+    exchange(client, server);
+    CHECK(server.channel.handshake_done());
+    CHECK(server.channel.record().cipher == ours);
+  }
+}
+
 TEST_CASE("RFC 9113 9.2.2: no suite that we can agree on is called inadequate [9113-9.2.2b]") {
   int suites = 0;
   for (const TlsConfig& config : {server_config(), client_config()}) {

@@ -196,7 +196,7 @@ TEST_CASE("files in memory have a bound, and what a slow reader holds counts") {
   constexpr int kFit = FileCache::kMostBytes / FileCache::kLargestFile;
   for (int i = 0; i <= kFit; ++i) folder.write(std::to_string(i).c_str(), text);
   FileCache cache(folder.root());
-  std::vector<std::shared_ptr<const ServedFile>> held;
+  std::vector<Ref<const ServedFile>> held;
   for (int i = 0; i < kFit; ++i) held.push_back(cache.find(std::to_string(i), the_time));
   CHECK(cache.held_bytes() == FileCache::kMostBytes);
   const auto over = [&] { return cache.find(std::to_string(kFit), the_time)->file != nullptr; };  // from the disk

@@ -39,6 +39,7 @@ struct ContextState {
   Role role = Role::server;
   NoneSent none_sent = NoneSent::reject;
   bool verifies = false;
+  std::size_t max_waiting_ciphertext = kMaxWaitingCiphertext;
   SSL_CTX* ssl = nullptr;
   BIO_METHOD* bio_method = nullptr;
   unsigned char* alpn = nullptr;  // as on the wire: length octet, identifier, ...
