@@ -95,26 +95,19 @@ class StreamTable {
     std::uint32_t closed_next, gaps_next;
   };
 
-  static constexpr std::size_t kLatest = 16;  // places, before those of the table
+  static constexpr std::size_t kLatest = 16;       // places, before those of the table
+  static constexpr std::uint32_t kTogether = 8;    // streams that share a hash
+  static constexpr std::uint64_t kStep = kTogether + 1, kStepInverse = 0x8e38e38e38e38e39;
+  static_assert(kStep * kStepInverse == 1);
 
   static std::size_t latest(std::uint32_t id) noexcept { return id / 2 % kLatest; }
-  // Places of the table, counted in the order of probing.
-  static constexpr std::size_t kTogether = 8;  // streams that share a hash
-  template <class P>
-  struct Table {
-    P* places;
-    std::size_t mask;
-    unsigned shift;
-    P& operator[](std::size_t i) const noexcept { return places[(i * kTogether | i >> shift) & mask]; }
-    std::size_t after(std::size_t i) const noexcept { return (i + 1) & mask; }
-  };
-  Table<Place> table() noexcept { return {map_.data() + kLatest, table_size() - 1, shift_}; }
-  Table<const Place> table() const noexcept { return {map_.data() + kLatest, table_size() - 1, shift_}; }
+  // Of the table, in which places are counted from its begin.
+  Place* table() noexcept { return map_.data() + kLatest; }
+  const Place* table() const noexcept { return map_.data() + kLatest; }
   std::size_t table_size() const noexcept { return map_.size() - kLatest; }
   std::size_t home(std::uint32_t id) const noexcept {
     const std::uint32_t product = id / (2 * kTogether) * multiplier_;
-    const std::size_t hash = (product ^ product >> 15) * multiplier_ >> (29 - shift_);
-    return (hash + (id / 2 % kTogether << shift_)) & (table_size() - 1);
+    return (((product ^ product >> 15) * multiplier_ >> shift_) + id / 2 % kTogether) & (table_size() - 1);
   }
   std::uint32_t look_up(StreamId id) const noexcept;
   void keep(StreamId id, std::uint32_t slot) noexcept {
@@ -135,7 +128,7 @@ class StreamTable {
   Array<Place> map_;
   Lazy<Past> past_;
   std::uint32_t multiplier_;
-  unsigned shift_ = 0;  // of a place: what is left says in which eighth it is
+  unsigned shift_ = 32;
   std::uint32_t highest_ = 0;  // id that ever had a place
   StreamId last_id_;
   std::uint32_t last_slot_ = kNoSlot;
