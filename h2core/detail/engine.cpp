@@ -201,16 +201,14 @@ void Engine::emit_stream_event(std::uint32_t slot, Out& out) noexcept {
 void Engine::emit_chunk_event(std::uint32_t index, Out& out) noexcept {
   const Chunk& chunk = chunks_[index];
   Sending& sending = *chunk.sending;
-  const Stream& stream = *sending.stream;
+  Stream& stream = *sending.stream;
   out.emplace(DataSent{stream.id, stream.user, chunk.token, chunk.dropped ? DataOutcome::dropped : DataOutcome::sent});
   pop_event();
   chunks_.give_back(index);
-  --sending.chunks_out;
-  finish_if_done(sending.slot);
+  if (--sending.chunks_out == 0) finish_if_done(sending.slot, stream);
 }
 
-void Engine::post_stream(std::uint32_t slot, std::uint8_t event) noexcept {
-  Stream& stream = streams_[slot];
+void Engine::post_stream(std::uint32_t slot, Stream& stream, std::uint8_t event) noexcept {
   const bool queued = (stream.events & stream_event::queued) != 0;
   stream.events |= event | stream_event::queued;
   if (!queued) append_event(slot);

@@ -189,7 +189,7 @@ class Engine {
   bool waits_for_room(const Stream& stream) const noexcept;
   void emit_stream_event(std::uint32_t slot, Out& out) noexcept;
   void emit_chunk_event(std::uint32_t index, Out& out) noexcept;
-  void post_stream(std::uint32_t slot, std::uint8_t event) noexcept;
+  void post_stream(std::uint32_t slot, Stream& stream, std::uint8_t event) noexcept;
   std::uint32_t& next_event(std::uint32_t ref) noexcept;
   void append_event(std::uint32_t ref) noexcept;
   void pop_event() noexcept;
@@ -304,7 +304,7 @@ class Engine {
   bool is_idle(StreamId id) const noexcept;
   bool is_ours(StreamId id) const noexcept { return id.opened_by_client() == (config_.role == Role::client); }
   std::uint32_t add_stream(StreamId id) noexcept;
-  void recv_end(std::uint32_t slot) noexcept;
+  void recv_end(std::uint32_t slot, Stream& stream) noexcept;
   [[gnu::cold]] void stream_error(StreamId id, Violation violation) noexcept;
   static Work work_of(Violation violation) noexcept;
   void refuse_frame(StreamId id, Violation violation) noexcept;
@@ -355,7 +355,7 @@ class Engine {
   void free_saved(Sending& sending) noexcept;
   bool start_request(std::uint32_t slot, const Outgoing& head) noexcept;
   void start_waiting() noexcept;
-  void send_end(std::uint32_t slot) noexcept;
+  void send_end(std::uint32_t slot, Stream& stream) noexcept;
   inline Misuse check_content(const Stream& stream, const Sending* sending, std::size_t bytes,
                               EndStream end) const noexcept;
   bool append_copy(Sending& sending, ByteView data) noexcept;
@@ -365,7 +365,7 @@ class Engine {
                                                    EndStream end) noexcept;
   void write_bare_end(StreamId id) noexcept;
   void close_stream(std::uint32_t slot, State how, ErrorCode code, Violation violation, bool tell_reset) noexcept;
-  void finish_if_done(std::uint32_t slot) noexcept;
+  void finish_if_done(std::uint32_t slot, Stream& stream) noexcept;
   void remove_if_settled(std::uint32_t slot) noexcept;
   void count(Stream& stream) noexcept;
   void uncount(Stream& stream) noexcept;
@@ -382,14 +382,11 @@ class Engine {
   static bool is_due(std::int64_t owed, std::int64_t window) noexcept {
     return owed >= std::min(window, kEnoughOwed) && owed > 0;
   }
-  // What the peer is to have in all: in its window, on its way to the caller, with the caller, and owed. `arriving` of it
-  // has left the window and is not delivered.
-  static std::int64_t recv_target(const Stream& stream, std::int64_t arriving) noexcept {
-    return arriving + stream.recv_window + stream.recv_owed + stream.unconsumed;
-  }
+  // What the peer is to have on the stream in all: its window, what of that it has used, and what is owed for it. Of a
+  // frame that is cut, what will be delivered is neither in the window nor with the caller.
   std::int64_t recv_target(const Stream& stream) const noexcept {
     const bool cut = stage_ == Stage::data && frame_.stream == stream.id && config_.credit == Credit::manual;
-    return recv_target(stream, cut ? data_left_ : 0);
+    return stream.recv_window + (cut ? std::int64_t{data_left_} : 0) + stream.recv_owed + stream.unconsumed;
   }
   void update_stream_window(Stream& stream) noexcept {
     if (is_due(stream.recv_owed, stream.recv_window)) announce_owed(stream);
@@ -402,8 +399,9 @@ class Engine {
   void announce_owed() noexcept;
   void write_window_update(StreamId id, std::uint32_t increment) noexcept;
   void resize_connection_window(std::uint32_t bytes) noexcept;
-  static bool is_busy(std::int64_t window, std::int64_t target) noexcept {
-    return window * 2 <= target || target - window >= kEnoughOwed / 2;
+  // `used`: what the peer is to have, less its window.
+  static bool is_busy(std::int64_t window, std::int64_t used) noexcept {
+    return window <= used || used >= kEnoughOwed / 2;
   }
   void start_probe() noexcept;
   void end_probe(Duration round_trip) noexcept;
@@ -454,7 +452,16 @@ class Engine {
     return stream.sends ? &messages_->sendings[stream.sending] : nullptr;
   }
   Sending* begin_sending(std::uint32_t slot, Stream& stream) noexcept;
-  void settle_sending(Stream& stream) noexcept;
+  // Gives the record back if it is of no use any more.
+  void settle_sending(Stream& stream) noexcept {
+    const Sending& sending = messages_->sendings[stream.sending];
+    if (sending.chunks_out > 0 || sending.saved != nullptr) return;
+    if (sending.content_left >= 0 && !stream.end_queued && !is_closed(stream.state)) return;
+    const std::uint32_t at = stream.sending;
+    stream.sends = false;
+    stream.sent_ms = sending.sent_ms;
+    messages_->sendings.give_back(at);
+  }
   bool dequeue_chunk(Sending& sending) noexcept;
   void pass_empty_chunks(Sending& sending) noexcept;
   void drop_chunks(Sending& sending) noexcept;

@@ -312,7 +312,8 @@ Stream* Engine::settle_data(FrameHeader frame, std::uint32_t pad_bytes) noexcept
 
 void Engine::probe_if_busy(const Stream& stream, std::int32_t arriving) noexcept {
   if (probe_.running) return;
-  if (is_busy(stream.recv_window, recv_target(stream, arriving)) || is_busy(recv_window_, recv_target_)) start_probe();
+  const std::int64_t used = std::int64_t{arriving} + stream.recv_owed + stream.unconsumed;
+  if (is_busy(stream.recv_window, used) || is_busy(recv_window_, recv_target_ - recv_window_)) start_probe();
 }
 
 // Against the stream's window and what its message says of its content; counts the latter.
@@ -388,7 +389,7 @@ Engine::Next Engine::deliver(Stream& stream, std::uint32_t content, std::uint32_
     unconsumed_ += piece.size();
   }
   out.emplace(DataReceived{stream.id, stream.user, piece, end ? EndStream::yes : EndStream::no});
-  if (end) recv_end(streams_.find(stream.id));
+  if (end) recv_end(streams_.find(stream.id), stream);
   return Next::none;
 }
 
@@ -610,8 +611,7 @@ std::uint32_t Engine::add_stream(StreamId id) noexcept {
   return slot;
 }
 
-void Engine::recv_end(std::uint32_t slot) noexcept {
-  Stream& stream = streams_[slot];
+void Engine::recv_end(std::uint32_t slot, Stream& stream) noexcept {
   stream.ended_by_peer = true;
   const Step& next = step(stream.state, Input::recv_end_stream);
   if (next.answer != Answer::ok) return;
@@ -620,7 +620,7 @@ void Engine::recv_end(std::uint32_t slot) noexcept {
     uncount(stream);
     stream.code = ErrorCode::no_error;
     stream.verdict = Verdict::processed;
-    finish_if_done(slot);
+    finish_if_done(slot, stream);
   }
 }
 

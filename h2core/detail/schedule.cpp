@@ -74,7 +74,7 @@ bool Engine::frame_data(Sending& sending, std::size_t room) noexcept {
   }
   turns_.remove(sending);
   if (sending.saved != nullptr && !write_trailers(sending)) return fail(Violation::out_of_memory), false;
-  send_end(sending.slot);
+  send_end(sending.slot, stream);
   return true;
 }
 
@@ -130,25 +130,13 @@ void Engine::end_holds() noexcept {
 
 // ---- records of streams that send
 
-// Its record, new if it has none; null when memory failed.
+// For a stream that has none; null when memory failed.
 Sending* Engine::begin_sending(std::uint32_t slot, Stream& stream) noexcept {
-  if (Sending* const has = sending_of(stream)) return has;
   const std::uint32_t at = turns_.prepare() ? messages_->sendings.take(&stream, slot, stream.sent_ms) : kNoSlot;
   if (at == kNoSlot) return nullptr;
   stream.sends = true;
   stream.sending = at;
   return &messages_->sendings[at];
-}
-
-// Gives the record back if it is of no use any more.
-void Engine::settle_sending(Stream& stream) noexcept {
-  const Sending& sending = messages_->sendings[stream.sending];
-  const bool owes_content = sending.content_left >= 0 && !stream.end_queued && !is_closed(stream.state);
-  if (sending.chunks_out > 0 || sending.saved != nullptr || owes_content) return;
-  const std::uint32_t at = stream.sending;
-  stream.sends = false;
-  stream.sent_ms = sending.sent_ms;
-  messages_->sendings.give_back(at);
 }
 
 // The first one; whether there is another. If not, the record may be gone with it.
@@ -181,10 +169,10 @@ void Engine::free_copy(Chunk& chunk) noexcept {
   const std::uint32_t slot = sending.slot;
   if (chunk.bytes > 0) messages_->copies.give_back(const_cast<std::byte*>(chunk.data), chunk.bytes);
   sending.copied_bytes -= static_cast<std::uint32_t>(chunk.bytes);
-  --sending.chunks_out;
+  const bool last = --sending.chunks_out == 0;
   chunks_.give_back(chunk.self);
-  if (stream.copy_refused && !is_closed(stream.state)) post_stream(slot, stream_event::writable);
-  finish_if_done(slot);
+  if (stream.copy_refused && !is_closed(stream.state)) post_stream(slot, stream, stream_event::writable);
+  if (last) finish_if_done(slot, stream);
 }
 
 }  // namespace h2::detail

@@ -177,7 +177,7 @@ void Engine::on_new_stream(Decoded decoded, Out& out) noexcept {
   ++live_streams_;
   ++counters_.streams_opened;
   reward(2);
-  if (end) recv_end(slot);
+  if (end) recv_end(slot, stream);
   out.emplace(RequestReceived{id, head.method, head.scheme, head.authority, head.path, head.protocol, head.regular,
                               end ? EndStream::yes : EndStream::no, priority});
 }
@@ -274,7 +274,7 @@ void Engine::on_response(std::uint32_t slot, EndStream end, Out& out) noexcept {
   stream.recv_content_left = empty || tunnel ? -1 : head.content_length;
   reward(2);
   out.emplace(ResponseReceived{stream.id, stream.user, head.status, head.regular, end});
-  if (end == EndStream::yes) recv_end(slot);
+  if (end == EndStream::yes) recv_end(slot, stream);
 }
 
 void Engine::on_trailers(std::uint32_t slot, Out& out) noexcept {
@@ -283,7 +283,7 @@ void Engine::on_trailers(std::uint32_t slot, Out& out) noexcept {
   if (violation == Violation::none && stream.recv_content_left > 0) violation = Violation::content_length_mismatch;
   if (violation != Violation::none) return stream_error(stream.id, violation);
   out.emplace(TrailersReceived{stream.id, stream.user, section()});
-  recv_end(slot);
+  recv_end(slot, stream);
 }
 
 // RFC 9113 8.4. The promised stream is reserved, or refused by its own RST_STREAM.

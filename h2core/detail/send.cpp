@@ -79,8 +79,7 @@ Result<StreamId> Engine::send_request(const Request& request, EndStream end, voi
   }
   const StreamId id{next_id_};
   const std::uint32_t slot = add_stream(id);
-  const std::int64_t content_length = is_method(request.method, "CONNECT") ? -1 : head.content_length;
-  const bool sends = waits || (end == EndStream::no && content_length >= 0);
+  const bool sends = waits || (end == EndStream::no && head.content_length >= 0);
   Sending* const sending = sends && slot != kNoSlot ? begin_sending(slot, streams_[slot]) : nullptr;
   if (slot == kNoSlot || (sends && sending == nullptr)) {
     if (slot != kNoSlot) streams_.discard(slot);
@@ -88,16 +87,16 @@ Result<StreamId> Engine::send_request(const Request& request, EndStream end, voi
     return Misuse::out_of_memory;
   }
   Stream& stream = streams_[slot];
-  if (sending != nullptr) {
-    sending->saved = saved;
-    sending->content_left = content_length;
-  }
   stream.known = true;
   stream.user = user;
   stream.waiting = waits;
   stream.head_request = is_method(request.method, "HEAD");
   stream.connect_request = is_method(request.method, "CONNECT");
   stream.no_content_send = is_method(request.method, "TRACE");  // RFC 9110 9.3.8
+  if (sending != nullptr) {
+    sending->saved = saved;
+    sending->content_left = stream.connect_request ? -1 : head.content_length;
+  }
   stream.urgency = head.priority.urgency & 7U;
   stream.incremental = head.priority.incremental;
   stream.end_queued = end == EndStream::yes;
@@ -180,7 +179,7 @@ bool Engine::start_request(std::uint32_t slot, const Outgoing& head) noexcept {
   if (stream.tell_priority) write_priority_update(stream);
   if (sending != nullptr && sending->queued_bytes == 0) pass_empty_chunks(*sending);
   if (last && !end && !write_trailers(*sending)) return false;
-  if (last) send_end(slot);
+  if (last) send_end(slot, stream);
   else make_ready(stream);
   if (stream.sends) settle_sending(stream);  // the head waits no more
   update_stream_window(stream);  // for a caller who chose while the request was waiting
@@ -239,7 +238,10 @@ Result<void> Engine::send_response(StreamId id, std::uint16_t status, std::span<
   const bool sends = end == EndStream::no && !empty && !tunnel && content_length >= 0;
   Sending* const sending = sends ? begin_sending(slot, stream) : nullptr;
   if (sends && sending == nullptr) return Misuse::out_of_memory;
-  if (!write_block(FrameType::headers, id, end, kConnection, section)) return Misuse::out_of_memory;
+  if (!write_block(FrameType::headers, id, end, kConnection, section)) {
+    if (sends) settle_sending(stream);
+    return Misuse::out_of_memory;
+  }
   stream.sent_final = true;
   stream.tunnel = tunnel;
   stream.no_content_send = empty || reset_content;
@@ -247,7 +249,7 @@ Result<void> Engine::send_response(StreamId id, std::uint16_t status, std::span<
   if (opens) --reserved_;
   stream.state = step(stream.state, Input::send_headers).next;
   count(stream);
-  if (end == EndStream::yes) send_end(slot);
+  if (end == EndStream::yes) send_end(slot, stream);
   publish();
   return {};
 }
@@ -289,7 +291,7 @@ Result<void> Engine::send_trailers(StreamId id, std::span<const Field> fields) n
     stream.end_queued = true;
   } else {
     if (!write_block(FrameType::headers, id, EndStream::yes, kConnection, section)) return Misuse::out_of_memory;
-    send_end(slot);
+    send_end(slot, stream);
   }
   publish();
   return {};
@@ -505,7 +507,7 @@ void Engine::content_queued(Sending& sending, std::size_t bytes, EndStream end) 
 }
 
 Misuse Engine::queue_chunk(Sending& sending, ByteView data, Token token, bool copied, EndStream end) noexcept {
-  const Stream& stream = *sending.stream;
+  Stream& stream = *sending.stream;
   const bool bare_end = data.empty() && end == EndStream::yes && sending.last_chunk == nullptr && !stream.waiting;
   if (bare_end && output_.reserve(kFrameHeaderBytes) == nullptr) return Misuse::out_of_memory;
   if (!copied || !data.empty()) {
@@ -521,7 +523,7 @@ Misuse Engine::queue_chunk(Sending& sending, ByteView data, Token token, bool co
   }
   if (bare_end) write_bare_end(stream.id);
   content_queued(sending, data.size(), bare_end ? EndStream::no : end);
-  if (bare_end) send_end(sending.slot);
+  if (bare_end) send_end(sending.slot, stream);
   return Misuse::none;
 }
 
@@ -591,8 +593,7 @@ void Engine::write_bare_end(StreamId id) noexcept {
   note(Direction::sent, header, {}, {});
 }
 
-void Engine::send_end(std::uint32_t slot) noexcept {
-  Stream& stream = streams_[slot];
+void Engine::send_end(std::uint32_t slot, Stream& stream) noexcept {
   stream.end_queued = true;
   const Step& next = step(stream.state, Input::send_end_stream);
   if (next.answer != Answer::ok) return;
@@ -601,7 +602,7 @@ void Engine::send_end(std::uint32_t slot) noexcept {
     uncount(stream);
     stream.code = ErrorCode::no_error;
     stream.verdict = Verdict::processed;
-    finish_if_done(slot);
+    finish_if_done(slot, stream);
     return;
   }
   if (stream.sends) settle_sending(stream);
@@ -628,9 +629,9 @@ void Engine::close_stream(std::uint32_t slot, State how, ErrorCode code, Violati
   unready(stream);
   Sending* const sending = sending_of(stream);
   if (sending != nullptr) free_saved(*sending);
-  if (tell_reset) post_stream(slot, stream_event::reset);
+  if (tell_reset) post_stream(slot, stream, stream_event::reset);
   if (sending != nullptr) drop_chunks(*sending);
-  finish_if_done(slot);
+  finish_if_done(slot, stream);
   uncount(stream);
 }
 
@@ -645,11 +646,10 @@ Verdict Engine::verdict_of(const Stream& stream, ErrorCode peers_word) const noe
   return peers_word == ErrorCode::refused_stream ? Verdict::not_processed : Verdict::maybe_processed;
 }
 
-void Engine::finish_if_done(std::uint32_t slot) noexcept {
-  Stream& stream = streams_[slot];
+void Engine::finish_if_done(std::uint32_t slot, Stream& stream) noexcept {
   if (stream.sends) settle_sending(stream);
   if (!is_closed(stream.state) || stream.sends || stream.released) return;
-  if ((stream.events & stream_event::closed) == 0) post_stream(slot, stream_event::closed);
+  if ((stream.events & stream_event::closed) == 0) post_stream(slot, stream, stream_event::closed);
 }
 
 // The record goes when its last event is out and no received byte is owed any more.

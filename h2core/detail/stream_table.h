@@ -95,7 +95,10 @@ class StreamTable {
     std::uint32_t closed_next, gaps_next;
   };
 
-  static constexpr std::size_t kLatest = 16;  // places, before those of the table
+  static constexpr std::size_t kLatest = 16;       // places, before those of the table
+  static constexpr std::uint32_t kTogether = 8;    // streams that share a hash
+  static constexpr std::uint64_t kStep = kTogether + 1, kStepInverse = 0x8e38e38e38e38e39;
+  static_assert(kStep * kStepInverse == 1);
 
   static std::size_t latest(std::uint32_t id) noexcept { return id / 2 % kLatest; }
   // Of the table, in which places are counted from its begin.
@@ -103,8 +106,8 @@ class StreamTable {
   const Place* table() const noexcept { return map_.data() + kLatest; }
   std::size_t table_size() const noexcept { return map_.size() - kLatest; }
   std::size_t home(std::uint32_t id) const noexcept {
-    const std::uint32_t product = id * multiplier_;
-    return ((product ^ product >> 15) * multiplier_ >> shift_) & (table_size() - 1);
+    const std::uint32_t product = id / (2 * kTogether) * multiplier_;
+    return (((product ^ product >> 15) * multiplier_ >> shift_) + id / 2 % kTogether) & (table_size() - 1);
   }
   std::uint32_t look_up(StreamId id) const noexcept;
   void keep(StreamId id, std::uint32_t slot) noexcept {
