@@ -57,6 +57,13 @@ constexpr std::array<Habit, kStaticCount + 1> make_habits() {
 // Indexed by static index of the name; [0], a name of its own, is indexed.
 constexpr std::array<Habit, kStaticCount + 1> kHabits = make_habits();
 
+// Of the static table's values; most that are looked for there are longer, and need no look.
+constexpr std::size_t kLongestStaticValue = [] {
+  std::size_t longest = 0;
+  for (const detail::StaticField& field : kStatic) longest = std::max(longest, field.value.size());
+  return longest;
+}();
+
 constexpr std::uint32_t kNoMarks[kStaticCount + 1] = {};
 
 // At most three words: all of a string up to 24 octets. What they miss costs compression, never correctness.
@@ -284,7 +291,7 @@ std::byte* Encoder::unknown_field(const Field& field, std::byte* out) noexcept {
     if (habit == Habit::skip) indexing = Indexing::without;
   }
 
-  if (indexing != Indexing::never && static_name != 0) {
+  if (indexing != Indexing::never && static_name != 0 && field.value.size() <= kLongestStaticValue) {
     const std::uint32_t end = static_name + detail::kStaticNames.values[static_name];
     for (std::uint32_t index = static_name; index < end; ++index) {
       const std::string_view value = kStatic[index].value;
