@@ -169,8 +169,8 @@ inline Decoder::Step Decoder::indexed(const Octet* at, unsigned octet, Field& ou
   table_.commit(end);
   at_ = at;
   out.value = {text, static_cast<std::size_t>(end - text)};
-  out.mark = 0;
-  return classify_ != nullptr ? judge(out, name_mark) : Step::field;
+  out.mark = classify_ != nullptr ? classify_(out.name, out.value, name_mark) : 0;
+  return Step::field;
 }
 
 // Everything that is not a view of the block or of an entry goes to the arena: name, then value. An entry that is larger
