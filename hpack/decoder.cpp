@@ -301,10 +301,13 @@ inline bool Decoder::read_text(const Octet*& at, std::string_view& text, unsigne
   std::size_t size = *at++;
   huffman = 0;
   if (size >= 0x7f) {
-    huffman = size & 0x80;
-    std::uint32_t long_size = size & 0x7f;
-    if (long_size == 0x7f && !read_integer(at, long_size)) return false;
-    size = long_size;
+    huffman = static_cast<unsigned>(size & 0x80);
+    size &= 0x7f;
+    if (size == 0x7f) {
+      std::uint32_t long_size = 0x7f;
+      if (!read_integer(at, long_size)) return false;
+      size = long_size;
+    }
   }
   if (size > static_cast<std::size_t>(end_ - at)) return fail(DecodeError::truncated), false;
   text = {reinterpret_cast<const char*>(at), size};

@@ -193,7 +193,8 @@ Violation check_request_pseudo(const PseudoFields& pseudo, bool extended_connect
 }
 
 template <From from>
-Violation check_request_regular(std::span<const Field> fields, Known known, const PseudoFields& pseudo, Declared& head) {
+Violation check_request_regular(std::span<const Field> fields, Known known, const PseudoFields& pseudo,
+                                Declared& head) {
   RegularFields regular;
   regular.priority = head.priority;
   if (const Violation broken = check_regular<from>(fields, known, kInRequest, regular); broken != Violation::none) {
