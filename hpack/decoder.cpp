@@ -169,8 +169,8 @@ inline Decoder::Step Decoder::indexed(const Octet* at, unsigned octet, Field& ou
   table_.commit(end);
   at_ = at;
   out.value = {text, static_cast<std::size_t>(end - text)};
-  out.mark = 0;
-  return classify_ != nullptr ? judge(out, name_mark) : Step::field;
+  out.mark = classify_ != nullptr ? classify_(out.name, out.value, name_mark) : 0;
+  return Step::field;
 }
 
 // Everything that is not a view of the block or of an entry goes to the arena: name, then value. An entry that is larger
@@ -301,10 +301,13 @@ inline bool Decoder::read_text(const Octet*& at, std::string_view& text, unsigne
   std::size_t size = *at++;
   huffman = 0;
   if (size >= 0x7f) {
-    huffman = size & 0x80;
-    std::uint32_t long_size = size & 0x7f;
-    if (long_size == 0x7f && !read_integer(at, long_size)) return false;
-    size = long_size;
+    huffman = static_cast<unsigned>(size & 0x80);
+    size &= 0x7f;
+    if (size == 0x7f) {
+      std::uint32_t long_size = 0x7f;
+      if (!read_integer(at, long_size)) return false;
+      size = long_size;
+    }
   }
   if (size > static_cast<std::size_t>(end_ - at)) return fail(DecodeError::truncated), false;
   text = {reinterpret_cast<const char*>(at), size};

@@ -57,6 +57,13 @@ constexpr std::array<Habit, kStaticCount + 1> make_habits() {
 // Indexed by static index of the name; [0], a name of its own, is indexed.
 constexpr std::array<Habit, kStaticCount + 1> kHabits = make_habits();
 
+// Of the static table's values; most that are looked for there are longer, and need no look.
+constexpr std::size_t kLongestStaticValue = [] {
+  std::size_t longest = 0;
+  for (const detail::StaticField& field : kStatic) longest = std::max(longest, field.value.size());
+  return longest;
+}();
+
 constexpr std::uint32_t kNoMarks[kStaticCount + 1] = {};
 
 // At most three words: all of a string up to 24 octets. What they miss costs compression, never correctness.
@@ -174,18 +181,29 @@ std::byte* Encoder::begin_block(std::byte* out) noexcept {
   return reinterpret_cast<std::byte*>(end);
 }
 
-/// The place of a field that has a name. There is one when there are buckets.
-inline Encoder::Recent& Encoder::recent(const Field& field) const noexcept {
-  const std::size_t name = field.name.size();
-  const auto last = static_cast<unsigned char>(field.name.data()[name - 1]);
-  return recent_[(name * 7 + field.value.size() * 3 + last) & (kRecentWays * buckets_ - 1)];
+/// Where a field has its place that has a name; a number of them that is a power of two.
+struct Encoder::Places {
+  const Recent* at;
+  std::size_t last;
+  static std::size_t sum(const Field& field) noexcept {
+    const std::size_t name = field.name.size();
+    return name * 7 + field.value.size() * 3 + static_cast<unsigned char>(field.name.data()[name - 1]);
+  }
+};
+
+/// Those that there are, or one that says nothing: no field has the name of the static entry 0.
+inline Encoder::Places Encoder::places() const noexcept {
+  static constexpr Recent kNothing = 0;
+  if (recent_ == nullptr) return {&kNothing, 0};
+  return {recent_, std::size_t{kRecentWays} * buckets_ - 1};
 }
 
 /// The index of the field that was encoded last at this place, if it is this one, or 0; and the mark that it has there.
-[[gnu::always_inline]] inline std::uint32_t Encoder::recall(const Field& field, std::uint32_t& mark) const noexcept {
+[[gnu::always_inline]] inline std::uint32_t Encoder::recall(const Places& places, const Field& field,
+                                                            std::uint32_t& mark) const noexcept {
   mark = 0;
-  if (field.indexing == Indexing::never || field.name.empty() || recent_ == nullptr) return 0;
-  std::uint32_t index = recent(field);
+  if (field.indexing == Indexing::never || field.name.empty()) return 0;
+  std::uint32_t index = places.at[Places::sum(field) & places.last];
   const char *name, *value;
   std::size_t name_size, value_size;
   if ((index & kDynamic) != 0) {
@@ -211,11 +229,12 @@ inline Encoder::Recent& Encoder::recent(const Field& field) const noexcept {
 
 std::size_t Encoder::look_at(std::span<const Field> first, std::span<const Field> second, Known* known) noexcept {
   std::size_t octets = 0;
+  const Places places = this->places();
   for (const auto& part : {first, second}) {
     for (const Field& field : part) {
       octets += field.name.size() + field.value.size();
       std::uint32_t mark;
-      const std::uint32_t index = recall(field, mark);
+      const std::uint32_t index = recall(places, field, mark);
       if (mark == 0 && classify_ != nullptr) {
         mark = classify_(field.name, field.value, 0);
         if (index >= kFirstEntry) table_.newest(index - kFirstEntry).mark = mark;
@@ -228,7 +247,7 @@ std::size_t Encoder::look_at(std::span<const Field> first, std::span<const Field
 
 std::byte* Encoder::field(const Field& field, std::byte* out) noexcept {
   std::uint32_t mark;
-  const std::uint32_t index = recall(field, mark);
+  const std::uint32_t index = recall(places(), field, mark);
   return index != 0 ? write_index(index, out) : unknown_field(field, out);
 }
 
@@ -272,7 +291,7 @@ std::byte* Encoder::unknown_field(const Field& field, std::byte* out) noexcept {
     if (habit == Habit::skip) indexing = Indexing::without;
   }
 
-  if (indexing != Indexing::never && static_name != 0) {
+  if (indexing != Indexing::never && static_name != 0 && field.value.size() <= kLongestStaticValue) {
     const std::uint32_t end = static_name + detail::kStaticNames.values[static_name];
     for (std::uint32_t index = static_name; index < end; ++index) {
       const std::string_view value = kStatic[index].value;
@@ -332,7 +351,8 @@ Field Encoder::entry(std::uint32_t i) const noexcept {
 
 // An automatic field must not find what its caller had indexed against our habit: secrets are never noted.
 inline void Encoder::note_recent(const Field& field, std::uint32_t number) noexcept {
-  if (recent_ != nullptr && !field.name.empty()) recent(field) = static_cast<Recent>(number);
+  if (recent_ == nullptr || field.name.empty()) return;
+  recent_[Places::sum(field) & places().last] = static_cast<Recent>(number);
 }
 
 inline Encoder::Key Encoder::key_of(const Field& field, std::uint32_t static_name) const noexcept {

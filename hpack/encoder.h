@@ -90,6 +90,7 @@ class H2CORE_API Encoder {
   using Octet = unsigned char;
   struct Slot;
   struct Key;
+  struct Places;
 
   // An index, two 64-bit lengths and what the Huffman coder may scribble.
   static constexpr std::size_t kFieldOverhead = 40;
@@ -102,8 +103,8 @@ class H2CORE_API Encoder {
   using Recent = std::uint16_t;
   static constexpr Recent kDynamic = 0x8000;
   static constexpr std::uint32_t kRecentWays = 2;  // places to a bucket
-  Recent& recent(const Field& field) const noexcept;
-  std::uint32_t recall(const Field& field, std::uint32_t& mark) const noexcept;
+  Places places() const noexcept;
+  std::uint32_t recall(const Places& places, const Field& field, std::uint32_t& mark) const noexcept;
   std::byte* unknown_field(const Field& field, std::byte* out) noexcept;
   void note_recent(const Field& field, std::uint32_t number) noexcept;
   Key key_of(const Field& field, std::uint32_t static_name) const noexcept;

@@ -234,13 +234,12 @@ constexpr std::uint32_t judge_name(std::string_view name) noexcept {
 /// 8.2.1 says we should go by; only HTAB may stand inside.
 constexpr bool valid_value(std::string_view value) noexcept {
   if (value.empty()) return true;
-  const auto blank = [](char octet) { return octet == ' ' || octet == '\t'; };
-  if (blank(value.front()) || blank(value.back())) return false;
+  if (value.front() == ' ' || value.back() == ' ') return false;
   if (!std::is_constant_evaluated() && value.size() >= 4) {
     const auto control = [](Octets octets) { return (octets < 0x20) | (octets == 0x7f); };
     if (!any(value, control)) return true;
   }
-  return all(value, kValueOctet);  // also for HTAB, which is rare
+  return value.front() != '\t' && value.back() != '\t' && all(value, kValueOctet);  // HTAB is rare
 }
 
 /// uri-host [":" port], with userinfo in front unless the scheme forbids it (RFC 3986 3.2, RFC 9113 8.3.1).
@@ -331,6 +330,7 @@ constexpr std::uint32_t judge_value(WellKnown known, std::string_view value) noe
   // What a path may have is fine in any value.
   if (known == WellKnown::path && !value.empty() && value.front() == '/' && all_of_path(value)) return 0;
   if (!valid_value(value)) return kValueBad;
+  if (known == WellKnown::other) return 0;
   switch (known) {
     case WellKnown::method: return judge_method(value);
     case WellKnown::scheme: return judge_scheme(value);

@@ -21,7 +21,6 @@ constexpr std::uint32_t kInTrailers = kJudged | kNotRegular | kTe | kHost | kCon
 struct PseudoFields {
   const Field* of[kPseudoNames];
   std::uint32_t marks[kPseudoNames] = {};
-  std::size_t count = 0;
   bool has(WellKnown known) const { return mark(known) != 0; }
   std::uint32_t mark(WellKnown known) const { return marks[static_cast<std::size_t>(known)]; }
   std::string_view value(WellKnown known) const {
@@ -58,20 +57,21 @@ inline Violation PseudoFields::add(const Field& field, std::uint32_t mark) {
   if (marks[place] != 0) return Violation::pseudo_field_repeated;
   of[place] = &field;
   marks[place] = mark;
-  ++count;
   return Violation::none;
 }
 
 /// Takes the pseudo-fields off the front of `fields`. RFC 9113 8.3.
 inline Violation take_pseudo(std::span<const Field>& fields, PseudoFields& pseudo) {
-  for (const Field& field : fields) {
+  std::size_t count = 0;
+  for (; count < fields.size(); ++count) {
+    const Field& field = fields[count];
     std::uint32_t mark = field.mark;
     if (mark == 0) [[unlikely]]
       mark = judge_field(field.name, field.value, 0);  // a section that no decoder of ours has made
     if ((mark & kPseudo) == 0) break;
     if (const Violation broken = pseudo.add(field, mark); broken != Violation::none) return broken;
   }
-  fields = fields.subspan(pseudo.count);
+  fields = fields.subspan(count);
   return Violation::none;
 }
 
@@ -193,7 +193,8 @@ Violation check_request_pseudo(const PseudoFields& pseudo, bool extended_connect
 }
 
 template <From from>
-Violation check_request_regular(std::span<const Field> fields, Known known, const PseudoFields& pseudo, Declared& head) {
+Violation check_request_regular(std::span<const Field> fields, Known known, const PseudoFields& pseudo,
+                                Declared& head) {
   RegularFields regular;
   regular.priority = head.priority;
   if (const Violation broken = check_regular<from>(fields, known, kInRequest, regular); broken != Violation::none) {
@@ -266,9 +267,10 @@ Violation check_request(std::span<const Field> fields, bool extended_connect, He
 
 Violation check_response(std::span<const Field> fields, Declared& head) noexcept {
   PseudoFields pseudo;
+  const std::size_t whole = fields.size();
   if (const Violation broken = take_pseudo(fields, pseudo); broken != Violation::none) return broken;
   const bool has_status = pseudo.has(WellKnown::status);
-  if (pseudo.count > (has_status ? 1U : 0U)) return Violation::pseudo_field_unknown;
+  if (whole - fields.size() > (has_status ? 1U : 0U)) return Violation::pseudo_field_unknown;
   if (!has_status) return misplaced_or(Violation::status_invalid, fields);
   const std::uint16_t status = status_of(pseudo.mark(WellKnown::status));
   std::int64_t content_length = -1;

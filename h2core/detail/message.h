@@ -47,7 +47,8 @@ Violation check_trailers(std::span<const Field> fields) noexcept;
 /// The pseudo-fields of a request in the order that peers index best, as the RFC's examples have them.
 struct RequestFields {
   union {
-    Field fields[5];  // made as they are needed: to clear all of them first took half of the time here (45 instructions)
+    Field
+        fields[5];  // made as they are needed: to clear all of them first took half of the time here (45 instructions)
   };
   std::size_t count;
   explicit RequestFields(const Request& request) {

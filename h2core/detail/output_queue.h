@@ -85,10 +85,10 @@ class OutputQueue {
       from.replies -= static_cast<std::uint32_t>(replies);
       replies_ -= replies;
     };
-    Segment* const first = segments_.data() + front_;
-    Segment* at = first;
-    Segment* const end = segments_.data() + segments_.size();
-    for (; at != end && at->bytes <= bytes; ++at) {
+    Segment* at = segments_.data() + front_;
+    const std::size_t most = segments();
+    std::size_t whole = 0;
+    for (; whole != most && at->bytes <= bytes; ++at, ++whole) {
       bytes -= at->bytes;
       take(*at, at->bytes);
     }
@@ -97,7 +97,6 @@ class OutputQueue {
       at->data += bytes;
       at->bytes -= static_cast<std::uint32_t>(bytes);
     }
-    const auto whole = static_cast<std::size_t>(at - first);
     front_ += whole;
     handed_out_ -= whole < handed_out_ ? whole : handed_out_;
     if (front_ == segments_.size()) {

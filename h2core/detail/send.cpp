@@ -366,6 +366,8 @@ Engine::Outgoing Engine::look_at(std::span<const Field> pseudo, std::span<const 
   section.looked_at = std::min(section.count(), Outgoing::kMost);
   const std::size_t first = section.looked_at - pseudo.size();
   section.text_bytes = messages_->encoder.look_at(pseudo, fields.first(first), section.of);
+  if (first == fields.size()) [[likely]]
+    return section;
   for (const Field& field : fields.subspan(first)) section.text_bytes += field.name.size() + field.value.size();
   return section;
 }
