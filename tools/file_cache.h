@@ -42,7 +42,7 @@ struct ServedFile : Counted {
   std::string_view media_type;
   std::vector<h2::Field> head;  ///< of the answer that gives all of it
   /// The same for a connection that asks for it again: fields that other files do not share have entries of their own in
-  /// its HPACK table then, which takes 1,000 instructions and 14 bytes off each answer.
+  /// its HPACK table then, which takes 21 of 30 octets and 160 instructions off each answer.
   std::vector<h2::Field> head_again;
   std::shared_ptr<const Fd> file;  ///< null when all of it is in `bytes`
   HeldBytes bytes;

@@ -190,6 +190,47 @@ TEST_CASE("the date goes on, also in heads that were made before") {
   CHECK(field(get(site, "/none"), "date") == http_date(the_time));
 }
 
+TEST_CASE("what was asked for just before is known again while its second lasts, for a plain GET alone") {
+  Folder folder;
+  folder.write("a", "alpha");
+  folder.write("b", "beta");
+  Site site(folder.root(), [] { return the_time; });
+  Question plain;
+  plain.method = "GET";
+  plain.path = "/a?x";
+  CHECK(site.again(plain) == nullptr);
+  CHECK(field(get(site, "/a?x"), "content-length") == "5");
+  const Ref<const ServedFile>* const known = site.again(plain);
+  REQUIRE(known != nullptr);
+  CHECK((*known)->bytes.view().size() == 5);
+
+  Question other = plain;
+  SUBCASE("another target") { other.path = "/a"; }
+  SUBCASE("another method") { other.method = "HEAD"; }
+  SUBCASE("a part of it") { other.range = "bytes=1-2"; }
+  SUBCASE("if it is another than one") { other.if_none_match = "\"x\""; }
+  SUBCASE("a second later") { ++the_time; }
+  SUBCASE("another file since") { get(site, "/b"); }
+  CHECK(site.again(other) == nullptr);
+}
+
+TEST_CASE("the head for who asks again says the same, and asks for entries of its own fields") {
+  Folder folder;
+  folder.write("a", "alpha");
+  FileCache cache(folder.root());
+  const Ref<const ServedFile> file = cache.find("a", the_time);
+  REQUIRE(file);
+  REQUIRE(file->head.size() == file->head_again.size());
+  for (std::size_t i = 0; i < file->head.size(); ++i) {
+    const h2::Field &first = file->head[i], &again = file->head_again[i];
+    CHECK(first.name == again.name);
+    CHECK(first.value == again.value);
+    CHECK(first.indexing == h2::Indexing::automatic);
+    const bool own = first.name == "etag" || first.name == "content-length";
+    CHECK(again.indexing == (own ? h2::Indexing::always : h2::Indexing::automatic));
+  }
+}
+
 TEST_CASE("files in memory have a bound, and what a slow reader holds counts") {
   const Folder folder;
   const std::string text(FileCache::kLargestFile, 'x');
