@@ -424,15 +424,17 @@ std::optional<TimePoint> Engine::settings_due() const noexcept {
   return std::nullopt;
 }
 
-// At the end of an interval: whose content was due all through it has sent enough, or is reset.
+// At the end of an interval: whose content was due all through it has sent enough, or is reset. None was while we left
+// input unread.
 void Engine::check_content() noexcept {
   const auto seconds = static_cast<double>(config_.content_interval.count()) / 1e9;
   const double least = seconds * config_.min_content_rate;
   content_check_by_ = now_ + config_.content_interval;
-  streams_.each([this, least](std::uint32_t slot) {
+  const bool read = !std::exchange(input_was_held_, holds_input());
+  streams_.each([this, least, read](std::uint32_t slot) {
     Stream& stream = streams_[slot];
     const bool due = is_content_due(stream);
-    if (due && stream.watched && stream.interval_bytes < least)
+    if (due && read && stream.watched && stream.interval_bytes < least)
       return stream_error(stream.id, Violation::content_too_slow);
     stream.watched = due;
     stream.interval_bytes = 0;

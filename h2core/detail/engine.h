@@ -283,6 +283,9 @@ class Engine {
   void charge_late_content(std::uint32_t content) noexcept;
   bool is_tls_record() const noexcept;
   [[gnu::cold]] bool too_many_unsettled() const noexcept;
+  bool holds_input() const noexcept {
+    return output_.reply_bytes() > config_.max_queued_output || too_many_unsettled();
+  }
   void on_extension(ByteView payload, Out& out) noexcept;
   void on_rst_stream(ByteView payload) noexcept;
   void charge_reset(State state) noexcept;
@@ -535,6 +538,7 @@ class Engine {
   std::uint32_t now_ms_ = 0;     // since the start of the clock
   std::uint32_t output_ms_ = 0;  // when output was last taken, or began to wait
   TimePoint content_check_by_{};
+  bool input_was_held_ = false;  // since then: some of it was left
   TimePoint drain_by_ = kNever, linger_by_ = kNever, sliver_by_ = kNever;
 
   std::int64_t budget_;

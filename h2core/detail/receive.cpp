@@ -61,9 +61,12 @@ std::optional<Event> Engine::receive(ByteView& input) noexcept {
   counters_.bytes_received += taken;
   input = input.subspan(taken);
   publish();
-  if (!out && pending.event) {  // the last of the input has brought the end of the connection
-    emit(out);
-    publish();
+  if (!out) {
+    if (!input.empty()) input_was_held_ = true;
+    if (pending.event) {  // the last of the input has brought the end of the connection
+      emit(out);
+      publish();
+    }
   }
   views_live_ = out.has_value();
   return out;

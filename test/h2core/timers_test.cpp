@@ -278,5 +278,26 @@ TEST_CASE("content that comes too slowly resets its stream and no other; what we
   CHECK_FALSE(server.failed());
 }
 
+TEST_CASE("content that we do not read while replies wait is not counted as too slow") {
+  Options options;
+  options.config.min_content_rate = 100;
+  options.config.max_queued_output = 100;
+  Harness server(Role::server, options);
+  server.feed(headers(1, post()));
+  server.take = false;
+  server.feed(repeat(ping(1), 10));
+  REQUIRE(server.connection().explain(one)->receiving.what == Holdup::unread_replies);
+  for (int i = 0; i < 60; ++i) {
+    server.advance(1s);
+    server.feed(data(1, std::string(150, 'x')));
+  }
+  CHECK_FALSE(server.last(Kind::stream_reset));
+  server.take = true;
+  for (int i = 0; i < 100 && server.unread() > 0; ++i) server.feed({});
+  CHECK(server.last(Kind::data)->data.size() == 60 * 150);
+  for (int i = 0; i < 30; ++i) server.advance(1s);
+  CHECK(server.last(Kind::stream_reset, 1)->violation == Violation::content_too_slow);
+}
+
 }  // namespace
 }  // namespace h2::test
