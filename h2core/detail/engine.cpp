@@ -428,7 +428,7 @@ std::optional<TimePoint> Engine::settings_due() const noexcept {
 // input unread.
 void Engine::check_content() noexcept {
   const auto seconds = static_cast<double>(config_.content_interval.count()) / 1e9;
-  const double least = seconds * config_.min_content_rate;
+  const double least = std::min<double>(seconds * config_.min_content_rate, UINT32_MAX);
   content_check_by_ = now_ + config_.content_interval;
   const bool read = !std::exchange(input_was_held_, holds_input());
   streams_.each([this, least, read](std::uint32_t slot) {

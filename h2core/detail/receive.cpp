@@ -29,6 +29,11 @@ std::size_t window_moves(ByteView entries) {
   return count;
 }
 
+// So that 4 GiB in an interval are not little.
+constexpr std::uint32_t sum_or_most(std::uint32_t sum, std::uint32_t more) {
+  return sum + more < sum ? UINT32_MAX : sum + more;
+}
+
 // Their observer is told when the block is decoded.
 bool carries_block(FrameType type) {
   return type == FrameType::headers || type == FrameType::push_promise || type == FrameType::continuation;
@@ -299,7 +304,7 @@ Stream* Engine::settle_data(FrameHeader frame, std::uint32_t pad_bytes) noexcept
   if (content >= kFullPiece) reward(1);
   else if (content == 0 && !frame.has(flags::end_stream)) charge(Work::empty_data, kFrameCost);
   stream.received_ms = now_ms_;
-  stream.interval_bytes += content;
+  stream.interval_bytes = sum_or_most(stream.interval_bytes, content);
   if (window <= 0 || connection_window <= 0) stream.watched = false;  // it is we who hold it back
   if (clock_runs_) probe_if_busy(stream);
   // What nobody is to read (RFC 9113 6.9.1), or nobody means to hold, for the whole frame, however it is cut.

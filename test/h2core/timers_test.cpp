@@ -299,5 +299,38 @@ TEST_CASE("content that we do not read while replies wait is not counted as too 
   CHECK(server.last(Kind::stream_reset, 1)->violation == Violation::content_too_slow);
 }
 
+TEST_CASE("content is never too slow because there is much of it: 4 GiB in an interval") {
+  Config config;
+  config.settings.max_frame_size = 0xffffff;
+  config.settings.initial_window_size = config.connection_window = kMaxWindow;
+  config.credit = Credit::automatic;
+  config.min_content_rate = 100;
+  Connection server(config);
+  TimePoint now{1s};
+  server.advance_time(now);
+  std::uint64_t content = 0;
+  const auto feed = [&](ByteView input) {
+    while (const auto event = server.receive(input)) {
+      if (const auto* data = std::get_if<DataReceived>(&*event)) content += data->data.size();
+      CHECK_FALSE(std::holds_alternative<StreamReset>(*event));
+    }
+    take_output(server);
+  };
+  feed(client_preface() + settings({}) + settings_ack() + headers(1, post()));
+  server.advance_time(now += 10s);
+  const std::vector<std::byte> buffer(0xffffff);
+  std::array<std::byte, kFrameHeaderBytes> header;
+  for (std::uint64_t left = std::uint64_t{1} << 32; left > 0;) {
+    const auto bytes = static_cast<std::uint32_t>(std::min<std::uint64_t>(left, buffer.size()));
+    write_frame_header(header.data(), {bytes, FrameType::data, 0, one});
+    feed(header);
+    feed(ByteView(buffer).first(bytes));
+    left -= bytes;
+  }
+  CHECK(content == std::uint64_t{1} << 32);
+  server.advance_time(now += 10s);
+  feed({});
+}
+
 }  // namespace
 }  // namespace h2::test
