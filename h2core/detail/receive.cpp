@@ -504,20 +504,22 @@ Violation Engine::apply(const Setting& setting) noexcept {
   return Violation::none;
 }
 
-// RFC 9113 6.9.2: every stream's window moves, and may become negative.
+// RFC 9113 6.9.2: every stream's window moves, and may become negative. One can be too large only while it is of use: a
+// peer that has our END_STREAM looks at it no more.
 Violation Engine::apply_initial_window(std::uint32_t value) noexcept {
   const std::int64_t shift = static_cast<std::int64_t>(value) - static_cast<std::int64_t>(peer_.initial_window_size);
   bool overflow = false;
   streams_.each([&](std::uint32_t slot) {
-    if (is_closed(streams_[slot].state)) return;
-    overflow = overflow || streams_[slot].send_window + shift > static_cast<std::int64_t>(kMaxWindow);
+    const Stream& stream = streams_[slot];
+    if (!may_still_end(stream.state) && stream.state != State::reserved_local) return;
+    overflow = overflow || stream.send_window + shift > static_cast<std::int64_t>(kMaxWindow);
   });
   if (overflow) return Violation::initial_window_overflow;
   peer_.initial_window_size = value;
   streams_.each([&](std::uint32_t slot) {
     Stream& stream = streams_[slot];
     if (is_closed(stream.state)) return;
-    stream.send_window = static_cast<std::int32_t>(stream.send_window + shift);
+    stream.send_window = static_cast<std::int32_t>(std::min<std::int64_t>(stream.send_window + shift, kMaxWindow));
     if (stream.send_window <= 0) return unready(slot, stream);
     if (shift > 0) stream.held = false;
     make_ready(slot, stream);
