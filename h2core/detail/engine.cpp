@@ -92,13 +92,13 @@ Engine::Engine(const Config& config) noexcept
   for (std::size_t i = 0; i < count; ++i) set(announced_, entries[i]);
   effective_.max_header_list_size = announced_.max_header_list_size;  // no block before it: it binds without an ACK
   write_settings({entries, count}, true);
-  if (config.connection_window > 65535) {
+  if (!failed_ && config.connection_window > 65535) {
     const std::uint32_t window = config.connection_window < kMaxWindow ? config.connection_window : kMaxWindow;
     recv_target_ = window;
     recv_window_ = static_cast<std::int32_t>(window);
     write_window_update(kConnection, window - 65535);
   }
-  if (config.grease) write_grease();
+  if (!failed_ && config.grease) write_grease();
   publish();
 }
 
@@ -330,6 +330,7 @@ void Engine::write_goaway(StreamId last, ErrorCode code, std::string_view debug)
   goaway_last_sent_ = last;
   const std::size_t bytes = 17 + debug.size();
   std::byte* out = output_.reserve(bytes);
+  if (counters_.frames_sent == 0) return;  // nothing may stand before our SETTINGS (RFC 9113 3.4): they had no memory
   if (out == nullptr) return;  // the end needs no memory: the transport closes without a word
   write::goaway(out, last, code, debug);
   write_out(bytes);
