@@ -128,7 +128,7 @@ void Engine::finish_if_drained() noexcept {
   if (goaway_received_ && !goaway_final_ && !eof_) return finish_goaway(ErrorCode::no_error);
   finished_ = pending.deaf = true;
   post(kFinished);
-  if (clock_runs_) linger_by_ = now_ + kLinger;
+  linger();
 }
 
 // ---- events that wait
@@ -242,7 +242,7 @@ void Engine::over(ErrorCode code) noexcept {
   failed_ = pending.deaf = true;
   failure_code_ = code;
   post(kFailed);
-  if (clock_runs_) linger_by_ = now_ + kLinger;
+  linger();
   close_all(code);
 }
 
@@ -286,8 +286,8 @@ void Engine::drop_output() noexcept {
 
 TransportWish Engine::transport_wish() const noexcept {
   if (lost_ || failure_ == Violation::output_timeout) return TransportWish::close;  // nobody takes our GOAWAY either
+  if (now_ >= linger_by_) return TransportWish::close;                              // also if nobody takes what is left
   if (!failed_ && !finished_) return TransportWish::open;
-  if (now_ >= linger_by_) return TransportWish::close;  // also if nobody takes the GOAWAY
   if (!output_.empty()) return TransportWish::open;
   return eof_ ? TransportWish::close : TransportWish::shut_down_write;
 }
@@ -301,6 +301,8 @@ void Engine::shutdown(Shutdown how, Duration drain, ErrorCode code) noexcept {
   if (how == Shutdown::immediate) {
     if (!goaway_final_ || code != ErrorCode::no_error) finish_goaway(code);
     close_all(code == ErrorCode::no_error ? ErrorCode::cancel : code);
+    if (!cut_) linger();
+    cut_ = true;
   } else if (!shutting_down_) {
     shutting_down_ = true;
     if (config_.role == Role::client) {
@@ -328,9 +330,9 @@ StreamId Engine::last_touched() const noexcept {
 
 void Engine::write_goaway(StreamId last, ErrorCode code, std::string_view debug) noexcept {
   goaway_last_sent_ = last;
+  if (counters_.frames_sent == 0) return;  // nothing may stand before our SETTINGS (RFC 9113 3.4): they had no memory
   const std::size_t bytes = 17 + debug.size();
   std::byte* out = output_.reserve(bytes);
-  if (counters_.frames_sent == 0) return;  // nothing may stand before our SETTINGS (RFC 9113 3.4): they had no memory
   if (out == nullptr) return;  // the end needs no memory: the transport closes without a word
   write::goaway(out, last, code, debug);
   write_out(bytes);
@@ -370,7 +372,7 @@ void Engine::advance_time(TimePoint now) noexcept {
     clock_runs_ = true;
     now_ = clock_start_ = last_received_ = idle_since_ = now;
     open_block_.began_at = now;
-    if (failed_ || finished_) linger_by_ = now + kLinger;
+    if (failed_ || finished_ || cut_) linger();
     for (std::size_t i = 0; i < settings_in_flight_.size(); ++i) settings_in_flight_[i].sent_at = now;
     for (std::size_t i = 0; i < pings_.size(); ++i) pings_[i].sent_at = now;
   } else if (now > now_) {
@@ -460,10 +462,8 @@ std::optional<TimePoint> Engine::deadline() const noexcept {
   if (!clock_runs_ || lost_) return std::nullopt;
   TimePoint first = kNever;
   const auto add = [&first](TimePoint when) { first = std::min(first, when); };
-  if (failed_ || finished_) {
-    if (now_ < linger_by_) add(linger_by_);
-    return first == kNever ? std::nullopt : std::optional(first);
-  }
+  if (now_ < linger_by_) add(linger_by_);
+  if (failed_ || finished_) return first == kNever ? std::nullopt : std::optional(first);
   if (!settings_seen_ && config_.preface_timeout > Duration{0}) add(clock_start_ + config_.preface_timeout);
   if (const auto due = settings_due()) add(*due);
   if (open_block_.open && config_.header_timeout > Duration{0}) add(open_block_.began_at + config_.header_timeout);

@@ -193,6 +193,9 @@ class Engine {
   void pop_event() noexcept;
   [[gnu::cold]] void fail(Violation violation) noexcept;
   void over(ErrorCode code) noexcept;
+  void linger() noexcept {
+    if (clock_runs_) linger_by_ = now_ + kLinger;
+  }
   void close_all(ErrorCode code) noexcept;
   void charge(Work cause, std::size_t cost) noexcept {
     ++counters_.work[static_cast<std::size_t>(cause)];
@@ -527,6 +530,7 @@ class Engine {
   ErrorCode failure_code_ = ErrorCode::no_error;
   Work budget_cause_{};
   bool failed_ = false, eof_ = false, lost_ = false, finished_ = false;
+  bool cut_ = false;            // by Shutdown::immediate
   bool shutting_down_ = false;  // a GOAWAY of ours is out, or about to be
   bool goaway_final_ = false;   // it named the real last stream
   bool goaway_received_ = false;
@@ -538,13 +542,13 @@ class Engine {
   std::uint32_t now_ms_ = 0;     // since the start of the clock
   std::uint32_t output_ms_ = 0;  // when output was last taken, or began to wait
   TimePoint content_check_by_{};
-  bool input_was_held_ = false;  // since then: some of it was left
   TimePoint drain_by_ = kNever, linger_by_ = kNever, sliver_by_ = kNever;
 
   std::int64_t budget_;
   std::uint32_t refill_remainder_ns_ = 0;  // of a millionth
   bool budget_warned_ = false, budget_used_up_ = false;
-  bool views_live_ = false;  // of the last event
+  bool views_live_ = false;      // of the last event
+  bool input_was_held_ = false;  // in this interval some of it was left unread
   TimePoint trim_by_ = kNever, trimmed_at_{};
   Counters counters_;
 };

@@ -332,5 +332,35 @@ TEST_CASE("content is never too slow because there is much of it: 4 GiB in an in
   feed({});
 }
 
+TEST_CASE("after a hard end nobody has longer than five seconds to take what was committed") {
+  for (const Duration drain : {Duration{0}, Duration{1s}}) {
+    CAPTURE(drain.count());
+    Harness server(Role::server);
+    server.feed(headers(1, get(), kEnd));
+    server.take = false;
+    const Bytes content(100000);
+    server.run([&](Connection& c) {
+      REQUIRE(c.send_response(one, 200, {}, EndStream::no));
+      REQUIRE(c.send_data(one, content, Token{1}, EndStream::yes));
+      std::array<ByteView, 8> slices;
+      REQUIRE(c.poll_output(slices) > 0);
+      c.shutdown(drain > Duration{0} ? Shutdown::graceful : Shutdown::immediate, drain);
+    });
+    if (drain > Duration{0}) server.advance(drain);
+    CHECK(server.connection().transport_wish() == TransportWish::open);
+    CHECK(server.connection().deadline() == server.now() + 5s);
+    server.advance(3s);
+    server.run([](Connection& c) { c.shutdown(Shutdown::immediate); });  // which only hastens
+    server.advance(1999ms);
+    CHECK(server.connection().transport_wish() == TransportWish::open);
+    server.advance(1ms);
+    CHECK(server.connection().transport_wish() == TransportWish::close);
+    CHECK_FALSE(server.connection().deadline());
+    server.lost();
+    CHECK(server.last(Kind::data_sent)->outcome == DataOutcome::dropped);
+    CHECK(server.all(Kind::stream_closed).size() == 1);
+  }
+}
+
 }  // namespace
 }  // namespace h2::test
