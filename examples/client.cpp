@@ -132,7 +132,7 @@ int main(int argc, char** argv) {
   std::array<std::byte, 65536> buffer;
   h2::ByteView unread;
   bool leaving = false;
-  while (connection.transport_wish() == h2::TransportWish::open || connection.has_output()) {
+  while (connection.transport_wish() == h2::TransportWish::open) {
     turn(fd, connection, buffer, unread);
     while (const auto event = connection.receive(unread)) std::visit(OnEvent{connection}, *event);
     const bool all_done = std::all_of(exchanges.begin(), exchanges.end(), [](const Exchange& e) { return e.done; });

@@ -62,11 +62,11 @@ bool turn(Session& session, int poller, std::uint32_t ready) {
   session.wake();
 
   const h2::TransportWish wish = session.connection.transport_wish();
-  const bool drained = !session.connection.has_output();
-  if (drained && wish == h2::TransportWish::close) return false;
-  if (drained && wish == h2::TransportWish::shut_down_write && !std::exchange(session.writing_shut, true)) {
+  if (wish == h2::TransportWish::close) return false;
+  if (wish == h2::TransportWish::shut_down_write && !std::exchange(session.writing_shut, true)) {
     shutdown(session.fd, SHUT_WR);
   }
+  const bool drained = !session.connection.has_output();
   const std::uint32_t interest = (session.wants_input() ? EPOLLIN : 0U) | (drained ? 0U : EPOLLOUT);
   if (interest != session.interest) {
     epoll_event event{.events = session.interest = interest, .data = {.fd = session.fd}};

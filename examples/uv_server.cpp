@@ -89,7 +89,7 @@ void progress(Session& session) {
   }
   if (session.writing_bytes == 0) start_write(session);
 
-  const auto wish = session.writing_bytes == 0 ? session.connection.transport_wish() : h2::TransportWish::open;
+  const h2::TransportWish wish = session.connection.transport_wish();
   if (wish == h2::TransportWish::close) return close_session(session);
   if (wish == h2::TransportWish::shut_down_write && !std::exchange(session.shut, true)) {
     uv_shutdown(&session.shutdown, as_stream(&session.socket), [](uv_shutdown_t*, int) {});

@@ -16,7 +16,7 @@ class CallerMemory {
   explicit CallerMemory(const h2::Config& config) : config_(config) {}
 
   void lent() { bytes_ += kPerLoan; }
-  void copied() { bytes_ += config_.copy_bound + kPerLoan; }
+  void copied() { bytes_ += 4 * std::max<std::size_t>(config_.copy_bound, 64) + kPerLoan; }
   void section(std::span<const h2::Field> fields) {
     for (const h2::Field& field : fields) list_ += field.name.size() + field.value.size() + kPerField;
     list_ += kPerSection;

@@ -24,7 +24,7 @@ struct Pending {
 };
 }  // namespace detail
 
-/// What the transport should do once output is drained.
+/// What the transport should do. While output waits that is `open`, until nobody has taken it for too long.
 enum class TransportWish : std::uint8_t {
   open,             ///< go on
   shut_down_write,  ///< send FIN, go on reading and feeding `receive()` so that no TCP reset destroys our GOAWAY
@@ -146,7 +146,8 @@ class H2CORE_API Connection {
   Result<void> send_settings(std::span<const Setting> entries) noexcept;
   /// PingAnswered follows with the round-trip time.
   Result<void> ping(Token token) noexcept;
-  /// Begins to end the connection. At `drain` after now at the latest, what is open is cut; zero waits for ever.
+  /// Begins to end the connection. At `drain` after now at the latest, what is open is cut; zero waits for ever. Five
+  /// seconds after a cut the transport is to close, also if the peer has not taken all that was committed.
   /// A second call may only hasten.
   void shutdown(Shutdown how, Duration drain = Duration{0}, ErrorCode code = ErrorCode::no_error) noexcept;
 

@@ -13,6 +13,8 @@ namespace {
 
 // How long a failed connection waits for the peer to hang up before it is closed under it.
 constexpr h2::Duration kLinger = std::chrono::seconds(2);
+// And how long the last of its output waits for a peer that takes nothing, as h2's own does.
+constexpr h2::Duration kLastOutput = std::chrono::seconds(5);
 // After so much silence the buffers go back; long enough that a busy connection never pays for it.
 constexpr h2::Duration kIdleMemory = std::chrono::seconds(5);
 // The part of the HTTP/2 preface that no HTTP/1.1 request begins with (RFC 9113 3.4 chose it so).
@@ -241,11 +243,15 @@ void SecureConnection::note_output() noexcept {
   output_waits_ = channel_.has_output();
 }
 
-// `h2::Config::output_timeout` for ciphertext: h2 sees its output taken as soon as it is encrypted.
+// `h2::Config::output_timeout` for ciphertext: h2 sees its output taken as soon as it is encrypted. And once h2 has ended,
+// a bound in any case.
 std::optional<h2::TimePoint> SecureConnection::output_until() const noexcept {
   const bool over = channel_.failure().kind != TlsFailureKind::none || lost_;
-  if (over || output_timeout_ == h2::Duration{0} || !output_waits_ || !output_since_.has_value()) return std::nullopt;
-  return *output_since_ + output_timeout_;
+  if (over || !output_waits_ || !output_since_.has_value()) return std::nullopt;
+  const bool ended = phase_ == Phase::h2 && http2_.transport_wish() != h2::TransportWish::open;
+  const bool timed = output_timeout_ != h2::Duration{0};
+  if (!timed && !ended) return std::nullopt;
+  return *output_since_ + (!timed || (ended && output_timeout_ > kLastOutput) ? kLastOutput : output_timeout_);
 }
 
 std::size_t SecureConnection::send_plaintext(ByteView data) noexcept {

@@ -22,9 +22,11 @@ bool same_version(const struct stat& a, const struct stat& b) {
 
 /// Time and size, short, for it goes out with every response and compresses badly.
 std::string entity_tag(const struct stat& info) {
+  const auto seconds = static_cast<std::uint64_t>(info.st_mtim.tv_sec);  // it may be any, and the product wrap
+  const auto nanoseconds = static_cast<std::uint64_t>(info.st_mtim.tv_nsec);
   char text[40] = {'"'};
   char* const end = std::end(text) - 1;
-  char* at = std::to_chars(text + 1, end, info.st_mtim.tv_sec * 1'000'000'000 + info.st_mtim.tv_nsec, 36).ptr;
+  char* at = std::to_chars(text + 1, end, seconds * 1'000'000'000 + nanoseconds, 36).ptr;
   *at++ = '-';
   at = std::to_chars(at, end, info.st_size, 36).ptr;
   *at++ = '"';

@@ -93,13 +93,13 @@ Engine::Engine(const Config& config) noexcept
   for (std::size_t i = 0; i < count; ++i) set(announced_, entries[i]);
   effective_.max_header_list_size = announced_.max_header_list_size;  // no block before it: it binds without an ACK
   write_settings({entries, count}, true);
-  if (config.connection_window > 65535) {
+  if (!failed_ && config.connection_window > 65535) {
     const std::uint32_t window = config.connection_window < kMaxWindow ? config.connection_window : kMaxWindow;
     recv_target_ = window;
     recv_window_ = static_cast<std::int32_t>(window);
     write_window_update(kConnection, window - 65535);
   }
-  if (config.grease) write_grease();
+  if (!failed_ && config.grease) write_grease();
   publish();
 }
 
@@ -130,7 +130,7 @@ void Engine::finish_if_drained() noexcept {
   if (goaway_received_ && !goaway_final_ && !eof_) return finish_goaway(ErrorCode::no_error);
   finished_ = pending.deaf = true;
   post(kFinished);
-  if (clock_runs_) linger_by_ = now_ + kLinger;
+  linger();
 }
 
 // ---- events that wait
@@ -250,7 +250,7 @@ void Engine::over(ErrorCode code) noexcept {
   failed_ = pending.deaf = true;
   failure_code_ = code;
   post(kFailed);
-  if (clock_runs_) linger_by_ = now_ + kLinger;
+  linger();
   close_all(code);
 }
 
@@ -294,8 +294,8 @@ void Engine::drop_output() noexcept {
 
 TransportWish Engine::transport_wish() const noexcept {
   if (lost_ || failure_ == Violation::output_timeout) return TransportWish::close;  // nobody takes our GOAWAY either
+  if (now_ >= linger_by_) return TransportWish::close;                              // also if nobody takes what is left
   if (!failed_ && !finished_) return TransportWish::open;
-  if (now_ >= linger_by_) return TransportWish::close;  // also if nobody takes the GOAWAY
   if (!output_.empty()) return TransportWish::open;
   return eof_ ? TransportWish::close : TransportWish::shut_down_write;
 }
@@ -309,6 +309,8 @@ void Engine::shutdown(Shutdown how, Duration drain, ErrorCode code) noexcept {
   if (how == Shutdown::immediate) {
     if (!goaway_final_ || code != ErrorCode::no_error) finish_goaway(code);
     close_all(code == ErrorCode::no_error ? ErrorCode::cancel : code);
+    if (!cut_) linger();
+    cut_ = true;
   } else if (!shutting_down_) {
     shutting_down_ = true;
     if (config_.role == Role::client) {
@@ -336,6 +338,7 @@ StreamId Engine::last_touched() const noexcept {
 
 void Engine::write_goaway(StreamId last, ErrorCode code, std::string_view debug) noexcept {
   goaway_last_sent_ = last;
+  if (counters_.frames_sent == 0) return;  // nothing may stand before our SETTINGS (RFC 9113 3.4): they had no memory
   const std::size_t bytes = 17 + debug.size();
   std::byte* out = output_.reserve(bytes);
   if (out == nullptr) return;  // the end needs no memory: the transport closes without a word
@@ -377,7 +380,7 @@ void Engine::advance_time(TimePoint now) noexcept {
     clock_runs_ = true;
     now_ = clock_start_ = last_received_ = idle_since_ = now;
     open_block_.began_at = now;
-    if (failed_ || finished_) linger_by_ = now + kLinger;
+    if (failed_ || finished_ || cut_) linger();
     for (std::size_t i = 0; i < settings_in_flight_.size(); ++i) settings_in_flight_[i].sent_at = now;
     for (std::size_t i = 0; i < pings_.size(); ++i) pings_[i].sent_at = now;
   } else if (now > now_) {
@@ -432,16 +435,18 @@ std::optional<TimePoint> Engine::settings_due() const noexcept {
   return std::nullopt;
 }
 
-// At the end of an interval: whose content was due all through it has sent enough, or is reset.
+// At the end of an interval: whose content was due all through it has sent enough, or is reset. None was while we left
+// input unread.
 void Engine::check_content() noexcept {
   const auto seconds = static_cast<double>(config_.content_interval.count()) / 1e9;
-  const double least = seconds * config_.min_content_rate;
+  const double least = std::min<double>(seconds * config_.min_content_rate, UINT32_MAX);
   content_check_by_ = now_ + config_.content_interval;
-  streams_.each([this, least](std::uint32_t slot) {
+  const bool read = !std::exchange(input_was_held_, holds_input());
+  streams_.each([this, least, read](std::uint32_t slot) {
     Stream& stream = streams_[slot];
     if (is_closed(stream.state)) return;
     const bool due = is_content_due(stream);
-    if (due && stream.watched && stream.interval_bytes < least)
+    if (due && read && stream.watched && stream.interval_bytes < least)
       return stream_error(stream.id, Violation::content_too_slow);
     stream.watched = due;
     stream.interval_bytes = 0;
@@ -466,10 +471,8 @@ std::optional<TimePoint> Engine::deadline() const noexcept {
   if (!clock_runs_ || lost_) return std::nullopt;
   TimePoint first = kNever;
   const auto add = [&first](TimePoint when) { first = std::min(first, when); };
-  if (failed_ || finished_) {
-    if (now_ < linger_by_) add(linger_by_);
-    return first == kNever ? std::nullopt : std::optional(first);
-  }
+  if (now_ < linger_by_) add(linger_by_);
+  if (failed_ || finished_) return first == kNever ? std::nullopt : std::optional(first);
   if (!settings_seen_ && config_.preface_timeout > Duration{0}) add(clock_start_ + config_.preface_timeout);
   if (const auto due = settings_due()) add(*due);
   if (open_block_.open && config_.header_timeout > Duration{0}) add(open_block_.began_at + config_.header_timeout);

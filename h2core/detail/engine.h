@@ -195,6 +195,9 @@ class Engine {
   void pop_event() noexcept;
   [[gnu::cold]] void fail(Violation violation) noexcept;
   void over(ErrorCode code) noexcept;
+  void linger() noexcept {
+    if (clock_runs_) linger_by_ = now_ + kLinger;
+  }
   void close_all(ErrorCode code) noexcept;
   void charge(Work cause, std::size_t cost) noexcept {
     ++counters_.work[static_cast<std::size_t>(cause)];
@@ -285,6 +288,9 @@ class Engine {
   void charge_late_content(std::uint32_t content) noexcept;
   bool is_tls_record() const noexcept;
   [[gnu::cold]] bool too_many_unsettled() const noexcept;
+  bool holds_input() const noexcept {
+    return output_.reply_bytes() > config_.max_queued_output || too_many_unsettled();
+  }
   void on_extension(ByteView payload, Out& out) noexcept;
   void on_rst_stream(ByteView payload) noexcept;
   void charge_reset(State state) noexcept;
@@ -552,6 +558,7 @@ class Engine {
   ErrorCode failure_code_ = ErrorCode::no_error;
   Work budget_cause_{};
   bool failed_ = false, eof_ = false, lost_ = false, finished_ = false;
+  bool cut_ = false;            // by Shutdown::immediate
   bool shutting_down_ = false;  // a GOAWAY of ours is out, or about to be
   bool goaway_final_ = false;   // it named the real last stream
   bool goaway_received_ = false;
@@ -568,7 +575,8 @@ class Engine {
   std::int64_t budget_;
   std::uint32_t refill_remainder_ns_ = 0;  // of a millionth
   bool budget_warned_ = false, budget_used_up_ = false;
-  bool views_live_ = false;  // of the last event
+  bool views_live_ = false;      // of the last event
+  bool input_was_held_ = false;  // in this interval some of it was left unread
   TimePoint trim_by_ = kNever, trimmed_at_{};
   Counters counters_;
 };

@@ -108,8 +108,7 @@ Hold Engine::hold_on_input() const noexcept {
   std::optional<TimePoint> since;
   if (clock_runs_) since = last_received_;
   if (failed_ || lost_ || eof_) return {Holdup::over, Actor::nobody, since};
-  if (output_.reply_bytes() > config_.max_queued_output || too_many_unsettled())
-    return {Holdup::unread_replies, Actor::peer, since};
+  if (holds_input()) return {Holdup::unread_replies, Actor::peer, since};
   if (!settings_in_flight_.empty()) return {Holdup::settings_unanswered, Actor::peer, since};
   if (recv_window_ <= 0) return {Holdup::connection_window, Actor::caller, since};
   return {Holdup::peer_silent, Actor::peer, since};

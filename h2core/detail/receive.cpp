@@ -29,6 +29,11 @@ std::size_t window_moves(ByteView entries) {
   return count;
 }
 
+// So that 4 GiB in an interval are not little.
+constexpr std::uint32_t sum_or_most(std::uint32_t sum, std::uint32_t more) {
+  return sum + more < sum ? UINT32_MAX : sum + more;
+}
+
 // Their observer is told when the block is decoded.
 bool carries_block(FrameType type) {
   return type == FrameType::headers || type == FrameType::push_promise || type == FrameType::continuation;
@@ -61,6 +66,7 @@ std::optional<Event> Engine::receive(ByteView& input) noexcept {
   counters_.bytes_received += taken;
   input = input.subspan(taken);
   publish();
+  if (!out && !input.empty()) input_was_held_ = true;
   while (!out && pending.event) {  // the last of the input has brought the end of the connection
     emit(out);
     publish();
@@ -296,7 +302,7 @@ Stream* Engine::settle_data(FrameHeader frame, std::uint32_t pad_bytes) noexcept
   if (content >= kFullPiece) reward(1);
   else if (content == 0 && !frame.has(flags::end_stream)) charge(Work::empty_data, kFrameCost);
   stream.received_ms = now_ms_;
-  stream.interval_bytes += content;
+  stream.interval_bytes = sum_or_most(stream.interval_bytes, content);
   if (window <= 0 || connection_window <= 0) stream.watched = false;  // it is we who hold it back
   if (clock_runs_) probe_if_busy(stream, length);
   // What nobody is to read (RFC 9113 6.9.1), or nobody means to hold, for the whole frame, however it is cut.
@@ -497,20 +503,22 @@ Violation Engine::apply(const Setting& setting) noexcept {
   return Violation::none;
 }
 
-// RFC 9113 6.9.2: every stream's window moves, and may become negative.
+// RFC 9113 6.9.2: every stream's window moves, and may become negative. One can be too large only while it is of use: a
+// peer that has our END_STREAM looks at it no more.
 Violation Engine::apply_initial_window(std::uint32_t value) noexcept {
   const std::int64_t shift = static_cast<std::int64_t>(value) - static_cast<std::int64_t>(peer_.initial_window_size);
   bool overflow = false;
   streams_.each([&](std::uint32_t slot) {
-    if (is_closed(streams_[slot].state)) return;
-    overflow = overflow || streams_[slot].send_window + shift > static_cast<std::int64_t>(kMaxWindow);
+    const Stream& stream = streams_[slot];
+    if (!may_still_end(stream.state) && stream.state != State::reserved_local) return;
+    overflow = overflow || stream.send_window + shift > static_cast<std::int64_t>(kMaxWindow);
   });
   if (overflow) return Violation::initial_window_overflow;
   peer_.initial_window_size = value;
   streams_.each([&](std::uint32_t slot) {
     Stream& stream = streams_[slot];
     if (is_closed(stream.state)) return;
-    stream.send_window = static_cast<std::int32_t>(stream.send_window + shift);
+    stream.send_window = static_cast<std::int32_t>(std::min<std::int64_t>(stream.send_window + shift, kMaxWindow));
     if (stream.send_window <= 0) return unready(stream);
     if (shift > 0) stream.held = false;
     make_ready(stream);

@@ -146,6 +146,23 @@ TEST_CASE("whichever allocation fails, each call is refused whole or the connect
   CHECK(died > 20);
 }
 
+TEST_CASE("RFC 9113 3.4: without memory for our SETTINGS nothing is said instead") {
+  for (const Role role : {Role::client, Role::server}) {
+    for (std::uint64_t at = 0; at < 6; ++at) {
+      CAPTURE(at);
+      TestMemory memory{.fail_at = at, .fail_once = true};
+      Connection connection({.role = role, .grease = true, .allocator = memory.allocator()});
+      ByteView nothing;
+      const auto event = connection.receive(nothing);
+      const bool failed = event && std::holds_alternative<ConnectionFailed>(*event);
+      CHECK(failed == (memory.calls > at));
+      const std::vector<Frame> sent = frames(take_output(connection));
+      CHECK((failed || !sent.empty()));
+      if (!sent.empty()) CHECK(sent[0].header.type == FrameType::settings);
+    }
+  }
+}
+
 TEST_CASE("wherever the transport dies, every stream ends once with the right verdict, and all memory comes back") {
   constexpr std::size_t kMost = 40;
   Theatre whole({}, kMost);

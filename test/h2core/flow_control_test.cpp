@@ -53,6 +53,17 @@ TEST_CASE(
   CHECK(client.history().back().header.has(flags::end_stream));
 }
 
+TEST_CASE("RFC 9113 6.9.2: a window that nothing goes through any more cannot be too large") {
+  Harness server(Role::server);
+  server.feed(headers(1, post()) + window_update(1, kMaxWindow - 65535));
+  REQUIRE(server.call([](Connection& c) { return c.send_response(StreamId{1}, 204, {}, EndStream::yes); }));
+  server.feed(settings({{SettingId::initial_window_size, 65536}}));
+  CHECK_FALSE(server.failed());
+  CHECK(server.connection().window(StreamId{1})->send_window == kMaxWindow);
+  server.feed(settings({{SettingId::initial_window_size, 0}}) + data(1, "x", kEnd));
+  CHECK(server.last(Kind::stream_closed, 1));
+}
+
 TEST_CASE("RFC 9113 6.9.2: a larger INITIAL_WINDOW_SIZE sets what waits free") {
   Harness client = uploader(0);
   const Bytes body = bytes_of("hello");

@@ -270,23 +270,27 @@ TEST_CASE("streams that were reset with content still in the output are no more 
   CHECK(server.all(Kind::stream_closed).size() == 100);
 }
 
-TEST_CASE("the largest refill and a day of silence fill the budget and no more") {
+/// It has 600 left of 1,000.
+Harness worked_server(std::uint32_t refill_per_second) {
   Options options;
   options.config.work_budget = 1000;
-  options.config.work_refill_per_second = 0xffffffff;
+  options.config.work_refill_per_second = refill_per_second;
   Harness server(Role::server, options);
   server.feed(repeat(ping(1), 400));
+  return server;
+}
+
+TEST_CASE("the largest refill and a day of silence fill the budget and no more") {
+  Harness server = worked_server(0xffffffff);
   server.advance(24h);
-  server.feed(repeat(ping(1), 1001));
+  server.feed(repeat(ping(1), 1000));
+  CHECK_FALSE(server.failed());
+  server.feed(ping(1));
   CHECK(server.failure() == Violation::work_budget_empty);
 }
 
 TEST_CASE("the budget for idle work warns at half, then ends the connection; time refills it [9113-10.5b]") {
-  Options options;
-  options.config.work_budget = 1000;
-  options.config.work_refill_per_second = 100;
-  Harness server(Role::server, options);
-  server.feed(repeat(ping(1), 400));
+  Harness server = worked_server(100);
   CHECK_FALSE(server.last(Kind::work_low));
   server.feed(repeat(ping(1), 200));
   CHECK(server.all(Kind::work_low).size() == 1);

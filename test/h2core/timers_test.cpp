@@ -278,5 +278,89 @@ TEST_CASE("content that comes too slowly resets its stream and no other; what we
   CHECK_FALSE(server.failed());
 }
 
+TEST_CASE("content that we do not read while replies wait is not counted as too slow") {
+  Options options;
+  options.config.min_content_rate = 100;
+  options.config.max_queued_output = 100;
+  Harness server(Role::server, options);
+  server.feed(headers(1, post()));
+  server.take = false;
+  server.feed(repeat(ping(1), 10));
+  REQUIRE(server.connection().explain(one)->receiving.what == Holdup::unread_replies);
+  for (int i = 0; i < 60; ++i) {
+    server.advance(1s);
+    server.feed(data(1, std::string(150, 'x')));
+  }
+  CHECK_FALSE(server.last(Kind::stream_reset));
+  server.take = true;
+  for (int i = 0; i < 100 && server.unread() > 0; ++i) server.feed({});
+  CHECK(server.last(Kind::data)->data.size() == 60 * 150);
+  for (int i = 0; i < 30; ++i) server.advance(1s);
+  CHECK(server.last(Kind::stream_reset, 1)->violation == Violation::content_too_slow);
+}
+
+TEST_CASE("content is never too slow because there is much of it: 4 GiB in an interval") {
+  Config config;
+  config.settings.max_frame_size = 0xffffff;
+  config.settings.initial_window_size = config.connection_window = kMaxWindow;
+  config.credit = Credit::automatic;
+  config.min_content_rate = 100;
+  Connection server(config);
+  TimePoint now{1s};
+  server.advance_time(now);
+  std::uint64_t content = 0;
+  const auto feed = [&](ByteView input) {
+    while (const auto event = server.receive(input)) {
+      if (const auto* data = std::get_if<DataReceived>(&*event)) content += data->data.size();
+      CHECK_FALSE(std::holds_alternative<StreamReset>(*event));
+    }
+    take_output(server);
+  };
+  feed(client_preface() + settings({}) + settings_ack() + headers(1, post()));
+  server.advance_time(now += 10s);
+  const std::vector<std::byte> buffer(0xffffff);
+  std::array<std::byte, kFrameHeaderBytes> header;
+  for (std::uint64_t left = std::uint64_t{1} << 32; left > 0;) {
+    const auto bytes = static_cast<std::uint32_t>(std::min<std::uint64_t>(left, buffer.size()));
+    write_frame_header(header.data(), {bytes, FrameType::data, 0, one});
+    feed(header);
+    feed(ByteView(buffer).first(bytes));
+    left -= bytes;
+  }
+  CHECK(content == std::uint64_t{1} << 32);
+  server.advance_time(now += 10s);
+  feed({});
+}
+
+TEST_CASE("after a hard end nobody has longer than five seconds to take what was committed") {
+  for (const Duration drain : {Duration{0}, Duration{1s}}) {
+    CAPTURE(drain.count());
+    Harness server(Role::server);
+    server.feed(headers(1, get(), kEnd));
+    server.take = false;
+    const Bytes content(100000);
+    server.run([&](Connection& c) {
+      REQUIRE(c.send_response(one, 200, {}, EndStream::no));
+      REQUIRE(c.send_data(one, content, Token{1}, EndStream::yes));
+      std::array<ByteView, 8> slices;
+      REQUIRE(c.poll_output(slices) > 0);
+      c.shutdown(drain > Duration{0} ? Shutdown::graceful : Shutdown::immediate, drain);
+    });
+    if (drain > Duration{0}) server.advance(drain);
+    CHECK(server.connection().transport_wish() == TransportWish::open);
+    CHECK(server.connection().deadline() == server.now() + 5s);
+    server.advance(3s);
+    server.run([](Connection& c) { c.shutdown(Shutdown::immediate); });  // which only hastens
+    server.advance(1999ms);
+    CHECK(server.connection().transport_wish() == TransportWish::open);
+    server.advance(1ms);
+    CHECK(server.connection().transport_wish() == TransportWish::close);
+    CHECK_FALSE(server.connection().deadline());
+    server.lost();
+    CHECK(server.last(Kind::data_sent)->outcome == DataOutcome::dropped);
+    CHECK(server.all(Kind::stream_closed).size() == 1);
+  }
+}
+
 }  // namespace
 }  // namespace h2::test

@@ -528,6 +528,34 @@ TEST_CASE("ciphertext that the transport does not take ends the connection after
   CHECK(server.connection.transport_wish() == h2::TransportWish::close);
 }
 
+TEST_CASE("once h2 has ended, ciphertext that nobody takes keeps the connection for five seconds and no longer") {
+  TlsContext for_server = context(server_config()), for_client = context(client_config());
+  Driven server{for_server, h2::Role::server};
+  Driven client{for_client, h2::Role::client, "localhost"};
+  h2::TimePoint now{1000s};
+  server.connection.advance_time(now);
+  exchange(client, server);
+  get(client, "/");
+  server.feed(bytes_of(client.take_output()));
+  server.connection.http2().shutdown(h2::Shutdown::immediate);
+  ByteView slice[1];
+  REQUIRE(server.connection.poll_output(slice) == 1);
+  server.feed({});
+  CHECK_FALSE(server.connection.http2().has_output());
+  server.connection.advance_time(now += 4s);
+  server.connection.consume_output(1);  // it moves, so the time begins anew
+  server.connection.advance_time(now += 4s);
+  CHECK(server.failures.empty());
+  CHECK(server.connection.transport_wish() == h2::TransportWish::open);
+  server.connection.advance_time(now += 1s);
+  server.feed({});
+  REQUIRE(server.failures.size() == 1);
+  CHECK(server.failures[0].kind == TlsFailureKind::timed_out);
+  REQUIRE(server.connection.deadline().has_value());
+  server.connection.advance_time(*server.connection.deadline());
+  CHECK(server.connection.transport_wish() == h2::TransportWish::close);
+}
+
 TEST_CASE("Config::output_timeout ends a connection whose replies leave input over, too") {
   h2::Config patient;
   patient.output_timeout = 5s;

@@ -2,11 +2,13 @@
 #include <tools/site.h>
 
 #include <doctest/doctest.h>
+#include <fcntl.h>
 #include <sys/stat.h>
 
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
+#include <set>
 
 using namespace tools;
 namespace fs = std::filesystem;
@@ -229,6 +231,20 @@ TEST_CASE("the head for who asks again says the same, and asks for entries of it
     const bool own = first.name == "etag" || first.name == "content-length";
     CHECK(again.indexing == (own ? h2::Indexing::always : h2::Indexing::automatic));
   }
+}
+
+TEST_CASE("a file of any age has an entity tag of its own") {
+  const Folder folder;
+  folder.write("a", "one");
+  std::set<std::string> tags;
+  for (const std::time_t when :
+       {std::time_t{-1}, std::time_t{0}, std::time_t{9'223'372'036}, std::time_t{9'300'000'000}}) {
+    const timespec times[] = {{when, 999'999'999}, {when, 999'999'999}};
+    REQUIRE(::utimensat(AT_FDCWD, (folder.path / "a").c_str(), times, 0) == 0);
+    FileCache cache(folder.root());
+    tags.insert(cache.find("a", the_time)->etag);
+  }
+  CHECK(tags.size() == 4);
 }
 
 TEST_CASE("files in memory have a bound, and what a slow reader holds counts") {
