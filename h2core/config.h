@@ -93,7 +93,7 @@ struct Config {
   /// The most bytes of `allocator` that a peer can make one connection hold, whatever it sends and however little it
   /// reads. What the caller adds by its own calls comes on top: content that it lends (80 bytes for each piece), copies
   /// (up to twice `copy_bound` for each stream, and 100 KiB of buffers that wait for the next), heads and trailers over
-  /// `max_queued_output`, and requests of its own (400 bytes each). SETTINGS that it sends later and that
+  /// `max_queued_output`, and requests of its own (420 bytes each). SETTINGS that it sends later and that
   /// allow more are not in it. SIZE_MAX where the configuration sets no limit.
   H2CORE_API std::size_t memory_bound() const noexcept;
 };
