@@ -94,7 +94,7 @@ struct Config {
   /// reads. What the caller adds by its own calls comes on top: content that it lends (80 bytes for each piece), copies
   /// (80 bytes and a buffer for each piece that is not put behind the last one: the least of 256, 1,024, 4,096 or 16,384
   /// bytes that it fits, or its own size; and 100 KiB of buffers that wait for the next), heads and trailers over
-  /// `max_queued_output`, and requests of its own (400 bytes each). SETTINGS that it sends later and that allow more are
+  /// `max_queued_output`, and requests of its own (420 bytes each). SETTINGS that it sends later and that allow more are
   /// not in it. SIZE_MAX where the configuration sets no limit.
   H2CORE_API std::size_t memory_bound() const noexcept;
 };

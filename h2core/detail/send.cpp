@@ -182,7 +182,7 @@ bool Engine::start_request(std::uint32_t slot, const Outgoing& head) noexcept {
   if (last) send_end(slot, stream);
   else make_ready(stream);
   if (stream.sends) settle_sending(stream);  // the head waits no more
-  update_stream_window(stream);  // for a caller who chose while the request was waiting
+  update_stream_window(stream);              // for a caller who chose while the request was waiting
   return !failed_;
 }
 

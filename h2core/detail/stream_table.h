@@ -95,8 +95,8 @@ class StreamTable {
     std::uint32_t closed_next, gaps_next;
   };
 
-  static constexpr std::size_t kLatest = 16;       // places, before those of the table
-  static constexpr std::uint32_t kTogether = 8;    // streams that share a hash
+  static constexpr std::size_t kLatest = 16;     // places, before those of the table
+  static constexpr std::uint32_t kTogether = 8;  // streams that share a hash
   static constexpr std::uint64_t kStep = kTogether + 1, kStepInverse = 0x8e38e38e38e38e39;
   static_assert(kStep * kStepInverse == 1);
 

@@ -4,9 +4,9 @@
 #include <hpack/huffman.h>
 #include <hpack/integer.h>
 
-#include "harness.h"
-
 #include <h2core/detail/stream.h>
+
+#include "harness.h"
 
 namespace h2::test {
 namespace {
