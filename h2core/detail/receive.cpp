@@ -36,8 +36,8 @@ bool carries_block(FrameType type) {
 
 }  // namespace
 
-// Content comes in runs, and in a run this is all that a frame of DATA takes: 60 instructions, where the whole way takes
-// 200. It stands before that way, and calls it last, so that it needs no frame on the stack.
+// Content comes in runs, and in a run this is all that a frame of DATA takes: 81 instructions, where the whole way takes
+// 206. It stands before that way, so that it saves no registers, and what comes in no run loses 20 by it.
 std::optional<Event> Engine::receive(ByteView& input) noexcept {
   if (is_called()) [[unlikely]]
     return receive_waiting(input);
@@ -95,7 +95,7 @@ std::optional<Event> Engine::piece_of_run(ByteView& input, std::size_t head_byte
   return Out(std::in_place, DataReceived{stream.id, stream.user, piece, EndStream::no});
 }
 
-// An event that waits needs nothing of the way of input: 35 instructions.
+// An event that waits needs nothing of the way of input: 36 instructions fewer.
 std::optional<Event> Engine::receive_waiting(ByteView& input) noexcept {
   const std::optional<IdleTimedOut> none;  // as below
   Out out(none);
