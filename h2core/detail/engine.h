@@ -339,7 +339,7 @@ class Engine {
   }
   void reply_sent(std::size_t bytes) noexcept {
     frame_written(bytes);
-    output_.commit(bytes, OutputQueue::For::peer);
+    output_.commit_reply(bytes);
   }
   void write_rst_stream(StreamId id, ErrorCode code) noexcept;
 

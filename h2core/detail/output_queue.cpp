@@ -25,14 +25,13 @@ std::byte* OutputQueue::find_room(std::size_t bytes, std::size_t lent) noexcept 
 
 std::size_t OutputQueue::poll(std::span<ByteView> slices, std::size_t max_bytes) noexcept {
   const Segment* const first = segments_.data() + front_;
-  const Segment* const end = first + std::min(slices.size(), segments());
-  const Segment* at = first;
-  for (ByteView* to = slices.data(); at != end && max_bytes > 0; ++at, ++to) {
-    const std::size_t bytes = std::min<std::size_t>(at->bytes, max_bytes);
-    *to = ByteView(at->data, bytes);
+  const std::size_t most = std::min(slices.size(), segments());
+  std::size_t count = 0;
+  for (; count < most && max_bytes > 0; ++count) {
+    const std::size_t bytes = std::min<std::size_t>(first[count].bytes, max_bytes);
+    slices[count] = ByteView(first[count].data, bytes);
     max_bytes -= bytes;
   }
-  const auto count = static_cast<std::size_t>(at - first);
   handed_out_ = std::max(handed_out_, count);
   return count;
 }

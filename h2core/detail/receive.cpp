@@ -397,9 +397,9 @@ void Engine::begin_run(Stream& stream) noexcept {
 // For how many octets no rule that the whole way asks about can turn out otherwise. No time goes by in a run.
 void Engine::measure_run(Stream& stream) noexcept {
   if (config_.observer.on_frame != nullptr) return;
-  const std::int64_t moves = config_.credit == Credit::automatic ? 2 : 1;  // what is owed grows as the window shrinks
-  const auto until_due = [moves](std::int64_t window, std::int64_t owed) {
-    return std::min({window - 1, (window - owed - 1) / moves, kEnoughOwed - owed - 1});
+  const int halved = config_.credit == Credit::automatic ? 1 : 0;  // for what is owed grows as the window shrinks
+  const auto until_due = [halved](std::int64_t window, std::int64_t owed) {
+    return std::min({window - 1, (window - owed - 1) >> halved, kEnoughOwed - owed - 1});
   };
   std::int64_t left = std::min(until_due(stream.recv_window, stream.recv_owed), until_due(recv_window_, recv_owed_));
   if (stream.recv_content_left >= 0) left = std::min(left, stream.recv_content_left);
