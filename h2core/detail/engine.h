@@ -126,7 +126,6 @@ class Engine {
       left = static_cast<std::int32_t>(std::max<std::int64_t>(left - static_cast<std::int64_t>(bytes), -1));
     }
   };
-  static constexpr std::uint32_t kLongestInRun = 0x4000;  // bytes; no MAX_FRAME_SIZE is smaller
   enum class Decoded : std::uint8_t { ok, too_large, failed };
   // Of a stream that is still idle (RFC 9218 7).
   struct KeptPriority {

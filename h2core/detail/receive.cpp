@@ -250,9 +250,10 @@ bool Engine::is_tls_record() const noexcept {
 Engine::Next Engine::on_header(FrameHeader frame, ByteView& input) noexcept {
   ++counters_.frames_received;
   frame_ = frame;
-  if (!passes(frame) && !check_header()) [[unlikely]]
+  const bool is_data = frame.type == FrameType::data;
+  if (!(is_data ? passes_as_data(frame) : passes(frame)) && !check_header()) [[unlikely]]
     return Next::more;
-  if (frame.type == FrameType::data) {
+  if (is_data) {
     note(Direction::received, frame_, {}, {});
     return Next::data;
   }
@@ -406,7 +407,7 @@ void Engine::measure_run(Stream& stream) noexcept {
   if (clock_runs_ && may_probe())
     left = std::min({left, until_busy(stream.recv_window, stream.recv_target), until_busy(recv_window_, recv_target_)});
   if (left <= 0) return;
-  run_.longest = budget_ < config_.work_budget ? kFullPiece - 1 : kLongestInRun;
+  run_.longest = budget_ < config_.work_budget ? kFullPiece - 1 : kAlwaysFits;
   run_.left = static_cast<std::int32_t>(left);
   pad_left_ = 0;
 }
