@@ -18,7 +18,7 @@ class OutputQueue {
 
   /// `usual` is whom commit() takes its bytes to be for.
   OutputQueue(const Allocator& allocator, For usual) noexcept
-      : segments_(allocator), allocator_(&allocator), usual_replies_(usual == For::peer ? 0xffffffff : 0) {}
+      : segments_(allocator), allocator_(&allocator), usual_replies_(usual == For::peer ? -1 : 0) {}
   OutputQueue(const OutputQueue&) = delete;
   OutputQueue& operator=(const OutputQueue&) = delete;
   ~OutputQueue() { release(); }
@@ -34,7 +34,9 @@ class OutputQueue {
   /// That room again; until commit() or the next reserve().
   std::byte* reserved() noexcept { return drafting_ ? draft_->data() : last_->data() + last_->written; }
   /// The first `bytes` of the room are part of the output now, perhaps in another place.
-  void commit(std::size_t bytes) noexcept { commit_with(bytes, static_cast<std::uint32_t>(bytes) & usual_replies_); }
+  void commit(std::size_t bytes) noexcept {
+    commit_with(bytes, static_cast<std::uint32_t>(bytes) & static_cast<std::uint32_t>(usual_replies_));
+  }
   void commit_reply(std::size_t bytes) noexcept { commit_with(bytes, static_cast<std::uint32_t>(bytes)); }
   /// Queues lent memory; `chunk` comes back from `consume()`. Room was reserved.
   void lend(const std::byte* data, std::size_t bytes, Chunk* chunk) noexcept {
@@ -164,8 +166,8 @@ class OutputQueue {
   Block* draft_ = nullptr;  // where something is written first that may become much less than was reserved
   Block* spare_ = nullptr;  // emptied blocks, so that a steady flow allocates nothing
   std::uint32_t spares_ = 0;
-  bool drafting_ = false;        // by the last reserve()
-  std::uint32_t usual_replies_;  // the bits of a size that count as replies: all or none
+  bool drafting_ = false;      // by the last reserve()
+  std::int8_t usual_replies_;  // the bits of a size that count as replies: all or none
   // Not side by side: GCC would load both at once, just behind a store of one of them, and wait for it to reach memory.
   std::size_t queued_ = 0;
   std::size_t handed_out_ = 0;  // segments at the front that a caller has seen: they may not grow
