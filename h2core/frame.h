@@ -1,6 +1,8 @@
 // The frame codec of RFC 9113 4 and 6, usable alone: nine header bytes, one row of rules per type, writers.
 #pragma once
 
+#include <bit>
+#include <cstring>
 #include <optional>
 
 #include <h2core/error.h>
@@ -58,9 +60,11 @@ inline FrameHeader read_frame_header(const std::byte* bytes) noexcept {
   return {length_and_type >> 8, static_cast<FrameType>(length_and_type & 0xff), static_cast<std::uint8_t>(bytes[4]),
           StreamId{read_u32(bytes + 5) & kMaxStreamId}};
 }
-/// In network order, and returns the place behind; compilers make one store of it.
+/// In network order, and returns the place behind. Octet by octet GCC would make four stores of what it knows in part,
+/// as a frame's type: 5 instructions more.
 inline std::byte* put_u32(std::byte* out, std::uint32_t value) noexcept {
-  for (int i = 0; i < 4; ++i) out[i] = static_cast<std::byte>(value >> (24 - 8 * i));
+  if constexpr (std::endian::native == std::endian::little) value = __builtin_bswap32(value);
+  std::memcpy(out, &value, sizeof(value));
   return out + 4;
 }
 /// Writes nine bytes and returns the place behind them.

@@ -11,6 +11,7 @@ void Engine::consume_stream(StreamId id, std::size_t bytes) noexcept {
   Stream& stream = streams_[slot];
   const std::size_t step_bytes = std::min<std::size_t>(bytes, stream.unconsumed);
   stream.unconsumed -= static_cast<std::uint32_t>(step_bytes);
+  run_.take_off(step_bytes);
   stream.recv_owed = static_cast<std::int32_t>(stream.recv_owed + static_cast<std::int64_t>(step_bytes));
   update_stream_window(stream);
   publish();
@@ -23,6 +24,7 @@ void Engine::consume_connection(StreamId id, std::size_t bytes) noexcept {
   const std::size_t step_bytes = std::min<std::size_t>(bytes, stream.connection_unconsumed);
   stream.connection_unconsumed -= static_cast<std::uint32_t>(step_bytes);
   unconsumed_ -= step_bytes;
+  run_.take_off(step_bytes);
   credit_connection(step_bytes);
   remove_if_settled(slot);
   publish();
@@ -60,6 +62,7 @@ void Engine::write_window_update(StreamId id, std::uint32_t increment) noexcept 
 Result<void> Engine::set_window(StreamId id, std::uint32_t bytes) noexcept {
   if (failed_ || lost_ || finished_) return Misuse::connection_over;
   if (bytes > kMaxWindow) return Misuse::bad_setting;
+  run_.end();
   if (id == kConnection) {
     if (bytes < 65535) return Misuse::bad_setting;
     connection_window_fixed_ = true;
@@ -91,12 +94,9 @@ void Engine::resize_connection_window(std::uint32_t bytes) noexcept {
 
 // Called when DATA has used much of a window, so that short messages cause no PING.
 void Engine::start_probe() noexcept {
-  if (now_ < probe_.next || failed_ || shutting_down_) return;
-  const bool streams_may = !stream_windows_fixed_ && announced_.initial_window_size < config_.window_limit;
-  const bool connection_may = !connection_window_fixed_ && recv_target_ < config_.window_limit;
-  if (!streams_may && !connection_may) return;
+  if (!may_probe()) return;
   if (!write_ping(PingOwner::window, Token{})) return;
-  probe_.running = true;
+  probing_ = true;
   probe_.bytes_before = counters_.data_bytes_received;
   probe_.unconsumed_before = unconsumed_;
 }
@@ -106,7 +106,7 @@ void Engine::start_probe() noexcept {
 // effect a round trip later.
 void Engine::end_probe(Duration round_trip) noexcept {
   constexpr Duration kFirstPause = std::chrono::seconds(1), kLongestPause = std::chrono::seconds(64);
-  probe_.running = false;
+  probing_ = false;
   round_trip = std::max<Duration>(round_trip, std::chrono::microseconds(1));
   probe_.shortest = probe_.shortest == Duration{0} ? round_trip : std::min(probe_.shortest, round_trip);
   const std::uint64_t bytes = counters_.data_bytes_received - probe_.bytes_before;

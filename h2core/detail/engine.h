@@ -113,6 +113,19 @@ class Engine {
     bool open = false;
     TimePoint began_at{};
   };
+  // DATA that goes on on one stream, that of frame_. While a run lasts, the stream takes content, and the next `left`
+  // octets of it change nothing but accounts: both windows stay open, nothing comes to be announced, no bound is met.
+  // Whatever could make that untrue ends the run or takes octets off it. A frame of DATA under way is the run's.
+  struct Run {
+    Stream* stream = nullptr;   // also behind the end of a run: that of the last DATA
+    std::int32_t left = -1;     // below zero: there is none
+    std::uint32_t longest = 0;  // bytes of a frame
+    bool lasts() const noexcept { return left >= 0; }
+    void end() noexcept { left = -1; }
+    void take_off(std::size_t bytes) noexcept {
+      left = static_cast<std::int32_t>(std::max<std::int64_t>(left - static_cast<std::int64_t>(bytes), -1));
+    }
+  };
   enum class Decoded : std::uint8_t { ok, too_large, failed };
   // Of a stream that is still idle (RFC 9218 7).
   struct KeptPriority {
@@ -257,6 +270,11 @@ class Engine {
   // others might; on the way of a small frame of DATA that was a sixth of all instructions.
   // No input is left or a piece of content is out; or what comes next.
   enum class Next : std::uint8_t { none, more, header, data, payload };
+  [[gnu::always_inline]] inline std::uint32_t next_of_run(ByteView input) noexcept;
+  [[gnu::always_inline]] inline Out piece_of_run(ByteView& input, std::size_t head_bytes,
+                                                 std::uint32_t content) noexcept;
+  [[gnu::noinline]] Out receive_waiting(ByteView& input) noexcept;
+  [[gnu::noinline]] Out receive_any(ByteView& input) noexcept;
   [[gnu::always_inline]] inline bool advance(ByteView& input, Out& out) noexcept;
   [[gnu::always_inline]] inline Next on_header(FrameHeader frame, ByteView& input) noexcept;
   [[gnu::always_inline]] inline Next on_data(FrameHeader frame, ByteView& input, Out& out) noexcept;
@@ -280,6 +298,13 @@ class Engine {
   bool check_header() noexcept;
   [[gnu::cold]] void refuse_header(Violation violation) noexcept;
   void keep_payload() noexcept;
+  [[gnu::always_inline]] inline void begin_run(Stream& stream, std::uint32_t content) noexcept;
+  [[gnu::noinline]] void measure_run(Stream& stream, std::uint32_t content) noexcept;
+  void leave_unconsumed(Stream& stream, std::size_t bytes) noexcept {
+    stream.unconsumed += static_cast<std::uint32_t>(bytes);
+    stream.connection_unconsumed += static_cast<std::uint32_t>(bytes);
+    unconsumed_ += bytes;
+  }
   void probe_if_busy(const Stream& stream, std::int32_t arriving) noexcept;
   Violation check_data(Stream& stream, std::uint32_t content) noexcept;
   [[gnu::cold]] void drop_data(State state, std::uint32_t content) noexcept;
@@ -321,7 +346,7 @@ class Engine {
   }
   void reply_sent(std::size_t bytes) noexcept {
     frame_written(bytes);
-    output_.commit(bytes, OutputQueue::For::peer);
+    output_.commit_reply(bytes);
   }
   void write_rst_stream(StreamId id, ErrorCode code) noexcept;
 
@@ -408,6 +433,15 @@ class Engine {
   // `used`: what the peer is to have, less its window.
   static bool is_busy(std::int64_t window, std::int64_t used) noexcept {
     return window <= used || used >= kEnoughOwed / 2;
+  }
+  // For how many octets it will not be.
+  static std::int64_t until_busy(std::int64_t window, std::int64_t used) noexcept {
+    return std::min((window - used - 1) >> 1, kEnoughOwed / 2 - used - 1);
+  }
+  bool may_probe() const noexcept {
+    return !probing_ && now_ >= probe_.next && !failed_ && !shutting_down_ &&
+           ((!stream_windows_fixed_ && announced_.initial_window_size < config_.window_limit) ||
+            (!connection_window_fixed_ && recv_target_ < config_.window_limit));
   }
   void start_probe() noexcept;
   void end_probe(Duration round_trip) noexcept;
@@ -497,6 +531,7 @@ class Engine {
   std::byte head_[kFrameHeaderBytes] = {};
   std::uint8_t preface_have_ = 0;
   bool settings_seen_ = false, peer_settings_known_ = false;
+  Run run_;
   FrameHeader frame_;
   std::uint32_t data_left_ = 0;  // content of the current DATA frame, not delivered
   std::uint32_t skip_left_ = 0;  // padding, or a payload that nobody wants
@@ -520,13 +555,13 @@ class Engine {
   std::int32_t late_content_ = 0;  // of streams that we reset or refused: at most so much is on its way
   std::uint32_t answers_due_ = 0;  // WINDOW_UPDATEs and PINGs that belong to what we sent
   bool stream_windows_fixed_ = false, connection_window_fixed_ = false;  // their caller has chosen
+  bool probing_ = false;                                                 // a PING of ours measures how they should grow
   std::int64_t recv_owed_ = 0;
   std::int64_t recv_target_ = 65535;
   std::uint64_t unconsumed_ = 0;
 
   // growth of the receive windows
   struct Probe {
-    bool running = false;  // a PING of ours is under way
     std::uint64_t bytes_before = 0, unconsumed_before = 0;
     Duration shortest{0};  // round trip of all
     Duration pause{0};     // longer each time that nothing changed

@@ -13,6 +13,7 @@ enum class On : std::uint8_t { stream, connection, either };
 
 inline constexpr std::uint32_t kAny = 0xffffff;  // all that 24 bits can say; the frame size limit is apart
 inline constexpr std::uint32_t kPriorityFieldsBytes = 5;
+inline constexpr std::uint16_t kAlwaysFits = 0x4000;  // payload bytes; no MAX_FRAME_SIZE is smaller
 
 struct FrameRule {
   FrameType type;
@@ -66,8 +67,8 @@ constexpr const FrameRule* find_rule(FrameType type) noexcept {
 /// A short row for the many frames: what it lets pass, its long row lets pass. What it does not let pass is asked of
 /// check_frame_header().
 struct QuickRule {
-  std::uint16_t least = 0, range = 0x4000;  // payload bytes; no MAX_FRAME_SIZE is smaller
-  std::uint16_t asked = 0, wanted = 0;      // of the flags and the place
+  std::uint16_t least = 0, range = kAlwaysFits;  // payload bytes
+  std::uint16_t asked = 0, wanted = 0;           // of the flags and the place
 };
 inline constexpr std::uint16_t kOnConnection = 0x100, kNever = 0x200;
 
@@ -76,7 +77,7 @@ inline constexpr auto kQuickRules = [] {
   for (const FrameRule& rule : kFrameRules) {
     QuickRule& row = quick[static_cast<std::size_t>(rule.type)];
     row.least = static_cast<std::uint16_t>(rule.least);
-    row.range = static_cast<std::uint16_t>(std::min<std::uint32_t>(rule.most, 0x4000) - rule.least);
+    row.range = static_cast<std::uint16_t>(std::min<std::uint32_t>(rule.most, kAlwaysFits) - rule.least);
     row.asked = rule.flags_with_bytes;
     if (rule.lives_on != On::either) row.asked |= kOnConnection;
     if (rule.lives_on == On::connection) row.wanted = kOnConnection;
@@ -90,6 +91,11 @@ inline bool passes(const FrameHeader& header) noexcept {
   const QuickRule& rule = kQuickRules[static_cast<std::size_t>(header.type)];
   const std::uint32_t place = (header.stream.value - 1) >> 23 & kOnConnection;  // ids have 31 bits
   return header.length - rule.least <= rule.range && (((header.flags | place) ^ rule.wanted) & rule.asked) == 0;
+}
+
+/// The same for DATA, in 5. What is padded does not pass.
+inline bool passes_as_data(const FrameHeader& header) noexcept {
+  return header.length <= kAlwaysFits && header.stream != kConnection && !header.has(flags::padded);
 }
 
 }  // namespace h2::detail

@@ -16,9 +16,9 @@ class OutputQueue {
   /// does not read.
   enum class For : bool { us, peer };
 
-  /// `usual` is what commit() takes its bytes for.
+  /// `usual` is whom commit() takes its bytes to be for.
   OutputQueue(const Allocator& allocator, For usual) noexcept
-      : segments_(allocator), allocator_(&allocator), usual_(usual) {}
+      : segments_(allocator), allocator_(&allocator), usual_replies_(usual == For::peer ? -1 : 0) {}
   OutputQueue(const OutputQueue&) = delete;
   OutputQueue& operator=(const OutputQueue&) = delete;
   ~OutputQueue() { release(); }
@@ -34,24 +34,10 @@ class OutputQueue {
   /// That room again; until commit() or the next reserve().
   std::byte* reserved() noexcept { return drafting_ ? draft_->data() : last_->data() + last_->written; }
   /// The first `bytes` of the room are part of the output now, perhaps in another place.
-  void commit(std::size_t bytes) noexcept { commit(bytes, usual_); }
-  void commit(std::size_t bytes, For whom) noexcept {
-    if (drafting_) settle_draft(bytes);
-    std::byte* const start = last_->data() + last_->written;
-    const auto added = static_cast<std::uint32_t>(bytes), replies = whom == For::peer ? added : 0;
-    last_->written += added;
-    queued_ += bytes;
-    replies_ += replies;
-    if (segments() > handed_out_) {
-      Segment& tail = segments_[segments_.size() - 1];
-      if (tail.chunk == nullptr && tail.data + tail.bytes == start) {
-        tail.bytes += added;
-        tail.replies += replies;
-        return;
-      }
-    }
-    if (bytes > 0) segments_.add({start, nullptr, added, replies});
+  void commit(std::size_t bytes) noexcept {
+    commit_with(bytes, static_cast<std::uint32_t>(bytes) & static_cast<std::uint32_t>(usual_replies_));
   }
+  void commit_reply(std::size_t bytes) noexcept { commit_with(bytes, static_cast<std::uint32_t>(bytes)); }
   /// Queues lent memory; `chunk` comes back from `consume()`. Room was reserved.
   void lend(const std::byte* data, std::size_t bytes, Chunk* chunk) noexcept {
     segments_.add({data, chunk, static_cast<std::uint32_t>(bytes), 0});
@@ -77,25 +63,24 @@ class OutputQueue {
     queued_ -= bytes;
     taken_ += bytes;
     std::size_t ours = 0;
-    const auto take = [&](Segment& from, std::size_t step) {
-      if (from.chunk != nullptr) return taken(*from.chunk, step);
-      ours += step;
-      const std::size_t not_replies = from.bytes - from.replies;  // taken to be the first
-      const std::size_t replies = step - std::min(step, not_replies);
-      from.replies -= static_cast<std::uint32_t>(replies);
-      replies_ -= replies;
-    };
     Segment* at = segments_.data() + front_;
     const std::size_t most = segments();
     std::size_t whole = 0;
     for (; whole != most && at->bytes <= bytes; ++at, ++whole) {
       bytes -= at->bytes;
-      take(*at, at->bytes);
+      replies_ -= at->replies;
+      if (at->chunk != nullptr) taken(*at->chunk, at->bytes);
+      else ours += at->bytes;
     }
     if (bytes > 0) {
-      take(*at, bytes);
-      at->data += bytes;
-      at->bytes -= static_cast<std::uint32_t>(bytes);
+      const auto step = static_cast<std::uint32_t>(bytes);
+      const std::uint32_t replies = step - std::min(step, at->bytes - at->replies);  // what is none is taken first
+      at->data += step;
+      at->bytes -= step;
+      at->replies -= replies;
+      replies_ -= replies;
+      if (at->chunk != nullptr) taken(*at->chunk, step);
+      else ours += step;
     }
     front_ += whole;
     handed_out_ -= whole < handed_out_ ? whole : handed_out_;
@@ -140,6 +125,23 @@ class OutputQueue {
 
   static constexpr std::size_t kSpares = 10;  // what a peer's unread replies may fill by default, and an edge
 
+  void commit_with(std::size_t bytes, std::uint32_t replies) noexcept {
+    if (drafting_) settle_draft(bytes);
+    std::byte* const start = last_->data() + last_->written;
+    const auto added = static_cast<std::uint32_t>(bytes);
+    last_->written += added;
+    queued_ += bytes;
+    replies_ += replies;
+    if (segments() > handed_out_) {
+      Segment& tail = segments_[segments_.size() - 1];
+      if (tail.chunk == nullptr && tail.data + tail.bytes == start) {
+        tail.bytes += added;
+        tail.replies += replies;
+        return;
+      }
+    }
+    if (bytes > 0) segments_.add({start, nullptr, added, replies});
+  }
   std::byte* find_room(std::size_t bytes, std::size_t lent) noexcept;
   Block* new_block(std::size_t capacity) noexcept;
   bool add_block(std::size_t bytes) noexcept;
@@ -163,8 +165,8 @@ class OutputQueue {
   Block* draft_ = nullptr;  // where something is written first that may become much less than was reserved
   Block* spare_ = nullptr;  // emptied blocks, so that a steady flow allocates nothing
   std::uint32_t spares_ = 0;
-  bool drafting_ = false;  // by the last reserve()
-  For usual_;
+  bool drafting_ = false;      // by the last reserve()
+  std::int8_t usual_replies_;  // the bits of a size that count as replies: all or none
   // Not side by side: GCC would load both at once, just behind a store of one of them, and wait for it to reach memory.
   std::size_t queued_ = 0;
   std::size_t handed_out_ = 0;  // segments at the front that a caller has seen: they may not grow

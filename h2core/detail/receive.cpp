@@ -41,11 +41,87 @@ bool carries_block(FrameType type) {
 
 }  // namespace
 
+// Content comes in runs, and in a run this is all that a frame of DATA takes: 81 instructions, where the whole way takes
+// 206. It stands before that way, so that it saves no registers, and what comes in no run loses 20 by it.
 std::optional<Event> Engine::receive(ByteView& input) noexcept {
+  if (is_called()) [[unlikely]]
+    return receive_waiting(input);
+  if (input.empty()) return views_live_ = false, std::nullopt;
+  if (!run_.lasts() || output_.reply_bytes() > config_.max_queued_output) return receive_any(input);
+  if (stage_ == Stage::header) {
+    const std::uint32_t content = next_of_run(input);
+    return content > 0 ? piece_of_run(input, kFrameHeaderBytes, content) : receive_any(input);
+  }
+  if (stage_ == Stage::data) return piece_of_run(input, 0, data_left_);
+  return receive_any(input);
+}
+
+// The content of a frame that goes on with the run, settled; 0 for any other. What is asked here of length, type, flags
+// and stream at once is what the whole way asks one by one.
+std::uint32_t Engine::next_of_run(ByteView input) noexcept {
+  if (input.size() < kFrameHeaderBytes) return 0;
+  const std::byte* const head = input.data();
+  const std::uint32_t length = std::rotr(read_u32(head), 8);  // and the type above it, which is 0
+  static_assert(static_cast<int>(FrameType::data) == 0);
+  const bool is_plain = (head[4] & std::byte{flags::padded | flags::end_stream}) == std::byte{0};
+  if (length - 1 >= run_.longest || !is_plain || read_u32(head + 5) != frame_.stream.value) return 0;
+  const auto bytes = static_cast<std::int32_t>(length);
+  if ((run_.left -= bytes) < 0) return 0;
+  Stream& stream = *run_.stream;
+  stream.recv_window -= bytes;
+  recv_window_ -= bytes;
+  stream.recv_content_left -= bytes;  // or less than nothing, which says nothing
+  stream.interval_bytes += length;
+  if (config_.credit == Credit::automatic) {
+    stream.recv_owed += bytes;
+    recv_owed_ += bytes;
+  }
+  ++counters_.frames_received;
+  return length;
+}
+
+// As much of `content` as is there, behind what is left of the frame's header.
+std::optional<Event> Engine::piece_of_run(ByteView& input, std::size_t head_bytes, std::uint32_t content) noexcept {
+  ByteView piece = input.subspan(head_bytes);
+  if (piece.size() < content) [[unlikely]] {
+    stage_ = Stage::data;
+    data_left_ = content - static_cast<std::uint32_t>(piece.size());
+  } else {
+    piece = piece.first(content);
+    if (head_bytes == 0) stage_ = Stage::header;
+  }
+  input = input.subspan(head_bytes + piece.size());
+  counters_.bytes_received += head_bytes + piece.size();
+  if (piece.empty()) return views_live_ = false, std::nullopt;
+  counters_.data_bytes_received += piece.size();
+  Stream& stream = *run_.stream;
+  if (config_.credit == Credit::manual) leave_unconsumed(stream, piece.size());
+  views_live_ = true;
+  return Out(std::in_place, DataReceived{stream.id, stream.user, piece, EndStream::no});
+}
+
+// An event that waits needs nothing of the way of input: 36 instructions fewer.
+std::optional<Event> Engine::receive_waiting(ByteView& input) noexcept {
+  const std::optional<IdleTimedOut> none;  // as below
+  Out out(none);
+  if (pending.event && !pending.trim) emit(out);
+  if (out) {
+    views_live_ = true;
+    publish();
+  } else {
+    out = receive_any(input);
+  }
+  return out;
+}
+
+std::optional<Event> Engine::receive_any(ByteView& input) noexcept {
   // Without this detour GCC 12 clears all of the event first, which took a quarter of a small frame's time.
   const std::optional<IdleTimedOut> none;
   Out out(none);
-  if (!input.empty()) last_received_ = now_;
+  if (!input.empty()) {
+    last_received_ = now_;
+    run_.end();
+  }
   ByteView rest = input;
   if (live_streams_ > announced_.max_concurrent_streams && too_many_unsettled()) [[unlikely]]
     rest = input.first(0);
@@ -180,9 +256,10 @@ bool Engine::is_tls_record() const noexcept {
 Engine::Next Engine::on_header(FrameHeader frame, ByteView& input) noexcept {
   ++counters_.frames_received;
   frame_ = frame;
-  if (!passes(frame) && !check_header()) [[unlikely]]
+  const bool is_data = frame.type == FrameType::data;
+  if (!(is_data ? passes_as_data(frame) : passes(frame)) && !check_header()) [[unlikely]]
     return Next::more;
-  if (frame.type == FrameType::data) {
+  if (is_data) {
     note(Direction::received, frame_, {}, {});
     return Next::data;
   }
@@ -309,15 +386,45 @@ Stream* Engine::settle_data(FrameHeader frame, std::uint32_t pad_bytes) noexcept
   const std::int32_t at_once = config_.credit == Credit::automatic ? length : static_cast<std::int32_t>(pad_bytes);
   stream.recv_owed += at_once;
   recv_owed_ += at_once;
-  if (!is_due(recv_owed_, connection_window) && !is_due(stream.recv_owed, window)) [[likely]]
-    return &stream;
-  credit_connection(0);
-  if (!frame.has(flags::end_stream)) update_stream_window(stream);
-  return failed_ ? nullptr : &stream;  // without memory for the announcement
+  if (is_due(recv_owed_, connection_window) || is_due(stream.recv_owed, window)) [[unlikely]] {
+    credit_connection(0);
+    if (!frame.has(flags::end_stream)) update_stream_window(stream);
+    if (failed_) return nullptr;  // without memory for the announcement
+  }
+  if (pad_bytes == 0 && content > 0 && !frame.has(flags::end_stream)) begin_run(stream, content);
+  return &stream;
+}
+
+// A run begins with the second frame of a stream, for where streams take turns none comes about.
+void Engine::begin_run(Stream& stream, std::uint32_t content) noexcept {
+  if (run_.stream != &stream) return void(run_.stream = &stream);
+  measure_run(stream, content);
+}
+
+// For how many octets behind `content`, which is not delivered yet, no rule that the whole way asks about can turn out
+// otherwise. No time goes by in a run.
+void Engine::measure_run(Stream& stream, std::uint32_t content) noexcept {
+  if (config_.observer.on_frame != nullptr) return;
+  const bool at_once = config_.credit == Credit::automatic;
+  const int halved = at_once ? 1 : 0;  // for what is owed grows as the window shrinks
+  const auto until_due = [halved](std::int64_t window, std::int64_t owed) {
+    return std::min({window - 1, (window - owed - 1) >> halved, kEnoughOwed - owed - 1});
+  };
+  std::int64_t left = std::min(until_due(stream.recv_window, stream.recv_owed), until_due(recv_window_, recv_owed_));
+  if (stream.recv_content_left >= 0) left = std::min(left, stream.recv_content_left);
+  left = std::min(left, std::int64_t{UINT32_MAX} - stream.interval_bytes);
+  if (clock_runs_ && may_probe()) {
+    const std::int64_t used = std::int64_t{stream.recv_owed} + stream.unconsumed + (at_once ? 0 : content);
+    left = std::min({left, until_busy(stream.recv_window, used), until_busy(recv_window_, recv_target_ - recv_window_)});
+  }
+  if (left <= 0) return;
+  run_.longest = budget_ < config_.work_budget ? kFullPiece - 1 : kAlwaysFits;
+  run_.left = static_cast<std::int32_t>(left);
+  pad_left_ = 0;
 }
 
 void Engine::probe_if_busy(const Stream& stream, std::int32_t arriving) noexcept {
-  if (probe_.running) return;
+  if (probing_) return;
   const std::int64_t used = std::int64_t{arriving} + stream.recv_owed + stream.unconsumed;
   if (is_busy(stream.recv_window, used) || is_busy(recv_window_, recv_target_ - recv_window_)) start_probe();
 }
@@ -389,11 +496,7 @@ Engine::Next Engine::deliver(Stream& stream, std::uint32_t content, std::uint32_
   if (padding > 0 && stage_ == Stage::header) static_cast<void>(skip(padding, input));
   if (piece.empty() && !end) return Next::more;
   counters_.data_bytes_received += piece.size();
-  if (config_.credit == Credit::manual) {
-    stream.unconsumed += static_cast<std::uint32_t>(piece.size());
-    stream.connection_unconsumed += static_cast<std::uint32_t>(piece.size());
-    unconsumed_ += piece.size();
-  }
+  if (config_.credit == Credit::manual) leave_unconsumed(stream, piece.size());
   out.emplace(DataReceived{stream.id, stream.user, piece, end ? EndStream::yes : EndStream::no});
   if (end) recv_end(streams_.find(stream.id), stream);
   return Next::none;

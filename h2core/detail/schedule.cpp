@@ -50,12 +50,9 @@ bool Engine::frame_data(Sending& sending, std::size_t room) noexcept {
   const bool all = bytes == sending.queued_bytes;
   const bool last = all && stream.end_queued;
   const bool end = last && sending.saved == nullptr;
-  const FrameHeader header{static_cast<std::uint32_t>(bytes), FrameType::data,
-                           end ? flags::end_stream : std::uint8_t{0}, stream.id};
-  write_frame_header(frame, header);
-  output_.commit(kFrameHeaderBytes);
-  note(Direction::sent, header, {}, {});
-  ++counters_.frames_sent;
+  write_frame_header(frame, {static_cast<std::uint32_t>(bytes), FrameType::data,
+                             end ? flags::end_stream : std::uint8_t{0}, stream.id});
+  write_out(kFrameHeaderBytes);
   counters_.data_bytes_sent += bytes;
   send_window_ -= static_cast<std::int32_t>(bytes);
   stream.send_window -= static_cast<std::int32_t>(bytes);
