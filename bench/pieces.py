@@ -5,7 +5,7 @@ HARNESS = [(r"^bench::|^std::|^mem|^__mem|^main", "the benchmark itself, and the
             "its own loop, its sums over what came, copies and comparisons")]
 
 DECODE = [
-    (r"decode_huffman|count_huffman", "Huffman code, decoded",
+    (r"decode_huffman|count_huffman|huffman_value", "Huffman code, decoded",
      "a look-up gives one or two characters; a refill for four of them, and the tail of each string"),
     (r"literal_in_arena|find_room|read_text", "text that has to be copied",
      "room is asked for, text is decoded to it, an entry is made, older ones go"),
@@ -28,13 +28,13 @@ HEADS = [
     (r"check_|take_pseudo|read_content_length|RequestFields|misplaced|host_differs", "rules of whole messages",
      "which fields must be there, which must not, and what they say of each other"),
     (r"StreamTable|Slab|add_stream|recv_end|send_end|close_stream|finish_if_done|remove_if_settled|uncount|count$|"
-     r"pass_over|state_of|start_request|post_stream|append_event|pop_event|Turns", "a stream's life",
+     r"pass_over|state_of|start_request|begin_sending|settle_sending|post_stream|append_event|pop_event|Turns", "a stream's life",
      "its record and its place in the table, counted, ended on both sides, remembered, told of"),
     (r"send_request|send_response|send_trailers|write_block|split_block", "calls that send a head",
      "what a caller may not do is refused; room, frame header"),
     (r"send_data|queue_chunk|frame_data|gather|dequeue|chunk", "content that is sent",
      "a record for what is lent, its turn, its frame, and the token that goes back"),
-    (r"poll_output|consume_output|OutputQueue|take_output", "output", "slices to the caller, and what the transport took"),
+    (r"poll_output|consume_output|OutputQueue|take_output|free_copy", "output", "slices to the caller, and what the transport took"),
     (r"Connection::|Engine::", "receiving", "from a frame's header to the event, with windows, budget and counters"),
 ]
 
