@@ -415,7 +415,8 @@ void Engine::measure_run(Stream& stream, std::uint32_t content) noexcept {
   left = std::min(left, std::int64_t{UINT32_MAX} - stream.interval_bytes);
   if (clock_runs_ && may_probe()) {
     const std::int64_t used = std::int64_t{stream.recv_owed} + stream.unconsumed + (at_once ? 0 : content);
-    left = std::min({left, until_busy(stream.recv_window, used), until_busy(recv_window_, recv_target_ - recv_window_)});
+    left =
+        std::min({left, until_busy(stream.recv_window, used), until_busy(recv_window_, recv_target_ - recv_window_)});
   }
   if (left <= 0) return;
   run_.longest = budget_ < config_.work_budget ? kFullPiece - 1 : kAlwaysFits;
