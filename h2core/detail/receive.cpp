@@ -104,6 +104,7 @@ std::optional<Event> Engine::piece_of_run(ByteView& input, std::size_t head_byte
 std::optional<Event> Engine::receive_waiting(ByteView& input) noexcept {
   const std::optional<IdleTimedOut> none;  // as below
   Out out(none);
+  if (!input.empty()) last_received_ = now_;
   if (pending.event && !pending.trim) emit(out);
   if (out) {
     views_live_ = true;
