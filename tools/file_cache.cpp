@@ -101,7 +101,7 @@ Ref<const ServedFile> FileCache::look(std::string_view path, std::time_t now) {
   for (h2::Field& field : file->head_again) {
     if (field.name == "content-length" || field.name == "etag") field.indexing = hpack::Indexing::always;
   }
-  const Ref<const ServedFile> made(file.get());
+  Ref<const ServedFile> made(file.get());
   if (read_whole(*file)) entries_.emplace(path, Entry{made, now, now, now});
   return made;
 }

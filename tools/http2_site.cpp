@@ -117,10 +117,11 @@ void Http2Site::respond(const h2::RequestReceived& request, const Ref<const Serv
   x.stream = stream;
   x.status = 200;
   x.file = file;
-  const bool again = std::exchange(latest_, file.get()) == file.get();
+  const ServedFile& served = *file;
+  const bool again = std::exchange(latest_, &served) == &served;
   const auto sent =
-      connection_.send_response(stream, x.status, again ? file->head_again : file->head, h2::EndStream::no);
-  sent ? x.sender.send_whole(connection_, stream, file->bytes.view())
+      connection_.send_response(stream, x.status, again ? served.head_again : served.head, h2::EndStream::no);
+  sent ? x.sender.send_whole(connection_, stream, served.bytes.view())
        : cannot_answer(stream, request.path, sent.error());
 }
 

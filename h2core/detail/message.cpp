@@ -24,7 +24,8 @@ struct PseudoFields {
   bool has(WellKnown known) const { return mark(known) != 0; }
   std::uint32_t mark(WellKnown known) const { return marks[static_cast<std::size_t>(known)]; }
   std::string_view value(WellKnown known) const {
-    return has(known) ? of[static_cast<std::size_t>(known)]->value : std::string_view();
+    if (!has(known)) return {};
+    return of[static_cast<std::size_t>(known)]->value;  // NOLINT(clang-analyzer-core.CallAndMessage): set with its mark
   }
   Violation add(const Field& field, std::uint32_t mark);
 };

@@ -696,7 +696,7 @@ void Engine::on_window_update(ByteView payload) noexcept {
   const Step& next = step(found != nullptr ? found->state : state_of_gone(frame_.stream), Input::recv_window_update);
   if (next.answer == Answer::violate) return refuse_frame(frame_.stream, next.violation);
   charge_answer(Work::window_update);
-  if (failed_ || next.answer != Answer::ok) return;
+  if (failed_ || found == nullptr || next.answer != Answer::ok) return;
   Stream& stream = *found;
   if (increment == 0) return stream_error(stream.id, Violation::stream_increment_zero);
   if (increment > static_cast<std::int64_t>(kMaxWindow) - stream.send_window)
