@@ -203,16 +203,18 @@ TEST_CASE("output that nobody takes is bounded, and committed slices stay") {
 }
 
 TEST_CASE("how much output may wait is the caller's to say, a record at least") {
-  for (const auto& [asked, records] :
-       {std::pair<std::size_t, std::size_t>{0, 1}, {kRecordBytes + 1, 1}, {112 * 1024, 7}}) {
-    CAPTURE(asked);
+  struct Row {
+    std::size_t asked, records;
+  };
+  for (const Row& row : {Row{0, 1}, Row{kRecordBytes + 1, 1}, Row{112 * 1024, 7}}) {
+    CAPTURE(row.asked);
     TlsConfig config = server_config();
-    config.max_waiting_ciphertext = asked;
+    config.max_waiting_ciphertext = row.asked;
     Sides sides{TlsVersion::tls13, {}, config};
     const std::string block(kRecordBytes, 'a');
     std::size_t taken = 0;
     while (const std::size_t sent = sides.server.channel.send_plaintext(bytes_of(block))) taken += sent;
-    CHECK(taken == records * kRecordBytes);
+    CHECK(taken == row.records * kRecordBytes);
     CHECK(sides.server.channel.is_full());
     exchange(sides.server, sides.client);
     CHECK_FALSE(sides.server.channel.is_full());
