@@ -139,18 +139,18 @@ TEST_CASE("AES-128 goes before AES-256, whatever order the other side has, and a
        "ECDHE-ECDSA-AES256-GCM-SHA384:ECDHE-ECDSA-AES128-GCM-SHA256"},
       {TlsVersion::tls12, "ECDHE-ECDSA-AES256-GCM-SHA384", "ECDHE-ECDSA-AES256-GCM-SHA384"},
   };
-  for (const auto& [version, ours, offered] : cases) {
-    CAPTURE(offered);
-    TlsContext server_context = context(only(server_config(), version));
+  for (const auto& row : cases) {
+    CAPTURE(row.offered);
+    TlsContext server_context = context(only(server_config(), row.version));
     End server{server_context};
-    RawPeer client{
-        Role::client, [offered = offered, version = version](SSL_CTX* raw) {
-          const bool tls13 = version == TlsVersion::tls13;
-          REQUIRE((tls13 ? SSL_CTX_set_ciphersuites(raw, offered) : SSL_CTX_set_cipher_list(raw, offered)) == 1);
-        }};
+    RawPeer client{Role::client, [&row](SSL_CTX* raw) {
+                     const bool tls13 = row.version == TlsVersion::tls13;
+                     REQUIRE((tls13 ? SSL_CTX_set_ciphersuites(raw, row.offered)
+                                    : SSL_CTX_set_cipher_list(raw, row.offered)) == 1);
+                   }};
     exchange(client, server);
     CHECK(server.channel.handshake_done());
-    CHECK(server.channel.record().cipher == ours);
+    CHECK(server.channel.record().cipher == row.ours);
   }
 }
 
