@@ -40,7 +40,7 @@ HEADS = [
 
 PIECES = [
     ("Frames", [f"frame_parse/{kind}" for kind in ("data64", "data1k", "data16k", "ping", "window_update", "unknown")],
-     [(r"Connection::receive|Engine::(resume|on_|read_|keep_payload)", "receive()",
+     [(r"Connection::receive|Engine::(receive|resume|on_|read_|keep_payload|begin_run|measure_run)", "receive()",
        "the header held against its rule, stream, state, both windows, content-length, budget, counters, credit, event"),
       (r"poll|OutputQueue|consume", "output", "what waits is asked for after each piece"),
       (r"reply|announce|credit|write_", "what is answered", "PING, WINDOW_UPDATE"), *HARNESS]),
