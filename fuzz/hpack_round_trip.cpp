@@ -2,6 +2,7 @@
 // secrets, memory that is given back or runs out. What went in comes out, and both tables are the same.
 #include <hpack/decoder.h>
 #include <hpack/encoder.h>
+#include <hpack/repeated_section.h>
 
 #include <memory>
 #include <utility>
@@ -96,7 +97,9 @@ class RoundTrip {
 
   void step() {
     const std::uint8_t call = input_.u8();
-    if (call < 0xc0) return encode(1 + call % kMostFields);
+    if (call < 0xb8) return encode(1 + call % kMostFields);
+    if (call < 0xbe) return encode_again();
+    if (call < 0xc0) return repeated_.release();
     if (call < 0xd8) return arrive();
     if (call < 0xe8) return announce(input_.u8() * ((call & 1) != 0 ? 64U : 1U));
     if (call < 0xf0) return agree();
@@ -129,8 +132,10 @@ class RoundTrip {
     if (choice < 0xf0) return std::string(text(input_.take(choice & 0x3f)));
     return std::string((choice & 7U) * 97U, static_cast<char>(input_.u8()));
   }
+  void encode_again() {
+    if (!last_.empty()) send(last_);
+  }
   void encode(std::size_t count) {
-    if (wire_.size() == kMostOnTheWay) arrive();
     std::vector<Line> lines;
     for (std::size_t i = 0; i < count && (i == 0 || !input_.empty()); ++i) {
       const std::uint8_t how = input_.u8();
@@ -142,19 +147,40 @@ class RoundTrip {
       std::string name = text_of(kNames);
       lines.push_back({std::move(name), text_of(kValues), static_cast<Indexing>(how & 3)});
     }
+    send(std::move(lines));
+  }
+  void send(std::vector<Line> lines) {
+    if (wire_.size() == kMostOnTheWay) arrive();
     std::vector<Field> fields;
     for (const Line& line : lines) fields.push_back(line.view());
 
     std::vector<std::byte> block(encoder_.bound(fields));
-    const std::size_t size = looks_first() ? encode_known(fields, block) : encoder_.encode(fields, block);
+    const std::size_t size = encode_repeated(fields, block);
     check(size <= block.size(), "a block fits its bound");
     block.resize(size);
     size_told_ = true;
     const std::vector<std::byte> pieces = in_pieces(fields);
     if (!memory_.failed() && !looks_first()) check(pieces == block, "a block in pieces is the same block");
-    check(encoder_.heap_bytes() == memory_.live(), "heap_bytes counts what is held");
+    check(memory_.live() - encoder_.heap_bytes() <= hpack::RepeatedSection::kMostBytes,
+          "heap_bytes counts what is held");
     last_ = lines;
     wire_.push_back({std::move(block), std::move(lines), std::nullopt});
+  }
+
+  std::size_t encode_repeated(std::span<const Field> fields, std::span<std::byte> out) {
+    const std::size_t first = fields.size() / 2;
+    if (repeated_.is(fields.first(first), fields.subspan(first), encoder_)) {
+      check(repeated_.note() == note_of(fields), "a note is that of its section");
+      return static_cast<std::size_t>(repeated_.write(out.data()) - out.data());
+    }
+    const std::size_t size = looks_first() ? encode_known(fields, out) : encoder_.encode(fields, out);
+    repeated_.sent(fields.first(first), fields.subspan(first), out.first(size), encoder_, note_of(fields));
+    return size;
+  }
+  static std::int64_t note_of(std::span<const Field> fields) {
+    std::int64_t sum = 0;
+    for (const Field& field : fields) sum = sum * 31 + mark_of(field.name, field.value, 0);
+    return sum;
   }
 
   // What a look has found may be another entry of the same octets than a search.
@@ -232,6 +258,7 @@ class RoundTrip {
   Memory memory_, no_limit_;
   std::uint32_t encoder_cap_ = 0;
   hpack::Encoder encoder_, twin_;  // the twin encodes field by field
+  hpack::RepeatedSection repeated_;
   hpack::Decoder decoder_;
   ReferenceDecoder reference_;
   std::deque<std::uint32_t> announced_;

@@ -39,6 +39,7 @@ std::size_t Engine::memory_bound(const Config& config) noexcept {
   bytes.add(3 * (std::uint64_t{config.max_fields} + 1) / 2, sizeof(Field));  // Messages::fields
   bytes.add(hpack::Decoder::memory_bound(std::max(ours.header_table_size, kUsualTable), list));
   bytes.add(hpack::Encoder::memory_bound(config.encoder_table_cap));
+  bytes.add(hpack::RepeatedSection::kMostBytes);
   bytes.add(OutputQueue::bound(config.max_queued_output));
   bytes.add(grown(kMaxSettingsInFlight), sizeof(PendingSettings));
   bytes.add(grown(kMaxPings), sizeof(PendingPing));

@@ -153,6 +153,7 @@ Encoder::~Encoder() { release_slots(); }
 void Encoder::set_peer_table_size(std::uint32_t bytes) noexcept {
   const std::uint32_t capacity = std::min(bytes, cap_);
   table_.set_capacity(capacity);
+  ++table_state_;
   smallest_ = std::min(smallest_, capacity);
 }
 
@@ -425,6 +426,7 @@ inline void Encoder::insert(const Field& field, const Key& key) noexcept {
   table_.commit(octets + field.value.size());
   const std::uint32_t number = table_.next_number();
   table_.push(entry);
+  ++table_state_;
   remember(key, number);
 }
 

@@ -70,6 +70,10 @@ class H2CORE_API Encoder {
   std::byte* block(std::span<const Field> first, std::span<const Field> second, std::span<const Known> known,
                    std::byte* out) noexcept;
 
+  /// Another one whenever an entry or a table size has come since: while it stays, the same representations mean the same
+  /// fields. It begins again behind 2^32 of them.
+  std::uint32_t table_state() const noexcept { return table_state_; }
+
   /// Gives memory back as far as live entries permit.
   void trim() noexcept;
 
@@ -81,6 +85,7 @@ class H2CORE_API Encoder {
     return table_.capacity();
   }  ///< the smaller of the peer's and our cap
   std::uint32_t entry_count() const noexcept { return table_.count(); }
+  const Allocator& allocator() const noexcept { return table_.allocator(); }
   std::size_t heap_bytes() const noexcept { return table_.heap_bytes() + slots_bytes(buckets_); }
 
   /// The i-th newest entry, i < entry_count(); valid until the next call.
@@ -127,6 +132,7 @@ class H2CORE_API Encoder {
   std::uint32_t announced_;  ///< the capacity that the peer's decoder knows of
   std::uint32_t smallest_;   ///< lowest capacity since the last block
   std::uint32_t seed_;
+  std::uint32_t table_state_ = 0;
   bool skipped_entries_ = false;  ///< a caller had a name indexed that we skip: only then one may be found
   const std::uint32_t* static_marks_;
   Classify classify_;

@@ -519,6 +519,7 @@ void Engine::Messages::trim() noexcept {
   block.release();
   fields.release();
   cookie.release();
+  heads.release();
   decoder.trim();
   encoder.trim();
 }

@@ -14,6 +14,7 @@
 
 #include <hpack/decoder.h>
 #include <hpack/encoder.h>
+#include <hpack/repeated_section.h>
 
 #include <h2core/connection.h>
 #include <h2core/detail/buffer_pool.h>
@@ -138,7 +139,8 @@ class Engine {
     explicit Messages(const Config& config) noexcept;
     hpack::Decoder decoder;
     hpack::Encoder encoder;
-    Array<std::byte> block;  // over several frames; at most the list limit and a frame
+    hpack::RepeatedSection heads;  // of responses, each with its content-length
+    Array<std::byte> block;        // over several frames; at most the list limit and a frame
     Array<Field> fields;
     Array<char> cookie;  // crumbs joined
     BufferPool copies;
@@ -151,6 +153,9 @@ class Engine {
   struct Outgoing {
     static constexpr std::size_t kMost = 40;  // ours to choose: few sections have more, and it lies on the stack
     std::span<const Field> pseudo, fields;
+    hpack::RepeatedSection* repeated;  // where it may be kept, or null
+    bool is_again;                     // it is what is kept there, as right as it was then
+    std::int64_t content_length;       // that it declares, or -1
     std::size_t text_bytes, crumbs, looked_at;
     hpack::Encoder::Known of[kMost];
     Known known(std::size_t from = 0) const noexcept { return Known(of, looked_at).subspan(from); }
@@ -376,9 +381,11 @@ class Engine {
 
   // send.cpp
   inline Misuse may_send(std::uint32_t slot, StreamId id, Input input) const noexcept;
-  Outgoing look_at(std::span<const Field> pseudo, std::span<const Field> fields) noexcept;
+  Outgoing look_at(std::span<const Field> pseudo, std::span<const Field> fields,
+                   hpack::RepeatedSection* repeated = nullptr) noexcept;
   Misuse section_fits(const Outgoing& section) const noexcept;
   bool write_block(FrameType type, StreamId id, EndStream end, StreamId promised, const Outgoing& section) noexcept;
+  std::byte* encode(const Outgoing& section, std::byte* out) noexcept;
   std::byte* encode_in_crumbs(const Outgoing& section, std::byte* at) noexcept;
   std::size_t split_block(std::byte* frame, std::size_t payload_bytes, FrameHeader header) noexcept;
   SavedFields* save(std::span<const Field> pseudo, std::span<const Field> fields) noexcept;
@@ -519,6 +526,8 @@ class Engine {
   [[gnu::cold]] void tell_observer(Direction direction, const FrameHeader& header, ByteView payload,
                                    std::span<const Field> fields) noexcept;
 
+  // Members stand where they leave no holes, for 1.5 KiB is all that an idle connection takes.
+  std::uint32_t live_streams_ = 0;  // StreamClosed not delivered yet
   Config config_;
   OutputQueue output_;
   StreamTable streams_;
@@ -531,6 +540,8 @@ class Engine {
   std::byte head_[kFrameHeaderBytes] = {};
   std::uint8_t preface_have_ = 0;
   bool settings_seen_ = false, peer_settings_known_ = false;
+  bool views_live_ = false;      // of the last event
+  bool input_was_held_ = false;  // in this interval some of it was left unread
   Run run_;
   FrameHeader frame_;
   std::uint32_t data_left_ = 0;  // content of the current DATA frame, not delivered
@@ -555,7 +566,7 @@ class Engine {
   std::int32_t late_content_ = 0;  // of streams that we reset or refused: at most so much is on its way
   std::uint32_t answers_due_ = 0;  // WINDOW_UPDATEs and PINGs that belong to what we sent
   bool stream_windows_fixed_ = false, connection_window_fixed_ = false;  // their caller has chosen
-  bool probing_ = false;                                                 // a PING of ours measures how they should grow
+  bool connection_held_ = false, connection_hold_over_ = false;          // as a stream's `held` and `hold_over`
   std::int64_t recv_owed_ = 0;
   std::int64_t recv_target_ = 65535;
   std::uint64_t unconsumed_ = 0;
@@ -573,25 +584,23 @@ class Engine {
   std::uint32_t next_id_;
   StreamId last_peer_id_;
   std::uint32_t our_active_ = 0, peer_active_ = 0, reserved_ = 0;
-  std::uint32_t lingering_ = 0;     // StreamClosed was delivered, and content is not consumed
-  std::uint32_t live_streams_ = 0;  // StreamClosed not delivered yet
-  bool connection_held_ = false, connection_hold_over_ = false;  // as a stream's `held` and `hold_over`
+  std::uint32_t lingering_ = 0;  // StreamClosed was delivered, and content is not consumed
 
   // events that wait: stream slots and, with the top bit set, chunks
   static constexpr std::uint32_t kChunkRef = 0x80000000;
-  std::uint8_t connection_events_ = 0;
   std::uint32_t event_head_ = kNoSlot, event_tail_ = kNoSlot;
   enum : std::uint8_t { kFailed = 1, kIdle = 2, kBudget = 4, kFinished = 8 };
 
   // pings
   Ring<PendingPing> pings_;
   std::uint64_t ping_counter_;
+  bool probing_ = false;  // one of ours measures how windows should grow
 
   // end
+  std::uint8_t connection_events_ = 0;  // that wait, too
   Violation failure_ = Violation::none;
-  bool clock_runs_ = false;
-  ErrorCode failure_code_ = ErrorCode::no_error;
   Work budget_cause_{};
+  ErrorCode failure_code_ = ErrorCode::no_error;
   bool failed_ = false, eof_ = false, lost_ = false, finished_ = false;
   bool cut_ = false;            // by Shutdown::immediate
   bool shutting_down_ = false;  // a GOAWAY of ours is out, or about to be
@@ -610,8 +619,7 @@ class Engine {
   std::int64_t budget_;
   std::uint32_t refill_remainder_ns_ = 0;  // of a millionth
   bool budget_warned_ = false, budget_used_up_ = false;
-  bool views_live_ = false;      // of the last event
-  bool input_was_held_ = false;  // in this interval some of it was left unread
+  bool clock_runs_ = false;
   TimePoint trim_by_ = kNever, trimmed_at_{};
   Counters counters_;
 };

@@ -225,10 +225,10 @@ Result<void> Engine::send_response(StreamId id, std::uint16_t status, std::span<
   const bool empty = !tunnel && (stream.head_request || status == 204 || status == 304);
   const bool reset_content = !tunnel && status == 205;  // has none either, but says so by its length (RFC 9110 15.3.6)
   const StatusField pseudo(status);
-  const Outgoing section = look_at(pseudo.span(), fields);
-  std::int64_t content_length = -1;
+  Outgoing section = look_at(pseudo.span(), fields, &messages_->heads);
+  std::int64_t& content_length = section.content_length;
   if (config_.validate_outgoing) {
-    if (check_sent_response(status, fields, content_length, section.known(1)) != Violation::none)
+    if (!section.is_again && check_sent_response(status, fields, content_length, section.known(1)) != Violation::none)
       return Misuse::malformed_fields;
     if (tunnel && content_length >= 0) return Misuse::malformed_fields;  // RFC 9110 8.6
     const bool ends = end == EndStream::yes || reset_content;
@@ -358,10 +358,20 @@ Result<void> Engine::reset(StreamId id, ErrorCode code) noexcept {
 }
 
 // The encoder has judged most fields before: 340 instructions less for a server_requests, 1450 for a request_response.
-Engine::Outgoing Engine::look_at(std::span<const Field> pseudo, std::span<const Field> fields) noexcept {
+Engine::Outgoing Engine::look_at(std::span<const Field> pseudo, std::span<const Field> fields,
+                                 hpack::RepeatedSection* repeated) noexcept {
   Outgoing section;
   section.pseudo = pseudo;
   section.fields = fields;
+  section.repeated = repeated;
+  section.is_again = repeated != nullptr && repeated->is(pseudo, fields, messages_->encoder);
+  if (section.is_again) {
+    section.content_length = repeated->note();
+    section.text_bytes = repeated->text_bytes();
+    section.crumbs = section.looked_at = 0;
+    return section;
+  }
+  section.content_length = -1;
   section.crumbs = splits_cookies() ? crumb_fields(fields) : 0;
   section.looked_at = std::min(section.count(), Outgoing::kMost);
   const std::size_t first = section.looked_at - pseudo.size();
@@ -387,9 +397,7 @@ bool Engine::write_block(FrameType type, StreamId id, EndStream end, StreamId pr
   std::byte* const frame = output_.reserve(bound + frames * kFrameHeaderBytes);
   if (frame == nullptr) return false;
   std::byte* const block = frame + kFrameHeaderBytes + extra;
-  const std::span<const Field> whole = section.crumbs > 0 ? std::span<const Field>() : section.fields;
-  std::byte* at = messages_->encoder.block(section.pseudo, whole, section.known(), block);
-  if (section.crumbs > 0) at = encode_in_crumbs(section, at);
+  std::byte* const at = section.is_again ? section.repeated->write(block) : encode(section, block);
   if (extra > 0) {
     for (int i = 0; i < 4; ++i) block[i - 4] = static_cast<std::byte>(promised.value >> (24 - 8 * i));
   }
@@ -412,6 +420,17 @@ bool Engine::write_block(FrameType type, StreamId id, EndStream end, StreamId pr
       note(Direction::sent, header, {}, {all.data(), all.size()});
   }
   return true;
+}
+
+std::byte* Engine::encode(const Outgoing& section, std::byte* out) noexcept {
+  hpack::Encoder& encoder = messages_->encoder;
+  const std::span<const Field> whole = section.crumbs > 0 ? std::span<const Field>() : section.fields;
+  std::byte* at = encoder.block(section.pseudo, whole, section.known(), out);
+  if (section.crumbs > 0) at = encode_in_crumbs(section, at);
+  if (section.repeated != nullptr) {
+    section.repeated->sent(section.pseudo, section.fields, {out, at}, encoder, section.content_length);
+  }
+  return at;
 }
 
 // A cookie leaves crumb by crumb: those that stay the same from request to request are in the table (8.2.3).

@@ -117,6 +117,11 @@ inline Lines lines_of(std::span<const hpack::Field> fields) {
   return lines;
 }
 
+inline Lines operator+(Lines left, const Lines& right) {
+  left.insert(left.end(), right.begin(), right.end());
+  return left;
+}
+
 template <class Coder>
 Lines table_of(const Coder& coder) {
   Lines lines;
