@@ -59,7 +59,8 @@ struct Config {
   /// Off: the connection lives on, and WorkBudgetLow tells when it would have ended; for a trial of the numbers.
   bool enforce_work_budget = true;
 
-  /// Zero switches a timer off. The clock starts with the first `advance_time()`.
+  /// Zero switches a timer off, and one that is longer than the clock can count never ends. The clock starts with the
+  /// first `advance_time()`.
   Duration preface_timeout = std::chrono::seconds(10);
   Duration settings_timeout = std::chrono::seconds(10);  ///< not of SETTINGS that only let windows grow
   Duration header_timeout = std::chrono::seconds(10);    ///< from the first frame of a header block to its last

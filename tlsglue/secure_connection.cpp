@@ -25,7 +25,7 @@ bool ends_before(const std::optional<h2::TimePoint>& until, h2::TimePoint now) {
 }
 
 void lower(std::optional<h2::TimePoint>& least, const std::optional<h2::TimePoint>& other) {
-  if (other.has_value() && (!least.has_value() || *other < *least)) least = other;
+  if (other.has_value() && *other < least.value_or(h2::kNever)) least = other;
 }
 
 // What an h2::Connection that is cut loose has to say to the owner of its streams; the rest is told by TLS.
@@ -251,7 +251,7 @@ std::optional<h2::TimePoint> SecureConnection::output_until() const noexcept {
   const bool ended = phase_ == Phase::h2 && http2_.transport_wish() != h2::TransportWish::open;
   const bool timed = output_timeout_ != h2::Duration{0};
   if (!timed && !ended) return std::nullopt;
-  return *output_since_ + (!timed || (ended && output_timeout_ > kLastOutput) ? kLastOutput : output_timeout_);
+  return h2::after(*output_since_, !timed || (ended && output_timeout_ > kLastOutput) ? kLastOutput : output_timeout_);
 }
 
 std::size_t SecureConnection::send_plaintext(ByteView data) noexcept {
@@ -312,7 +312,7 @@ h2::TransportWish SecureConnection::transport_wish() const noexcept {
 void SecureConnection::advance_time(h2::TimePoint now) noexcept {
   if (now_.has_value() && now < *now_) now = *now_;
   if (!now_.has_value() && phase_ == Phase::handshake && handshake_timeout_ != h2::Duration{0}) {
-    handshake_until_ = now + handshake_timeout_;
+    handshake_until_ = h2::after(now, handshake_timeout_);
   }
   now_ = now;
   if (phase_ == Phase::h2) http2_.advance_time(now);

@@ -174,7 +174,6 @@ class Engine {
   static std::size_t list_limit(const Settings& ours) noexcept {
     return std::min(ours.max_header_list_size, kListBound);
   }
-  static constexpr TimePoint kNever = TimePoint::max();
   static constexpr Duration kLinger = std::chrono::seconds(5);
   static constexpr Duration kTrimAfter = std::chrono::seconds(1);
   static constexpr std::int64_t kEnoughOwed = 1 << 20;  // bytes; announced, however large the window

@@ -362,5 +362,39 @@ TEST_CASE("after a hard end nobody has longer than five seconds to take what was
   }
 }
 
+TEST_CASE("a time that is longer than the clock can count never comes") {
+  for (const Duration wait : {Duration::max(), Duration::max() - 500ms}) {
+    CAPTURE(wait.count());
+    Options options;
+    options.handshake = false;
+    Config& config = options.config;
+    config.preface_timeout = config.settings_timeout = config.header_timeout = config.output_timeout = wait;
+    config.content_interval = config.idle_timeout = config.keepalive_interval = wait;
+    config.min_content_rate = 1;
+    Harness server(Role::server, options);
+    server.advance(1h);
+    CHECK_FALSE(server.connection().deadline());
+    server.feed(client_preface() + settings({}) + headers(1, post()));
+    server.take = false;
+    server.run([&](Connection& c) { c.shutdown(Shutdown::graceful, wait); });
+    for (int i = 0; i < 2; ++i) server.advance(1h);  // the content that is due has been so for an interval
+    CHECK_FALSE(server.connection().deadline());
+    CHECK_FALSE(server.failed());
+    CHECK(server.connection().open_streams() == 1);
+  }
+}
+
+TEST_CASE("a PING of the keep-alive may wait for ever for its answer") {
+  Options options;
+  options.config.keepalive_interval = 1s;
+  options.config.keepalive_timeout = Duration::max();
+  Harness client(Role::client, options);
+  client.advance(1s);
+  CHECK(client.sent_frames().size() == 1);
+  client.advance(1h);
+  CHECK_FALSE(client.failed());
+  CHECK_FALSE(client.connection().deadline());
+}
+
 }  // namespace
 }  // namespace h2::test

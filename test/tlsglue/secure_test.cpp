@@ -495,6 +495,16 @@ TEST_CASE("the handshake has a deadline, and h2's timers start behind it") {
   CHECK_FALSE(server.connection.deadline().has_value());
 }
 
+TEST_CASE("a handshake may take for ever") {
+  TlsContext server_context = context(server_config());
+  SecureConnection server{server_context, {.role = h2::Role::server}, {.handshake_timeout = h2::Duration::max()}};
+  const h2::TimePoint start{1000s};
+  server.advance_time(start);
+  CHECK_FALSE(server.deadline().has_value());
+  server.advance_time(start + 1h);
+  CHECK_FALSE(server.has_event());
+}
+
 TEST_CASE("ciphertext that the transport does not take ends the connection after Config::output_timeout") {
   h2::Config patient;
   patient.output_timeout = 5s;
