@@ -384,13 +384,15 @@ void Engine::advance_time(TimePoint now) noexcept {
     for (std::size_t i = 0; i < settings_in_flight_.size(); ++i) settings_in_flight_[i].sent_at = now;
     for (std::size_t i = 0; i < pings_.size(); ++i) pings_[i].sent_at = now;
   } else if (now > now_) {
-    // Saturated: a day refills any budget, and the product below stays small.
+    // Saturated: a day refills any budget, and the products below stay small.
     const Duration step = std::min<Duration>(now - now_, std::chrono::hours(24));
+    const auto whole = std::chrono::floor<std::chrono::seconds>(step);
     now_ = now;
     now_ms_ = static_cast<std::uint32_t>((now - clock_start_) / std::chrono::milliseconds(1));
-    const std::int64_t units = step.count() / 1000 * config_.work_refill_per_second + refill_remainder_ns_;
-    refill_remainder_ns_ = static_cast<std::uint32_t>(units % 1000000);
-    reward(static_cast<std::uint32_t>(std::min<std::int64_t>(units / 1000000, config_.work_budget)));
+    const std::int64_t billionths = (step - whole).count() * config_.work_refill_per_second + refill_billionths_;
+    refill_billionths_ = static_cast<std::uint32_t>(billionths % 1'000'000'000);
+    const std::int64_t refill = whole.count() * config_.work_refill_per_second + billionths / 1'000'000'000;
+    reward(static_cast<std::uint32_t>(std::min<std::int64_t>(refill, config_.work_budget)));
   }
   check_timers();
   publish();

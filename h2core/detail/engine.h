@@ -165,7 +165,7 @@ class Engine {
   static constexpr std::uint32_t kFullPiece = 256;       // bytes; less content in a frame gives nothing back
   static constexpr std::size_t kLeastCredit = 2048;      // bytes; who reads little opens two windows for twice as many
   static constexpr std::uint32_t kLeastLingering = 100;  // streams that are gone and not consumed; never fewer
-  static constexpr std::uint32_t kMostRefill = 100'000'000;  // a second; a day of it, in millionths, fits 64 bits
+  static constexpr std::uint32_t kMostRefill = 100'000'000;  // a second; that of one, in billionths, fits 64 bits
   static constexpr std::size_t kFreeMoves = 64;  // streams; what looks at all of them costs 1 more for each so many
 
   static constexpr std::size_t kMaxPings = 8, kMaxSettingsInFlight = 8;  // ours to choose: replies are soon
@@ -607,7 +607,7 @@ class Engine {
   TimePoint drain_by_ = kNever, linger_by_ = kNever, sliver_by_ = kNever;
 
   std::int64_t budget_;
-  std::uint32_t refill_remainder_ns_ = 0;  // of a millionth
+  std::uint32_t refill_billionths_ = 0;  // of a unit, not given yet
   bool budget_warned_ = false, budget_used_up_ = false;
   bool views_live_ = false;      // of the last event
   bool input_was_held_ = false;  // in this interval some of it was left unread
