@@ -216,7 +216,8 @@ class Driver final : public AnyDriver {
     if (ended_) return;
     const h2::TransportWish wish = engine_.transport_wish();
     const bool drained = !engine_.has_output();
-    if (lost_ || (drained && wish == h2::TransportWish::close) || (fin_sent_ && (eof_ || hung_up_)) ||
+    if (wish == h2::TransportWish::close && !drained) return cut();  // it waited long enough for what is left
+    if (lost_ || wish == h2::TransportWish::close || (fin_sent_ && (eof_ || hung_up_)) ||
         (fin_sent_ && loop_.now() >= *linger_until_)) {
       return end();
     }
