@@ -250,7 +250,7 @@ void Engine::over(ErrorCode code) noexcept {
   failed_ = pending.deaf = true;
   failure_code_ = code;
   post(kFailed);
-  linger();
+  if (!cut_) linger();  // a cut has set that time, and nothing puts it off
   close_all(code);
 }
 

@@ -351,7 +351,10 @@ TEST_CASE("after a hard end nobody has longer than five seconds to take what was
     CHECK(server.connection().deadline() == server.now() + 5s);
     server.advance(3s);
     server.run([](Connection& c) { c.shutdown(Shutdown::immediate); });  // which only hastens
-    server.advance(1999ms);
+    server.advance(1s);
+    server.feed(frame(FrameType::ping, 0, 0, wire("01")));  // nor is it put off by what comes after it
+    CHECK(server.failed());
+    server.advance(999ms);
     CHECK(server.connection().transport_wish() == TransportWish::open);
     server.advance(1ms);
     CHECK(server.connection().transport_wish() == TransportWish::close);
