@@ -388,6 +388,7 @@ class Engine {
   void send_end(std::uint32_t slot, Stream& stream) noexcept;
   inline Misuse check_content(const Stream& stream, const Sending* sending, std::size_t bytes,
                               EndStream end) const noexcept;
+  inline Misuse queue_copy(Sending& sending, ByteView data, EndStream end) noexcept;
   bool append_copy(Sending& sending, ByteView data) noexcept;
   inline void content_queued(Sending& sending, std::size_t bytes, EndStream end) noexcept;
   // A seventh of the call's instructions (30), with what it calls in line.
