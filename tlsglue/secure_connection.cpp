@@ -66,6 +66,7 @@ std::optional<Event> SecureConnection::receive(ByteView& input) noexcept {
     if (close_waits_.has_value()) return on_peer_closed(*std::exchange(close_waits_, std::nullopt));
 
     const TlsOutcome outcome = channel_.receive_ciphertext(input);
+    if (outcome.status == TlsStatus::output_full) http2_.hold_input();
     if (outcome.status == TlsStatus::needs_more || outcome.status == TlsStatus::output_full) return std::nullopt;
     if (auto event = on_outcome(outcome)) return event;
   }

@@ -48,6 +48,7 @@ class Engine {
   ~Engine();
 
   [[gnu::always_inline]] inline std::optional<Event> receive(ByteView& input) noexcept;
+  void hold_input() noexcept { input_was_held_ = true; }
   void receive_eof() noexcept;
   void transport_lost() noexcept;
   std::size_t poll_output(std::span<ByteView> slices, std::size_t max_bytes) noexcept;

@@ -299,6 +299,21 @@ TEST_CASE("content that we do not read while replies wait is not counted as too 
   CHECK(server.last(Kind::stream_reset, 1)->violation == Violation::content_too_slow);
 }
 
+TEST_CASE("content that its caller does not read is not counted as too slow, if the caller says so") {
+  for (const bool said : {true, false}) {
+    CAPTURE(said);
+    Options options;
+    options.config.min_content_rate = 100;
+    Harness server(Role::server, options);
+    server.feed(headers(1, post()));
+    for (int i = 0; i < 60; ++i) {
+      server.advance(1s);
+      if (said) server.run([](Connection& c) { c.hold_input(); });
+    }
+    CHECK(server.last(Kind::stream_reset).has_value() != said);
+  }
+}
+
 TEST_CASE("content is never too slow because there is much of it: 4 GiB in an interval") {
   Config config;
   config.settings.max_frame_size = 0xffffff;
