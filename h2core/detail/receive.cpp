@@ -284,7 +284,7 @@ bool Engine::check_header() noexcept {
 void Engine::refuse_header(Violation violation) noexcept {
   if (describe(violation).scope == Scope::connection) return fail(violation);
   skip_left_ = frame_.length;
-  stage_ = Stage::skip;
+  stage_ = skip_left_ > 0 ? Stage::skip : Stage::header;
   if (frame_.type == FrameType::data) {
     if (frame_.length > static_cast<std::int64_t>(recv_window_)) return fail(Violation::window_exceeded);
     recv_window_ -= static_cast<std::int32_t>(frame_.length);

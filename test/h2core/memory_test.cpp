@@ -198,6 +198,35 @@ TEST_CASE("what a block took that opened no stream is given back as well") {
   CHECK_FALSE(server.deadline());
 }
 
+TEST_CASE("a frame that should not be empty, before an idle time, holds no memory through it") {
+  TestMemory memory;
+  Config config;
+  config.allocator = memory.allocator();
+  Connection server(config);
+  TimePoint now{1h};
+  const auto feed = [&](const Bytes& bytes) {
+    server.advance_time(now);
+    ByteView input = bytes;
+    while (const auto event = server.receive(input)) {
+      if (const auto* request = std::get_if<RequestReceived>(&*event))
+        REQUIRE(server.send_response(request->stream, 204, {}, EndStream::yes));
+    }
+    take_output(server);
+  };
+  std::uint64_t held[2];
+  for (const bool odd : {false, true}) {
+    const std::uint32_t stream = odd ? 3 : 1;
+    feed(odd ? Bytes() : client_preface() + settings({}) + settings_ack());
+    feed(headers(stream, get(), kEnd) + (odd ? frame(FrameType::priority, 0, stream, {}) : Bytes()));
+    CHECK(server.deadline() == now + 1s);
+    now += 1s;
+    feed({});
+    CHECK_FALSE(server.deadline());
+    held[odd] = memory.live_bytes;
+  }
+  CHECK(held[1] <= held[0]);
+}
+
 /// A server with memory of a test's, and streams that have the head of their response.
 struct Answering {
   explicit Answering(std::uint32_t copy_bound = Config{}.copy_bound) : server(config(memory, copy_bound)) {
