@@ -136,7 +136,7 @@ bool Engine::grow_windows(std::uint32_t bytes) noexcept {
     resize_connection_window(bytes);
     grown = true;
   }
-  if (!stream_windows_fixed_ && announced_.initial_window_size < bytes &&
+  if (!stream_windows_fixed_ && !cut_ && announced_.initial_window_size < bytes &&
       settings_in_flight_.size() < kMaxSettingsInFlight && !lifts_a_window_too_far(bytes)) {
     const Setting larger{SettingId::initial_window_size, bytes};
     announced_.initial_window_size = bytes;

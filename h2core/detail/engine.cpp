@@ -531,7 +531,7 @@ void Engine::Messages::trim() noexcept {
 // ---- our settings and pings
 
 Result<void> Engine::send_settings(std::span<const Setting> entries) noexcept {
-  if (failed_ || lost_ || finished_) return Misuse::connection_over;
+  if (failed_ || lost_ || finished_ || cut_) return Misuse::connection_over;
   Settings next = announced_;
   for (const Setting& entry : entries) {
     if (broken_by(entry, config_.role) != Violation::none || broken_after(entry, next, false) != Violation::none)
