@@ -1,6 +1,6 @@
 // A server on Asio with C++20 coroutines. Each connection has a reader and a writer that know nothing of each other:
-// the reader feeds what came, the writer sends what there is and sleeps until it is woken; a timer does so when something
-// is due.
+// the reader feeds what came, the writer sends what there is and sleeps until it is woken; a timer does so when
+// something is due.
 //
 //   example-asio [PORT]     on 127.0.0.1, HTTP/2 without TLS by prior knowledge; port 0, the default, picks one
 #include <asio.hpp>

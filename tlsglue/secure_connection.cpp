@@ -244,8 +244,8 @@ void SecureConnection::note_output() noexcept {
   output_waits_ = channel_.has_output();
 }
 
-// `h2::Config::output_timeout` for ciphertext: h2 sees its output taken as soon as it is encrypted. And once h2 has ended,
-// a bound in any case.
+// `h2::Config::output_timeout` for ciphertext: h2 sees its output taken as soon as it is encrypted. And once h2 has
+// ended, a bound in any case.
 std::optional<h2::TimePoint> SecureConnection::output_until() const noexcept {
   const bool over = channel_.failure().kind != TlsFailureKind::none || lost_;
   if (over || !output_waits_ || !output_since_.has_value()) return std::nullopt;

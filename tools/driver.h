@@ -19,10 +19,10 @@
 
 namespace tools {
 
-/// Written at most for a connection before others have their turn, and at once: a hundred responses of a kilobyte. It is
-/// less than what the kernel queues (see keep_kernel_queue_short), so that a socket that can be written to takes all of
-/// it, and seven whole records of TLS 1.3. A megabyte cost the kernel 1.6 to 2 times as long for each: what is under way
-/// then leaves the processor's cache.
+/// Written at most for a connection before others have their turn, and at once: a hundred responses of a kilobyte. It
+/// is less than what the kernel queues (see keep_kernel_queue_short), so that a socket that can be written to takes all
+/// of it, and seven whole records of TLS 1.3. A megabyte cost the kernel 1.6 to 2 times as long for each: what is under
+/// way then leaves the processor's cache.
 inline constexpr std::size_t kBytesPerWake = 7 * (tlsglue::kRecordBytes + 22);
 
 /// What happens above the engine.

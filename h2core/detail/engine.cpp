@@ -575,8 +575,8 @@ void Engine::write_settings(std::span<const Setting> entries, bool is_awaited) n
 }
 
 // What the peer may rely on: a looser value from its sending, a tighter one from its ACK (RFC 9113 6.5.3). A tighter
-// limit of field sections is advice alone, and a peer may have trailers waiting that it gave out before: the widest that
-// was ever named stays the bound of a block.
+// limit of field sections is advice alone, and a peer may have trailers waiting that it gave out before: the widest
+// that was ever named stays the bound of a block.
 void Engine::refresh_effective(bool acknowledged) noexcept {
   Settings loosest = acknowledged_;
   loosest.max_header_list_size = effective_.max_header_list_size;

@@ -14,8 +14,8 @@ struct StatusField {
   std::span<const Field> span() const { return {&field, 1}; }
 };
 
-// Where the next crumb of a cookie ends. One of less than 20 octets would never be indexed (hpack::Encoder), which costs
-// more than splitting brings: it stays with its neighbour.
+// Where the next crumb of a cookie ends. One of less than 20 octets would never be indexed (hpack::Encoder), which
+// costs more than splitting brings: it stays with its neighbour.
 std::size_t crumb_end(std::string_view value) {
   constexpr std::size_t kLeast = 20;
   const std::size_t end = value.size() > kLeast ? value.find("; ", kLeast) : std::string_view::npos;

@@ -1,4 +1,5 @@
-// Files in memory: what is on the disk shows within a second, what is being sent stays as it was, and memory is bounded.
+// Files in memory: what is on the disk shows within a second, what is being sent stays as it was, and memory is
+// bounded.
 #include <tools/site.h>
 
 #include <doctest/doctest.h>
