@@ -1,5 +1,6 @@
 // A server on Asio with C++20 coroutines. Each connection has a reader and a writer that know nothing of each other:
-// the reader feeds what came, the writer sends what there is and sleeps until the connection's deadline or a wake-up.
+// the reader feeds what came, the writer sends what there is and sleeps until it is woken; a timer does so when
+// something is due.
 //
 //   example-asio [PORT]     on 127.0.0.1, HTTP/2 without TLS by prior knowledge; port 0, the default, picks one
 #include <asio.hpp>
@@ -19,14 +20,29 @@ using asio::ip::tcp;
 struct Session;
 std::unordered_set<Session*> sessions;
 
-struct Session : example::Session {
+struct Session : example::Session, std::enable_shared_from_this<Session> {
   explicit Session(tcp::socket accepted) : socket(std::move(accepted)) { sessions.insert(this); }
   ~Session() { sessions.erase(this); }
 
   tcp::socket socket;
   asio::steady_timer output_wanted{socket.get_executor()};  // the writer sleeps here
   asio::steady_timer input_wanted{socket.get_executor()};   // the reader does while some input is left
+  asio::steady_timer due{socket.get_executor()};            // the connection's deadline
 };
+
+/// Time goes on while a write hangs, and may bring the end. To be called again whenever the deadline may be another.
+void keep_time(const std::shared_ptr<Session>& session) {
+  if (!session->socket.is_open()) return;
+  session->due.expires_at(session->connection.deadline().value_or(h2::TimePoint::max()));
+  session->due.async_wait([session](asio::error_code put_off) {
+    if (put_off) return;
+    session->wake();
+    if (session->connection.transport_wish() == h2::TransportWish::close)
+      session->socket.close(put_off);  // ends a write as well; the writer takes it from there
+    session->output_wanted.cancel();
+    keep_time(session);
+  });
+}
 
 asio::awaitable<void> read_side(std::shared_ptr<Session> session) {
   asio::error_code failed;
@@ -37,6 +53,7 @@ asio::awaitable<void> read_side(std::shared_ptr<Session> session) {
     session->received(static_cast<std::ptrdiff_t>(got));  // 0 at the end
     session->wake();
     session->output_wanted.cancel();
+    keep_time(session);
     while (!session->unread.empty() && session->socket.is_open()) {
       asio::error_code woken;
       session->input_wanted.expires_at(asio::steady_timer::time_point::max());
@@ -56,6 +73,7 @@ asio::awaitable<void> write_side(std::shared_ptr<Session> session) {
     if (!session->socket.is_open()) connection.transport_lost();  // here, where no write holds slices
     session->wake();
     if (session->unread.empty()) session->input_wanted.cancel();
+    keep_time(session);
     std::array<h2::ByteView, 16> slices;
     if (const std::size_t count = connection.poll_output(slices)) {
       std::array<asio::const_buffer, 16> buffers;
@@ -71,11 +89,12 @@ asio::awaitable<void> write_side(std::shared_ptr<Session> session) {
     if (connection.transport_wish() == h2::TransportWish::close) break;
     if (connection.transport_wish() == h2::TransportWish::shut_down_write)
       session->socket.shutdown(tcp::socket::shutdown_send, failed);
-    session->output_wanted.expires_at(connection.deadline().value_or(h2::TimePoint::max()));
+    session->output_wanted.expires_at(h2::TimePoint::max());
     co_await session->output_wanted.async_wait(token);
   }
   session->socket.close(failed);
   session->input_wanted.cancel();
+  session->due.cancel();
 }
 
 asio::awaitable<void> accept_all(tcp::acceptor& acceptor) {
@@ -105,6 +124,7 @@ int main(int argc, char** argv) try {
     for (Session* session : sessions) {
       session->connection.shutdown(h2::Shutdown::graceful, example::kDrain);
       session->output_wanted.cancel();
+      keep_time(session->shared_from_this());
     }
   });
   asio::co_spawn(loop, accept_all(acceptor), asio::detached);

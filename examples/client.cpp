@@ -17,6 +17,7 @@
 #include <cstdlib>
 #include <string>
 #include <tuple>
+#include <utility>
 
 #include <h2core/connection.h>
 
@@ -83,13 +84,13 @@ int connect_to(const char* address, int port) {
 void turn(int fd, h2::Connection& connection, std::span<std::byte> buffer, h2::ByteView& unread) {
   int wait = -1;
   if (const auto due = connection.deadline()) {
-    wait =
-        static_cast<int>(std::chrono::ceil<std::chrono::milliseconds>(*due - std::chrono::steady_clock::now()).count());
+    const auto left = std::chrono::ceil<std::chrono::milliseconds>(*due - std::chrono::steady_clock::now());
+    wait = std::max(static_cast<int>(left.count()), 0);
   }
   pollfd ready{.fd = fd,
                .events = static_cast<short>((unread.empty() ? POLLIN : 0) | (connection.has_output() ? POLLOUT : 0)),
                .revents = 0};
-  poll(&ready, 1, std::max(wait, -1));
+  poll(&ready, 1, wait);
   connection.advance_time(std::chrono::steady_clock::now());
   if (unread.empty() && (ready.revents & (POLLIN | POLLHUP | POLLERR))) {
     const ssize_t got = recv(fd, buffer.data(), buffer.size(), MSG_DONTWAIT);
@@ -131,8 +132,9 @@ int main(int argc, char** argv) {
 
   std::array<std::byte, 65536> buffer;
   h2::ByteView unread;
-  bool leaving = false;
-  while (connection.transport_wish() == h2::TransportWish::open) {
+  bool leaving = false, writing_shut = false;
+  for (auto wish = h2::TransportWish::open; wish != h2::TransportWish::close; wish = connection.transport_wish()) {
+    if (wish == h2::TransportWish::shut_down_write && !std::exchange(writing_shut, true)) shutdown(fd, SHUT_WR);
     turn(fd, connection, buffer, unread);
     while (const auto event = connection.receive(unread)) std::visit(OnEvent{connection}, *event);
     const bool all_done = std::all_of(exchanges.begin(), exchanges.end(), [](const Exchange& e) { return e.done; });

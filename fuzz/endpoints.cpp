@@ -1,6 +1,6 @@
 // A client and a server of ours, joined by a transport that cuts, delays and takes little, and scheduled by the input.
-// Neither may ever accuse the other; what arrives is what was given; when nothing is under way both agree on all windows;
-// and when everything is let through, everything completes.
+// Neither may ever accuse the other; what arrives is what was given; when nothing is under way both agree on all
+// windows; and when everything is let through, everything completes.
 #include "endpoint.h"
 
 namespace fuzz {

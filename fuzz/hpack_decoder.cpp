@@ -1,5 +1,5 @@
-// Blocks into hpack::Decoder, with the calls that HTTP/2 makes between them; the plain decoder must say the same. What was
-// decoded is then encoded and decoded again.
+// Blocks into hpack::Decoder, with the calls that HTTP/2 makes between them; the plain decoder must say the same. What
+// was decoded is then encoded and decoded again.
 #include <hpack/decoder.h>
 #include <hpack/encoder.h>
 

@@ -1,5 +1,5 @@
-// hpack::Encoder into hpack::Decoder as a connection joins them: blocks on their way, table sizes that change under them,
-// secrets, memory that is given back or runs out. What went in comes out, and both tables are the same.
+// hpack::Encoder into hpack::Decoder as a connection joins them: blocks on their way, table sizes that change under
+// them, secrets, memory that is given back or runs out. What went in comes out, and both tables are the same.
 #include <hpack/decoder.h>
 #include <hpack/encoder.h>
 #include <hpack/repeated_section.h>

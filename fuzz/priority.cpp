@@ -1,5 +1,5 @@
-// Values of Priority fields (RFC 9218 4): whatever they are, what is read obeys the grammar's own algebra; and those that
-// are put together here from valid members say what their members say.
+// Values of Priority fields (RFC 9218 4): whatever they are, what is read obeys the grammar's own algebra; and those
+// that are put together here from valid members say what their members say.
 #include <h2core/priority.h>
 
 #include <string>

@@ -1,6 +1,6 @@
-// A client and a server under TLS, in memory, and whoever sits between them: records are cut, changed, dropped, repeated,
-// exchanged, made up. Either all arrives as it was sent, or both are told in order that it did not; nothing else arrives,
-// and memory stays bounded.
+// A client and a server under TLS, in memory, and whoever sits between them: records are cut, changed, dropped,
+// repeated, exchanged, made up. Either all arrives as it was sent, or both are told in order that it did not; nothing
+// else arrives, and memory stays bounded.
 #define OPENSSL_SUPPRESS_DEPRECATED  // RAND_set_rand_method, so that a run repeats
 #include <openssl/crypto.h>
 #include <openssl/rand.h>

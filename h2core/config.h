@@ -46,8 +46,8 @@ struct Config {
   std::uint32_t max_continuations = 32;      ///< per block, empty ones count
   std::uint32_t max_settings_entries = 64;   ///< per SETTINGS frame
   std::uint32_t max_interim_responses = 16;  ///< per request
-  /// Bytes of replies and, on a server, of all that it writes but content, that wait for a peer that does not read; then
-  /// `receive` waits.
+  /// Bytes of replies and, on a server, of all that it writes but content, that wait for a peer that does not read;
+  /// then `receive` waits.
   std::uint32_t max_queued_output = 32768;
 
   /// Frames that move nothing forward (`Work`) cost 1 each, a stream that is reset before its answer, by whomever, 4.
@@ -59,7 +59,8 @@ struct Config {
   /// Off: the connection lives on, and WorkBudgetLow tells when it would have ended; for a trial of the numbers.
   bool enforce_work_budget = true;
 
-  /// Zero switches a timer off. The clock starts with the first `advance_time()`.
+  /// Zero switches a timer off, and one that is longer than the clock can count never ends. The clock starts with the
+  /// first `advance_time()`.
   Duration preface_timeout = std::chrono::seconds(10);
   Duration settings_timeout = std::chrono::seconds(10);  ///< not of SETTINGS that only let windows grow
   Duration header_timeout = std::chrono::seconds(10);    ///< from the first frame of a header block to its last
@@ -92,10 +93,10 @@ struct Config {
 
   /// The most bytes of `allocator` that a peer can make one connection hold, whatever it sends and however little it
   /// reads. What the caller adds by its own calls comes on top: content that it lends (80 bytes for each piece), copies
-  /// (80 bytes and a buffer for each piece that is not put behind the last one: the least of 256, 1,024, 4,096 or 16,384
-  /// bytes that it fits, or its own size; and 100 KiB of buffers that wait for the next), heads and trailers over
-  /// `max_queued_output`, and requests of its own (420 bytes each). SETTINGS that it sends later and that allow more are
-  /// not in it. SIZE_MAX where the configuration sets no limit.
+  /// (80 bytes and a buffer for each piece that is not put behind the last one: the least of 256, 1,024, 4,096 or
+  /// 16,384 bytes that it fits, or its own size; and 100 KiB of buffers that wait for the next), heads and trailers
+  /// over `max_queued_output`, and requests of its own (420 bytes each). SETTINGS that it sends later and that allow
+  /// more are not in it. SIZE_MAX where the configuration sets no limit.
   H2CORE_API std::size_t memory_bound() const noexcept;
 };
 

@@ -51,6 +51,9 @@ std::optional<Event> Connection::receive_unborn(ByteView& input) noexcept {
 void Connection::receive_eof() noexcept {
   if (engine_ != nullptr) engine_->receive_eof();
 }
+void Connection::hold_input() noexcept {
+  if (engine_ != nullptr) engine_->hold_input();
+}
 void Connection::transport_lost() noexcept {
   if (engine_ != nullptr) engine_->transport_lost();
 }

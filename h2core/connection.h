@@ -67,10 +67,14 @@ class H2CORE_API Connection {
   Connection& operator=(Connection&& other) noexcept;
 
   /// The next event. Decodes from the front of `input` and advances it. Null: none waits, and the input is used up
-  /// (or too much waits for a peer that does not read, see `Config::max_queued_output`: then the rest of `input` is left).
+  /// (or too much waits for a peer that does not read, see `Config::max_queued_output`: then the rest of `input` is
+  /// left).
   std::optional<Event> receive(ByteView& input) noexcept;
-  /// The peer sends no more; our output may still go out. Loop over `receive` with empty input afterwards. Input that was
-  /// left over comes first, or it is lost.
+  /// Says that there is input which its caller does not read for now, as `tlsglue` while much ciphertext waits: what is
+  /// missing in this interval is not the peer's fault (`Config::min_content_rate`).
+  void hold_input() noexcept;
+  /// The peer sends no more; our output may still go out. Loop over `receive` with empty input afterwards. Input that
+  /// was left over comes first, or it is lost.
   void receive_eof() noexcept;
   /// Both directions are gone: all streams end, nothing is left to send.
   void transport_lost() noexcept;
@@ -102,12 +106,13 @@ class H2CORE_API Connection {
                              EndStream end) noexcept;
   /// A server's: a 1xx head before the final one; 101 is a misuse (RFC 9113 8.6).
   Result<void> send_informational(StreamId stream, std::uint16_t status, std::span<const Field> fields) noexcept;
-  /// Ends our side with a trailer section, behind all content that was queued (copied if content waits).
+  /// Ends our side with a trailer section, behind all content that was queued (copied if content waits). A limit that
+  /// the peer lowers while they wait does not hold them back: it is advice (RFC 9113 10.5.1), and their content is out.
   Result<void> send_trailers(StreamId stream, std::span<const Field> fields) noexcept;
   /// Lends `data` until the DataSent that carries `token`; also for empty data. Several may queue.
   Result<void> send_data(StreamId stream, ByteView data, Token token, EndStream end) noexcept;
-  /// Copies as much of `data` as `Config::copy_bound` has room for and says how much; if that is not all, StreamWritable
-  /// follows when there is room. `end` counts only once all of `data` was taken.
+  /// Copies as much of `data` as `Config::copy_bound` has room for and says how much; if that is not all,
+  /// StreamWritable follows when there is room. `end` counts only once all of `data` was taken.
   Result<std::size_t> send_copy(StreamId stream, ByteView data, EndStream end) noexcept;
   /// A server's: promises `request` beside `parent`; then answer the returned stream (RFC 9113 8.4).
   Result<StreamId> push(StreamId parent, const Request& request, void* user = nullptr) noexcept;
@@ -142,7 +147,8 @@ class H2CORE_API Connection {
   Result<void> set_window(StreamId stream, std::uint32_t bytes) noexcept;
 
   /// Sends SETTINGS. A looser value is accepted from now on, a tighter one from its ACK (RFC 9113 6.5.3). An
-  /// INITIAL_WINDOW_SIZE among them ends the growth of stream windows.
+  /// INITIAL_WINDOW_SIZE among them ends the growth of stream windows. None follow `Shutdown::immediate`, for the peer
+  /// goes on counting windows that are gone here (6.9.2).
   Result<void> send_settings(std::span<const Setting> entries) noexcept;
   /// PingAnswered follows with the round-trip time.
   Result<void> ping(Token token) noexcept;

@@ -90,7 +90,8 @@ struct StreamWritable {
   StreamId stream;
   void* user;
 };
-/// A server's: the client changed its mind about an open stream (RFC 9218 7.1). The turns of its content follow already.
+/// A server's: the client changed its mind about an open stream (RFC 9218 7.1). The turns of its content follow
+/// already.
 struct PriorityReceived {
   StreamId stream;
   void* user;
@@ -138,8 +139,8 @@ struct UnknownFrameReceived {
 };
 /// The connection has been without streams for `Config::idle_timeout`; a graceful shutdown has begun.
 struct IdleTimedOut {};
-/// The budget for work that moves nothing forward is half used, or used up (`Config::work_budget`). `cause` is what took
-/// the last of it. With `used_up` the connection ends, or would, if `Config::enforce_work_budget` were on.
+/// The budget for work that moves nothing forward is half used, or used up (`Config::work_budget`). `cause` is what
+/// took the last of it. With `used_up` the connection ends, or would, if `Config::enforce_work_budget` were on.
 struct WorkBudgetLow {
   Work cause;
   bool used_up;

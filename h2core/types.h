@@ -24,6 +24,12 @@ using hpack::Indexing;
 /// The caller's monotonic clock. The engine never reads a clock; it only compares what `advance_time()` was given.
 using TimePoint = std::chrono::time_point<std::chrono::steady_clock, std::chrono::nanoseconds>;
 using Duration = std::chrono::nanoseconds;
+/// A deadline that never comes.
+inline constexpr TimePoint kNever = TimePoint::max();
+/// `wait` behind `begin`, or never, if that is later than a clock can count.
+constexpr TimePoint after(TimePoint begin, Duration wait) {
+  return begin >= TimePoint{} && wait > kNever - begin ? kNever : begin + wait;
+}
 
 enum class Role : std::uint8_t { client, server };
 enum class EndStream : std::uint8_t { no, yes };

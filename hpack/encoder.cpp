@@ -309,7 +309,8 @@ std::byte* Encoder::unknown_field(const Field& field, std::byte* out) noexcept {
     key = key_of(field, static_name);
     const std::uint32_t index = indexing != Indexing::never ? find_entry(field, key) : 0;
     if (index != 0) {
-      if (!secret) note_recent(field, kDynamic | table_.age(index - kFirstEntry));
+      const std::uint32_t age = index - kFirstEntry;
+      if (!secret && age < kDynamic) note_recent(field, kDynamic | table_.age(age));
       return write_index(index, out);
     }
   }
@@ -329,7 +330,8 @@ std::byte* Encoder::unknown_field(const Field& field, std::byte* out) noexcept {
   if (name_index == 0) at = write_text(field.name, at);
   at = write_text(field.value, at);
   if (insert_it) {
-    if (!secret) note_recent(field, kDynamic | table_.next_number());
+    // A number that stands in a secret's place may be that of the secret, in 15 bits.
+    note_recent(field, secret ? 0 : kDynamic | table_.next_number());
     if (habit == Habit::skip) skipped_entries_ = true;
     insert(field, key);
   }

@@ -25,7 +25,7 @@ bool ends_before(const std::optional<h2::TimePoint>& until, h2::TimePoint now) {
 }
 
 void lower(std::optional<h2::TimePoint>& least, const std::optional<h2::TimePoint>& other) {
-  if (other.has_value() && (!least.has_value() || *other < *least)) least = other;
+  if (other.has_value() && *other < least.value_or(h2::kNever)) least = other;
 }
 
 // What an h2::Connection that is cut loose has to say to the owner of its streams; the rest is told by TLS.
@@ -66,6 +66,7 @@ std::optional<Event> SecureConnection::receive(ByteView& input) noexcept {
     if (close_waits_.has_value()) return on_peer_closed(*std::exchange(close_waits_, std::nullopt));
 
     const TlsOutcome outcome = channel_.receive_ciphertext(input);
+    if (outcome.status == TlsStatus::output_full) http2_.hold_input();
     if (outcome.status == TlsStatus::needs_more || outcome.status == TlsStatus::output_full) return std::nullopt;
     if (auto event = on_outcome(outcome)) return event;
   }
@@ -243,15 +244,15 @@ void SecureConnection::note_output() noexcept {
   output_waits_ = channel_.has_output();
 }
 
-// `h2::Config::output_timeout` for ciphertext: h2 sees its output taken as soon as it is encrypted. And once h2 has ended,
-// a bound in any case.
+// `h2::Config::output_timeout` for ciphertext: h2 sees its output taken as soon as it is encrypted. And once h2 has
+// ended, a bound in any case.
 std::optional<h2::TimePoint> SecureConnection::output_until() const noexcept {
   const bool over = channel_.failure().kind != TlsFailureKind::none || lost_;
   if (over || !output_waits_ || !output_since_.has_value()) return std::nullopt;
   const bool ended = phase_ == Phase::h2 && http2_.transport_wish() != h2::TransportWish::open;
   const bool timed = output_timeout_ != h2::Duration{0};
   if (!timed && !ended) return std::nullopt;
-  return *output_since_ + (!timed || (ended && output_timeout_ > kLastOutput) ? kLastOutput : output_timeout_);
+  return h2::after(*output_since_, !timed || (ended && output_timeout_ > kLastOutput) ? kLastOutput : output_timeout_);
 }
 
 std::size_t SecureConnection::send_plaintext(ByteView data) noexcept {
@@ -312,7 +313,7 @@ h2::TransportWish SecureConnection::transport_wish() const noexcept {
 void SecureConnection::advance_time(h2::TimePoint now) noexcept {
   if (now_.has_value() && now < *now_) now = *now_;
   if (!now_.has_value() && phase_ == Phase::handshake && handshake_timeout_ != h2::Duration{0}) {
-    handshake_until_ = now + handshake_timeout_;
+    handshake_until_ = h2::after(now, handshake_timeout_);
   }
   now_ = now;
   if (phase_ == Phase::h2) http2_.advance_time(now);

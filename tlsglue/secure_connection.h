@@ -9,7 +9,8 @@
 
 namespace tlsglue {
 
-/// TLS is up. With `Protocol::h2` events are h2 events from here on; otherwise PlaintextReceived and `send_plaintext()`.
+/// TLS is up. With `Protocol::h2` events are h2 events from here on; otherwise PlaintextReceived and
+/// `send_plaintext()`.
 struct HandshakeDone {
   AlpnOutcome alpn;
   Protocol protocol;
@@ -20,8 +21,8 @@ struct HandshakeDone {
 struct PlaintextReceived {
   ByteView data;
 };
-/// TLS ended the connection. Streams that were open or waiting end with their own events after it. Output may still hold
-/// the alert: keep polling.
+/// TLS ended the connection. Streams that were open or waiting end with their own events after it. Output may still
+/// hold the alert: keep polling.
 struct TlsFailed {
   TlsFailure failure;
 };
@@ -51,39 +52,40 @@ class SecureConnection {
   H2CORE_API SecureConnection(SecureConnection&& other) noexcept;
   H2CORE_API SecureConnection& operator=(SecureConnection&& other) noexcept;
 
-  /// All calls about streams: `http2().send_request(...)`. A client may use them before the handshake is done; if the peer
-  /// does not choose h2, such requests end as Verdict::never_sent. Its I/O calls are made by this class only.
+  /// All calls about streams: `http2().send_request(...)`. A client may use them before the handshake is done; if the
+  /// peer does not choose h2, such requests end as Verdict::never_sent. Its I/O calls are made by this class only.
   h2::Connection& http2() noexcept { return http2_; }
   const h2::Connection& http2() const noexcept { return http2_; }
 
-  /// As `h2::Connection::receive`, from ciphertext. Null: none waits, and the input is used up, or output must be taken first
-  /// (`has_output()`); decrypted frames may wait inside for that, so call it again, with empty input too, when
+  /// As `h2::Connection::receive`, from ciphertext. Null: none waits, and the input is used up, or output must be taken
+  /// first (`has_output()`); decrypted frames may wait inside for that, so call it again, with empty input too, when
   /// `has_event()` says so after a write. Views live until the next `receive`.
   H2CORE_API std::optional<Event> receive(ByteView& input) noexcept;
   H2CORE_API void receive_eof() noexcept;
   H2CORE_API void transport_lost() noexcept;
 
-  /// As `h2::Connection::poll_output`, ciphertext. Encrypts here, as late as possible; lent memory is given back once it is
-  /// encrypted, so events may wait afterwards.
+  /// As `h2::Connection::poll_output`, ciphertext. Encrypts here, as late as possible; lent memory is given back once
+  /// it is encrypted, so events may wait afterwards.
   H2CORE_API std::size_t poll_output(std::span<ByteView> slices,
                                      std::size_t max_bytes = kMaxWaitingCiphertext) noexcept;
   H2CORE_API void consume_output(std::size_t bytes) noexcept;
 
   H2CORE_API bool has_event() const noexcept;
   H2CORE_API bool has_output() const noexcept;
-  /// `open` while output waits; then as `h2::Connection::transport_wish`. A failed connection waits two seconds for the peer.
+  /// `open` while output waits; then as `h2::Connection::transport_wish`. A failed connection waits two seconds for the
+  /// peer.
   H2CORE_API h2::TransportWish transport_wish() const noexcept;
   H2CORE_API void advance_time(h2::TimePoint now) noexcept;
   H2CORE_API std::optional<h2::TimePoint> deadline() const noexcept;
 
-  /// Where the protocol is not h2: takes as much of `data` as `TlsConfig::max_waiting_ciphertext` lets it and says how much;
-  /// offer the rest after `consume_output()`. 0 before the handshake is done and under h2.
+  /// Where the protocol is not h2: takes as much of `data` as `TlsConfig::max_waiting_ciphertext` lets it and says how
+  /// much; offer the rest after `consume_output()`. 0 before the handshake is done and under h2.
   H2CORE_API std::size_t send_plaintext(ByteView data) noexcept;
   /// Where the protocol is not h2: our close_notify, behind what was taken. Under h2, `http2().shutdown()` leads to it.
   H2CORE_API void close() noexcept;
 
-  /// As `h2::Connection::explain`, with what TLS adds: what was framed may wait as ciphertext, whether for the transport or
-  /// for the handshake, and while `TlsConfig::max_waiting_ciphertext` waits, nothing is read either.
+  /// As `h2::Connection::explain`, with what TLS adds: what was framed may wait as ciphertext, whether for the
+  /// transport or for the handshake, and while `TlsConfig::max_waiting_ciphertext` waits, nothing is read either.
   H2CORE_API std::optional<h2::Explanation> explain(h2::StreamId stream) const noexcept;
 
   const TlsChannel& channel() const noexcept { return channel_; }

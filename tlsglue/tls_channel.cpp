@@ -15,9 +15,9 @@ namespace detail {
 
 namespace {
 
-// Messages after the handshake (KeyUpdate, tickets) and records of any kind that bring no data, in a row. Each costs us a
-// decryption, a key schedule or an answer for some thirty bytes; no honest peer needs so many between two records of data.
-// OpenSSL bounds a few kinds by 32 of each; this is below, so that every kind ends alike.
+// Messages after the handshake (KeyUpdate, tickets) and records of any kind that bring no data, in a row. Each costs us
+// a decryption, a key schedule or an answer for some thirty bytes; no honest peer needs so many between two records of
+// data. OpenSSL bounds a few kinds by 32 of each; this is below, so that every kind ends alike.
 constexpr unsigned kMaxIdle = 24;
 // "h2,http/1.1" and what browsers add is far below; the rest of a longer offer is cut from the record only.
 constexpr std::size_t kOfferedBytes = 128;
@@ -199,7 +199,8 @@ int on_alpn(SSL* ssl, const unsigned char** out, unsigned char* out_bytes, const
   return SSL_TLSEXT_ERR_ALERT_FATAL;
 }
 
-// Only tells OpenSSL that the name means something to us, so that tickets remember it; the choice is made in `on_certificate`.
+// Only tells OpenSSL that the name means something to us, so that tickets remember it; the choice is made in
+// `on_certificate`.
 int on_server_name(SSL*, int*, void*) noexcept { return SSL_TLSEXT_ERR_OK; }
 
 bool fits_name(std::string_view pattern, std::string_view name) {
@@ -354,7 +355,8 @@ TlsOutcome ChannelState::tell_failure() noexcept {
 
 // ---- the first bytes ----
 
-// A TLS connection begins with a record of type handshake, or alert. False while that is not known, or known to be wrong.
+// A TLS connection begins with a record of type handshake, or alert. False while that is not known, or known to be
+// wrong.
 bool ChannelState::check_first_bytes(ByteView& input) noexcept {
   if (input.empty()) return false;
   const bool is_tls = input.front() == std::byte{SSL3_RT_HANDSHAKE} || input.front() == std::byte{SSL3_RT_ALERT};

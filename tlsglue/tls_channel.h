@@ -22,7 +22,8 @@ struct ChannelState;
 
 /// For clients; a server leaves all of it empty.
 struct PeerName {
-  /// Host name (sent as SNI, and verified) or IP address (verified, never sent: RFC 6066 3). A client that verifies needs it.
+  /// Host name (sent as SNI, and verified) or IP address (verified, never sent: RFC 6066 3). A client that verifies
+  /// needs it.
   std::string_view server_name{};
   /// From an earlier channel to the same name; null or unfit ones mean a full handshake. May be used again.
   const TlsSession* session = nullptr;
@@ -66,15 +67,15 @@ class TlsChannel {
   H2CORE_API TlsChannel(TlsChannel&& other) noexcept;
   H2CORE_API TlsChannel& operator=(TlsChannel&& other) noexcept;
 
-  /// The next outcome. Reads from the front of `input` and advances it, a record at most beyond what it returns. Torn records
-  /// are kept. After a failure or close_notify, input is swallowed.
+  /// The next outcome. Reads from the front of `input` and advances it, a record at most beyond what it returns. Torn
+  /// records are kept. After a failure or close_notify, input is swallowed.
   H2CORE_API TlsOutcome receive_ciphertext(ByteView& input) noexcept;
   /// The peer sends no more. Call `receive_ciphertext()` once again: a missing close_notify is its next outcome.
   H2CORE_API void receive_eof() noexcept;
 
   /// Encrypts from the front of `plaintext`, one record, and says how many bytes that took: 0 while the handshake runs,
-  /// `TlsConfig::max_waiting_ciphertext` waits, or the channel is over. 0 never means "try the rest": offer the same bytes
-  /// again.
+  /// `TlsConfig::max_waiting_ciphertext` waits, or the channel is over. 0 never means "try the rest": offer the same
+  /// bytes again.
   H2CORE_API std::size_t send_plaintext(ByteView plaintext) noexcept;
   /// True when `send_plaintext()` would take something.
   H2CORE_API bool can_send() const noexcept;
@@ -82,8 +83,8 @@ class TlsChannel {
   /// before the handshake is done, or a second time. Nothing can be sent afterwards.
   H2CORE_API void send_close_notify() noexcept;
 
-  /// Fills `slices` from the front with ciphertext and returns how many. They stay as they are until `consume_output()` takes
-  /// them or the channel is destroyed; polling again returns the same, perhaps followed by more.
+  /// Fills `slices` from the front with ciphertext and returns how many. They stay as they are until `consume_output()`
+  /// takes them or the channel is destroyed; polling again returns the same, perhaps followed by more.
   H2CORE_API std::size_t poll_output(std::span<ByteView> slices,
                                      std::size_t max_bytes = kMaxWaitingCiphertext) noexcept;
   H2CORE_API void consume_output(std::size_t bytes) noexcept;
@@ -95,8 +96,8 @@ class TlsChannel {
   H2CORE_API void release_idle_memory() noexcept;
   /// The transport is gone: what waits is dropped.
   H2CORE_API void transport_lost() noexcept;
-  /// Ends the receiving side for a reason of the layer above: `failed` is the next outcome and input is swallowed. What is
-  /// sent still goes, close_notify included.
+  /// Ends the receiving side for a reason of the layer above: `failed` is the next outcome and input is swallowed. What
+  /// is sent still goes, close_notify included.
   H2CORE_API void fail(TlsFailureKind kind, TlsLayer layer, std::string_view sentence) noexcept;
 
   /// True when `receive_ciphertext()` has something to tell without input.

@@ -18,8 +18,8 @@ using detail::ContextState;
 using Refusal = hpack::Result<void, TlsError>;
 
 // ECDHE with AES-GCM or ChaCha20-Poly1305: what every TLS 1.2 peer of HTTP/2 must have (RFC 9113 9.2.2). AES-128 goes
-// before AES-256, as in browsers: nobody breaks either, and it takes 10 rounds where that takes 14. OpenSSL has them the
-// other way round.
+// before AES-256, as in browsers: nobody breaks either, and it takes 10 rounds where that takes 14. OpenSSL has them
+// the other way round.
 constexpr const char* kTls12Suites = "ECDHE+AESGCM+AES128:ECDHE+AESGCM:ECDHE+CHACHA20:!aNULL:!PSK";
 constexpr const char* kTls13Suites = "TLS_AES_128_GCM_SHA256:TLS_AES_256_GCM_SHA384:TLS_CHACHA20_POLY1305_SHA256";
 

@@ -83,15 +83,16 @@ class TlsContext {
   H2CORE_API TlsContext(TlsContext&& other) noexcept;
   H2CORE_API TlsContext& operator=(TlsContext&& other) noexcept;
 
-  /// A server's: the certificate for clients that ask for `name` by SNI, "www.example.org" or "*.example.org" (one label).
-  /// Everyone else gets the one of the configuration.
+  /// A server's: the certificate for clients that ask for `name` by SNI, "www.example.org" or "*.example.org" (one
+  /// label). Everyone else gets the one of the configuration.
   H2CORE_API hpack::Result<void, TlsError> add_certificate(std::string_view name,
                                                            const Credentials& credentials) noexcept;
 
   H2CORE_API Role role() const noexcept;
   H2CORE_API TlsCounters counters() const noexcept;
 
-  /// OpenSSL's object, for what is not covered here (key logging, OCSP). Loosening what `make()` set voids this contract.
+  /// OpenSSL's object, for what is not covered here (key logging, OCSP). Loosening what `make()` set voids this
+  /// contract.
   H2CORE_API ssl_ctx_st* native() const noexcept;
 
  private:
@@ -100,7 +101,8 @@ class TlsContext {
   detail::ContextState* state_;
 };
 
-/// A client's memory of one server, to shorten the next handshake with it. ALPN is negotiated anew each time (RFC 7301 3.1).
+/// A client's memory of one server, to shorten the next handshake with it. ALPN is negotiated anew each time (RFC 7301
+/// 3.1).
 class TlsSession {
  public:
   TlsSession() = default;

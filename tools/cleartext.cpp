@@ -99,7 +99,7 @@ bool Cleartext::has_output() const {
 
 h2::TransportWish Cleartext::transport_wish() const {
   if (phase_ == Phase::h2) return http2_.transport_wish();
-  if (!close_wanted_) return h2::TransportWish::open;
+  if (!close_wanted_ || !output_.empty()) return h2::TransportWish::open;
   return eof_ ? h2::TransportWish::close : h2::TransportWish::shut_down_write;
 }
 

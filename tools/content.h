@@ -33,11 +33,11 @@ class Content {
   virtual ~Content() = default;
   /// As much as is worth a piece when little else is under way.
   static constexpr std::size_t kBlockBytes = std::size_t{64} * 1024;
-  /// The same of what lies in memory anyway, such as a write can take at once. Longer ones would only make the log coarser,
-  /// which counts a piece when all of it is sent.
+  /// The same of what lies in memory anyway, such as a write can take at once. Longer ones would only make the log
+  /// coarser, which counts a piece when all of it is sent.
   static constexpr std::size_t kLentBytes = std::size_t{256} * 1024;
-  /// The next piece, which stays in place until `done`; null while nothing is there yet. Never called with one out. What
-  /// would have to be read into memory of its own for it is at most `most` bytes.
+  /// The next piece, which stays in place until `done`; null while nothing is there yet. Never called with one out.
+  /// What would have to be read into memory of its own for it is at most `most` bytes.
   virtual std::optional<Piece> next(std::size_t most) = 0;
   /// The piece was sent. Returns how many received bytes that freed: credit for whoever sends to us.
   virtual std::size_t done() { return 0; }

@@ -1,5 +1,5 @@
-// What several owners on one thread share. std::shared_ptr counts for all threads, and its two locked instructions for a
-// request cost some forty cycles.
+// What several owners on one thread share. std::shared_ptr counts for all threads, and its two locked instructions for
+// a request cost some forty cycles.
 #pragma once
 
 #include <cstdint>

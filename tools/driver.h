@@ -19,10 +19,10 @@
 
 namespace tools {
 
-/// Written at most for a connection before others have their turn, and at once: a hundred responses of a kilobyte. It is
-/// less than what the kernel queues (see keep_kernel_queue_short), so that a socket that can be written to takes all of
-/// it, and seven whole records of TLS 1.3. A megabyte cost the kernel 1.6 to 2 times as long for each: what is under way
-/// then leaves the processor's cache.
+/// Written at most for a connection before others have their turn, and at once: a hundred responses of a kilobyte. It
+/// is less than what the kernel queues (see keep_kernel_queue_short), so that a socket that can be written to takes all
+/// of it, and seven whole records of TLS 1.3. A megabyte cost the kernel 1.6 to 2 times as long for each: what is under
+/// way then leaves the processor's cache.
 inline constexpr std::size_t kBytesPerWake = 7 * (tlsglue::kRecordBytes + 22);
 
 /// What happens above the engine.
@@ -216,7 +216,8 @@ class Driver final : public AnyDriver {
     if (ended_) return;
     const h2::TransportWish wish = engine_.transport_wish();
     const bool drained = !engine_.has_output();
-    if (lost_ || (drained && wish == h2::TransportWish::close) || (fin_sent_ && (eof_ || hung_up_)) ||
+    if (wish == h2::TransportWish::close && !drained) return cut();  // it waited long enough for what is left
+    if (lost_ || wish == h2::TransportWish::close || (fin_sent_ && (eof_ || hung_up_)) ||
         (fin_sent_ && loop_.now() >= *linger_until_)) {
       return end();
     }

@@ -41,24 +41,24 @@ struct ServedFile : Counted {
   std::string etag, last_modified, length;
   std::string_view media_type;
   std::vector<h2::Field> head;  ///< of the answer that gives all of it
-  /// The same for a connection that asks for it again: fields that other files do not share have entries of their own in
-  /// its HPACK table then, which takes 21 of 30 octets and 160 instructions off each answer.
+  /// The same for a connection that asks for it again: fields that other files do not share have entries of their own
+  /// in its HPACK table then, which takes 21 of 30 octets and 160 instructions off each answer.
   std::vector<h2::Field> head_again;
   std::shared_ptr<const Fd> file;  ///< null when all of it is in `bytes`
   HeldBytes bytes;
 };
 
-/// Files below a directory. What is small is read once, whole, and given out as it was then: a file that is cut short or
-/// written to while it is sent cannot tear a response. At most once a second each is opened anew and looked at, so that
-/// what changed, went away or may no longer be read shows within a second. What is large, and what is asked for while
-/// the cache is full, is opened for each request. For one thread.
+/// Files below a directory. What is small is read once, whole, and given out as it was then: a file that is cut short
+/// or written to while it is sent cannot tear a response. At most once a second each is opened anew and looked at, so
+/// that what changed, went away or may no longer be read shows within a second. What is large, and what is asked for
+/// while the cache is full, is opened for each request. For one thread.
 class FileCache {
  public:
   /// Of one file, of all together (those count, too, that only a slow reader still holds), and how many.
   static constexpr std::size_t kLargestFile = std::size_t{1} << 20, kMostBytes = std::size_t{16} << 20;
   static constexpr std::size_t kMostFiles = 1000;
-  /// What nobody asked for so long makes way. Nothing goes earlier, so that whoever asks for everything in turn makes the
-  /// server read no file more often than without a cache.
+  /// What nobody asked for so long makes way. Nothing goes earlier, so that whoever asks for everything in turn makes
+  /// the server read no file more often than without a cache.
   static constexpr std::time_t kKeepSeconds = 10;
 
   /// `common` are fields of every head, whose text outlives the cache.

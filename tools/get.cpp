@@ -65,8 +65,8 @@ void print_frame(void*, const h2::FrameNote& note) noexcept {
 h2::Config client_config(const GetOptions& options) {
   h2::Config config;
   config.role = h2::Role::client;
-  // What a body that waits for its turn may take of our memory. On a long fat link windows grow, and all bodies together
-  // take no more than 64 MiB, if the user does not ask for hundreds at once.
+  // What a body that waits for its turn may take of our memory. On a long fat link windows grow, and all bodies
+  // together take no more than 64 MiB, if the user does not ask for hundreds at once.
   config.settings.initial_window_size = 256 * 1024;
   config.connection_window = 4 << 20;
   const std::uint64_t most = std::min<std::uint64_t>(options.concurrency, options.repeat * options.urls.size());

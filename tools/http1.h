@@ -1,4 +1,5 @@
-// The HTTP/1.1 side of a server connection, parsed by Boost.Beast: plaintext in, plaintext out, one request after another.
+// The HTTP/1.1 side of a server connection, parsed by Boost.Beast: plaintext in, plaintext out, one request after
+// another.
 #pragma once
 
 #include <cstddef>

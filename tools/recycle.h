@@ -1,5 +1,5 @@
-// Memory for what comes and goes with every request, kept by the thread that gives it back. A connection's requests often
-// end a hundred at a time, which malloc's own cache of seven blocks of a size does not catch.
+// Memory for what comes and goes with every request, kept by the thread that gives it back. A connection's requests
+// often end a hundred at a time, which malloc's own cache of seven blocks of a size does not catch.
 #pragma once
 
 #include <cstddef>

@@ -16,8 +16,7 @@ std::size_t piece_bytes(const h2::Connection& connection) {
 }  // namespace
 
 void Sender::send_whole(h2::Connection& connection, h2::StreamId stream, h2::ByteView bytes) {
-  lent_ = connection.send_data(stream, bytes, h2::Token{bytes.size()}, h2::EndStream::yes).has_value();
-  if (lent_) given_bytes_ += bytes.size();
+  lend(connection, stream, bytes, h2::EndStream::yes);
   ended_ = true;
 }
 
@@ -33,14 +32,22 @@ void Sender::pump(h2::Connection& connection, h2::StreamId stream) {
   const bool trailers = piece->last && !content_->trailers().empty();
   const auto end = piece->last && !trailers ? h2::EndStream::yes : h2::EndStream::no;
   if (!piece->bytes.empty() || end == h2::EndStream::yes) {
-    // Refused only when the stream is over already; its StreamClosed follows.
-    lent_ = connection.send_data(stream, piece->bytes, h2::Token{piece->bytes.size()}, end).has_value();
-    if (!lent_) ended_ = true;
-    if (lent_) given_bytes_ += piece->bytes.size();
+    lend(connection, stream, piece->bytes, end);
   }
   if (ended_) return;
   ended_ = piece->last;
   if (trailers && !connection.send_trailers(stream, as_fields(content_->trailers()))) {
+    (void)connection.reset(stream, h2::ErrorCode::internal_error);
+  }
+}
+
+/// Refused when the stream is over already, and then so is its reset. Else it cannot go on, such as without memory.
+void Sender::lend(h2::Connection& connection, h2::StreamId stream, h2::ByteView bytes, h2::EndStream end) {
+  lent_ = connection.send_data(stream, bytes, h2::Token{bytes.size()}, end).has_value();
+  if (lent_) {
+    given_bytes_ += bytes.size();
+  } else {
+    ended_ = true;
     (void)connection.reset(stream, h2::ErrorCode::internal_error);
   }
 }

@@ -12,7 +12,8 @@ class Sender {
  public:
   void start(std::unique_ptr<Content> content) { content_ = std::move(content); }
 
-  /// Instead of content: `bytes`, which stay in place until `on_sent`, are lent as the whole of it.
+  /// Instead of content: `bytes`, which stay in place until `on_sent`, are lent as the whole of it. What cannot be
+  /// lent, for want of memory, ends the stream with INTERNAL_ERROR; so it is with a piece of content.
   void send_whole(h2::Connection& connection, h2::StreamId stream, h2::ByteView bytes);
   /// Lends what is there, if nothing is out. Call it again when the content may have more.
   void pump(h2::Connection& connection, h2::StreamId stream);
@@ -26,6 +27,8 @@ class Sender {
   bool broken() const { return broken_; }
 
  private:
+  void lend(h2::Connection& connection, h2::StreamId stream, h2::ByteView bytes, h2::EndStream end);
+
   std::unique_ptr<Content> content_;
   std::uint64_t sent_bytes_ = 0, given_bytes_ = 0;
   bool lent_ = false, ended_ = false, broken_ = false;

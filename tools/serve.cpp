@@ -158,7 +158,8 @@ void write_file(const std::string& path, std::string_view text) {
 tlsglue::TlsContext make_tls(const ServeOptions& options) {
   tlsglue::TlsConfig config;
   config.role = tlsglue::Role::server;
-  // All of a turn goes out by one write, where 64 KiB would take two; a client that does not read holds 48 KB more by it.
+  // All of a turn goes out by one write, where 64 KiB would take two; a client that does not read holds 48 KB more by
+  // it.
   config.max_waiting_ciphertext = kBytesPerWake;
   config.credentials.certificate_file = options.certificate_file;
   config.credentials.key_file = options.key_file;

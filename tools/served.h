@@ -14,7 +14,8 @@ namespace tools {
 /// What the server asks of every connection.
 class ServedApplication : public Application {
  public:
-  /// New requests are refused from now on; at `deadline` the open ones are cut. False when there is nothing to wait for.
+  /// New requests are refused from now on; at `deadline` the open ones are cut. False when there is nothing to wait
+  /// for.
   virtual bool drain(h2::Duration deadline) = 0;
 };
 

@@ -65,9 +65,9 @@ class Site {
   Site& operator=(const Site&) = delete;
 
   Answer answer(const Question& question);
-  /// What a plain GET asks for, if it is the same as the latest that was answered by a whole file from memory, within the
-  /// same second; or null. The file's own head and bytes are the answer then, without the 600 instructions that it takes
-  /// to find them and to put an Answer together.
+  /// What a plain GET asks for, if it is the same as the latest that was answered by a whole file from memory, within
+  /// the same second; or null. The file's own head and bytes are the answer then, without the 600 instructions that it
+  /// takes to find them and to put an Answer together.
   const Ref<const ServedFile>* again(const Question& question);
 
  private:
@@ -96,8 +96,8 @@ struct ByteRange {
 };
 ByteRange parse_range(std::string_view text, std::uint64_t size);
 
-/// The path of a request target without its query and with its percent escapes resolved, in `room` if there are any. Null
-/// when it is broken or holds a zero octet.
+/// The path of a request target without its query and with its percent escapes resolved, in `room` if there are any.
+/// Null when it is broken or holds a zero octet.
 std::optional<std::string_view> decode_path(std::string_view target, std::string& room);
 
 }  // namespace tools

@@ -1,4 +1,5 @@
-// Receive windows (RFC 9113 6.9): what was consumed is owed, and announced in batches; and windows grow to fit the link.
+// Receive windows (RFC 9113 6.9): what was consumed is owed, and announced in batches; and windows grow to fit the
+// link.
 #include <h2core/detail/engine.h>
 
 #include <algorithm>
@@ -102,8 +103,8 @@ void Engine::start_probe() noexcept {
 }
 
 // What arrived in a round trip, less what only stood in queues (the shortest round trip tells), is what the link holds.
-// A window of less than twice that is doubled: half of it may wait for its WINDOW_UPDATE. What is announced now shows its
-// effect a round trip later.
+// A window of less than twice that is doubled: half of it may wait for its WINDOW_UPDATE. What is announced now shows
+// its effect a round trip later.
 void Engine::end_probe(Duration round_trip) noexcept {
   constexpr Duration kFirstPause = std::chrono::seconds(1), kLongestPause = std::chrono::seconds(64);
   probing_ = false;
@@ -128,15 +129,15 @@ void Engine::end_probe(Duration round_trip) noexcept {
   }
 }
 
-// The connection's by WINDOW_UPDATE; those of all streams, also of later ones, by INITIAL_WINDOW_SIZE. False when all are
-// as large already, or may not grow.
+// The connection's by WINDOW_UPDATE; those of all streams, also of later ones, by INITIAL_WINDOW_SIZE. False when all
+// are as large already, or may not grow.
 bool Engine::grow_windows(std::uint32_t bytes) noexcept {
   bool grown = false;
   if (!connection_window_fixed_ && recv_target_ < bytes) {
     resize_connection_window(bytes);
     grown = true;
   }
-  if (!stream_windows_fixed_ && announced_.initial_window_size < bytes &&
+  if (!stream_windows_fixed_ && !cut_ && announced_.initial_window_size < bytes &&
       settings_in_flight_.size() < kMaxSettingsInFlight && !lifts_a_window_too_far(bytes)) {
     const Setting larger{SettingId::initial_window_size, bytes};
     announced_.initial_window_size = bytes;

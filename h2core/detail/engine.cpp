@@ -250,7 +250,7 @@ void Engine::over(ErrorCode code) noexcept {
   failed_ = pending.deaf = true;
   failure_code_ = code;
   post(kFailed);
-  linger();
+  if (!cut_) linger();  // a cut has set that time, and nothing puts it off
   close_all(code);
 }
 
@@ -303,8 +303,7 @@ TransportWish Engine::transport_wish() const noexcept {
 void Engine::shutdown(Shutdown how, Duration drain, ErrorCode code) noexcept {
   if (failed_ || lost_ || finished_) return;
   if (drain > Duration{0} && clock_runs_) {
-    const TimePoint by = now_ + drain;
-    drain_by_ = std::min(drain_by_, by);
+    drain_by_ = std::min(drain_by_, after(now_, drain));
   }
   if (how == Shutdown::immediate) {
     if (!goaway_final_ || code != ErrorCode::no_error) finish_goaway(code);
@@ -385,13 +384,15 @@ void Engine::advance_time(TimePoint now) noexcept {
     for (std::size_t i = 0; i < settings_in_flight_.size(); ++i) settings_in_flight_[i].sent_at = now;
     for (std::size_t i = 0; i < pings_.size(); ++i) pings_[i].sent_at = now;
   } else if (now > now_) {
-    // Saturated: a day refills any budget, and the product below stays small.
+    // Saturated: a day refills any budget, and the products below stay small.
     const Duration step = std::min<Duration>(now - now_, std::chrono::hours(24));
+    const auto whole = std::chrono::floor<std::chrono::seconds>(step);
     now_ = now;
     now_ms_ = static_cast<std::uint32_t>((now - clock_start_) / std::chrono::milliseconds(1));
-    const std::int64_t units = step.count() / 1000 * config_.work_refill_per_second + refill_remainder_ns_;
-    refill_remainder_ns_ = static_cast<std::uint32_t>(units % 1000000);
-    reward(static_cast<std::uint32_t>(std::min<std::int64_t>(units / 1000000, config_.work_budget)));
+    const std::int64_t billionths = (step - whole).count() * config_.work_refill_per_second + refill_billionths_;
+    refill_billionths_ = static_cast<std::uint32_t>(billionths % 1'000'000'000);
+    const std::int64_t refill = whole.count() * config_.work_refill_per_second + billionths / 1'000'000'000;
+    reward(static_cast<std::uint32_t>(std::min<std::int64_t>(refill, config_.work_budget)));
   }
   check_timers();
   publish();
@@ -399,7 +400,7 @@ void Engine::advance_time(TimePoint now) noexcept {
 
 void Engine::check_timers() noexcept {
   if (failed_ || lost_ || finished_) return;
-  if (!settings_seen_ && config_.preface_timeout > Duration{0} && now_ >= clock_start_ + config_.preface_timeout)
+  if (!settings_seen_ && config_.preface_timeout > Duration{0} && now_ >= after(clock_start_, config_.preface_timeout))
     return fail(Violation::preface_timeout);
   if (const auto due = settings_due(); due && now_ >= *due) return fail(Violation::settings_timeout);
   if (now_ >= drain_by_) {
@@ -407,15 +408,17 @@ void Engine::check_timers() noexcept {
     shutdown(Shutdown::immediate, Duration{0}, ErrorCode::no_error);
     return;
   }
-  if (open_block_.open && config_.header_timeout > Duration{0} && now_ >= open_block_.began_at + config_.header_timeout)
+  if (open_block_.open && config_.header_timeout > Duration{0} &&
+      now_ >= after(open_block_.began_at, config_.header_timeout))
     return fail(Violation::header_block_timeout);
-  if (pending.output && config_.output_timeout > Duration{0} && now_ >= *time_of(output_ms_) + config_.output_timeout)
+  if (pending.output && config_.output_timeout > Duration{0} &&
+      now_ >= after(*time_of(output_ms_), config_.output_timeout))
     return fail(Violation::output_timeout);
   if (config_.min_content_rate > 0 && now_ >= content_check_by_) check_content();
   if (now_ >= sliver_by_) end_holds();
   if (config_.keepalive_interval > Duration{0}) check_keepalive();
   if (failed_ || live_streams_ > 0) return;
-  if (config_.idle_timeout > Duration{0} && !shutting_down_ && now_ >= idle_since_ + config_.idle_timeout) {
+  if (config_.idle_timeout > Duration{0} && !shutting_down_ && now_ >= after(idle_since_, config_.idle_timeout)) {
     post(kIdle);
     shutdown(Shutdown::graceful, Duration{0}, ErrorCode::no_error);
   }
@@ -431,7 +434,7 @@ std::optional<TimePoint> Engine::settings_due() const noexcept {
   if (config_.settings_timeout <= Duration{0}) return std::nullopt;
   for (std::size_t i = 0; i < settings_in_flight_.size(); ++i) {
     const PendingSettings& sent = settings_in_flight_[i];
-    if (sent.is_awaited) return sent.sent_at + config_.settings_timeout;
+    if (sent.is_awaited) return after(sent.sent_at, config_.settings_timeout);
   }
   return std::nullopt;
 }
@@ -441,7 +444,7 @@ std::optional<TimePoint> Engine::settings_due() const noexcept {
 void Engine::check_content() noexcept {
   const auto seconds = static_cast<double>(config_.content_interval.count()) / 1e9;
   const double least = std::min<double>(seconds * config_.min_content_rate, UINT32_MAX);
-  content_check_by_ = now_ + config_.content_interval;
+  content_check_by_ = after(now_, config_.content_interval);
   const bool read = !std::exchange(input_was_held_, holds_input());
   streams_.each([this, least, read](std::uint32_t slot) {
     Stream& stream = streams_[slot];
@@ -462,10 +465,11 @@ bool Engine::is_content_due(const Stream& stream) const noexcept {
 void Engine::check_keepalive() noexcept {
   for (std::size_t i = 0; i < pings_.size(); ++i) {
     if (pings_[i].owner != PingOwner::keepalive) continue;
-    if (now_ >= pings_[i].sent_at + config_.keepalive_timeout) fail(Violation::ping_timeout);
+    if (now_ >= after(pings_[i].sent_at, config_.keepalive_timeout)) fail(Violation::ping_timeout);
     return;
   }
-  if (now_ >= last_received_ + config_.keepalive_interval) static_cast<void>(write_ping(PingOwner::keepalive, Token{}));
+  if (now_ >= after(last_received_, config_.keepalive_interval))
+    static_cast<void>(write_ping(PingOwner::keepalive, Token{}));
 }
 
 std::optional<TimePoint> Engine::deadline() const noexcept {
@@ -474,10 +478,11 @@ std::optional<TimePoint> Engine::deadline() const noexcept {
   const auto add = [&first](TimePoint when) { first = std::min(first, when); };
   if (now_ < linger_by_) add(linger_by_);
   if (failed_ || finished_) return first == kNever ? std::nullopt : std::optional(first);
-  if (!settings_seen_ && config_.preface_timeout > Duration{0}) add(clock_start_ + config_.preface_timeout);
+  if (!settings_seen_ && config_.preface_timeout > Duration{0}) add(after(clock_start_, config_.preface_timeout));
   if (const auto due = settings_due()) add(*due);
-  if (open_block_.open && config_.header_timeout > Duration{0}) add(open_block_.began_at + config_.header_timeout);
-  if (pending.output && config_.output_timeout > Duration{0}) add(*time_of(output_ms_) + config_.output_timeout);
+  if (open_block_.open && config_.header_timeout > Duration{0})
+    add(after(open_block_.began_at, config_.header_timeout));
+  if (pending.output && config_.output_timeout > Duration{0}) add(after(*time_of(output_ms_), config_.output_timeout));
   if (config_.min_content_rate > 0 && our_active_ + peer_active_ > 0) add(content_check_by_);
   add(drain_by_);
   add(sliver_by_);
@@ -486,12 +491,12 @@ std::optional<TimePoint> Engine::deadline() const noexcept {
     for (std::size_t i = 0; i < pings_.size(); ++i)
       if (pings_[i].owner == PingOwner::keepalive) {
         asked = true;
-        add(pings_[i].sent_at + config_.keepalive_timeout);
+        add(after(pings_[i].sent_at, config_.keepalive_timeout));
       }
-    if (!asked) add(last_received_ + config_.keepalive_interval);
+    if (!asked) add(after(last_received_, config_.keepalive_interval));
   }
   if (config_.idle_timeout > Duration{0} && live_streams_ == 0 && !shutting_down_)
-    add(idle_since_ + config_.idle_timeout);
+    add(after(idle_since_, config_.idle_timeout));
   if (live_streams_ == 0 && !pending.trim && output_.empty() && is_between_blocks()) add(trim_by_);
   return first == kNever ? std::nullopt : std::optional(first);
 }
@@ -527,7 +532,7 @@ void Engine::Messages::trim() noexcept {
 // ---- our settings and pings
 
 Result<void> Engine::send_settings(std::span<const Setting> entries) noexcept {
-  if (failed_ || lost_ || finished_) return Misuse::connection_over;
+  if (failed_ || lost_ || finished_ || cut_) return Misuse::connection_over;
   Settings next = announced_;
   for (const Setting& entry : entries) {
     if (broken_by(entry, config_.role) != Violation::none || broken_after(entry, next, false) != Violation::none)
@@ -571,8 +576,8 @@ void Engine::write_settings(std::span<const Setting> entries, bool is_awaited) n
 }
 
 // What the peer may rely on: a looser value from its sending, a tighter one from its ACK (RFC 9113 6.5.3). A tighter
-// limit of field sections is advice alone, and a peer may have trailers waiting that it gave out before: the widest that
-// was ever named stays the bound of a block.
+// limit of field sections is advice alone, and a peer may have trailers waiting that it gave out before: the widest
+// that was ever named stays the bound of a block.
 void Engine::refresh_effective(bool acknowledged) noexcept {
   Settings loosest = acknowledged_;
   loosest.max_header_list_size = effective_.max_header_list_size;

@@ -49,6 +49,7 @@ class Engine {
   ~Engine();
 
   [[gnu::always_inline]] inline std::optional<Event> receive(ByteView& input) noexcept;
+  void hold_input() noexcept { input_was_held_ = true; }
   void receive_eof() noexcept;
   void transport_lost() noexcept;
   std::size_t poll_output(std::span<ByteView> slices, std::size_t max_bytes) noexcept;
@@ -170,7 +171,7 @@ class Engine {
   static constexpr std::uint32_t kFullPiece = 256;       // bytes; less content in a frame gives nothing back
   static constexpr std::size_t kLeastCredit = 2048;      // bytes; who reads little opens two windows for twice as many
   static constexpr std::uint32_t kLeastLingering = 100;  // streams that are gone and not consumed; never fewer
-  static constexpr std::uint32_t kMostRefill = 100'000'000;  // a second; a day of it, in millionths, fits 64 bits
+  static constexpr std::uint32_t kMostRefill = 100'000'000;  // a second; that of one, in billionths, fits 64 bits
   static constexpr std::size_t kFreeMoves = 64;  // streams; what looks at all of them costs 1 more for each so many
 
   static constexpr std::size_t kMaxPings = 8, kMaxSettingsInFlight = 8;  // ours to choose: replies are soon
@@ -179,7 +180,6 @@ class Engine {
   static std::size_t list_limit(const Settings& ours) noexcept {
     return std::min(ours.max_header_list_size, kListBound);
   }
-  static constexpr TimePoint kNever = TimePoint::max();
   static constexpr Duration kLinger = std::chrono::seconds(5);
   static constexpr Duration kTrimAfter = std::chrono::seconds(1);
   static constexpr std::int64_t kEnoughOwed = 1 << 20;  // bytes; announced, however large the window
@@ -396,6 +396,7 @@ class Engine {
   void send_end(std::uint32_t slot, Stream& stream) noexcept;
   inline Misuse check_content(const Stream& stream, const Sending* sending, std::size_t bytes,
                               EndStream end) const noexcept;
+  inline Misuse queue_copy(Sending& sending, ByteView data, EndStream end) noexcept;
   bool append_copy(Sending& sending, ByteView data) noexcept;
   inline void content_queued(Sending& sending, std::size_t bytes, EndStream end) noexcept;
   // A seventh of the call's instructions (30), with what it calls in line.
@@ -617,7 +618,7 @@ class Engine {
   TimePoint drain_by_ = kNever, linger_by_ = kNever, sliver_by_ = kNever;
 
   std::int64_t budget_;
-  std::uint32_t refill_remainder_ns_ = 0;  // of a millionth
+  std::uint32_t refill_billionths_ = 0;  // of a unit, not given yet
   bool budget_warned_ = false, budget_used_up_ = false;
   bool clock_runs_ = false;
   TimePoint trim_by_ = kNever, trimmed_at_{};

@@ -1,6 +1,6 @@
-// The containers of the engine, over h2::Allocator: an array that grows, a ring and a slab. A failed growth is a `false`
-// that leaves the contents as they were. Each keeps a pointer to the allocator, which outlives it; and counts in 32 bits,
-// for an idle connection consists of empty ones.
+// The containers of the engine, over h2::Allocator: an array that grows, a ring and a slab. A failed growth is a
+// `false` that leaves the contents as they were. Each keeps a pointer to the allocator, which outlives it; and counts
+// in 32 bits, for an idle connection consists of empty ones.
 #pragma once
 
 #include <algorithm>
@@ -238,7 +238,8 @@ class Slab {
     T record;
     std::uint32_t next_free;
   };
-  // An allocator aligns for ordinary types and no further: before a page that wants more stands where its memory begins.
+  // An allocator aligns for ordinary types and no further: before a page that wants more stands where its memory
+  // begins.
   static constexpr bool kAligns = alignof(Cell) > alignof(std::max_align_t);
   static constexpr std::size_t kPageBytes = sizeof(Cell) * kPerPage + (kAligns ? alignof(Cell) : 0);
 

@@ -1,4 +1,5 @@
-// Judges whole field sections by the marks of their fields: RFC 9113 8.1 to 8.3 and 8.5, RFC 8441, RFC 9110 6.5 and 8.6.
+// Judges whole field sections by the marks of their fields: RFC 9113 8.1 to 8.3 and 8.5, RFC 8441, RFC 9110 6.5 and
+// 8.6.
 #include <h2core/detail/field_rules.h>
 #include <h2core/detail/message.h>
 
@@ -6,8 +7,8 @@ namespace h2::detail {
 
 namespace {
 
-/// Whose fields they are. What the caller gives us is marked here, whatever `Field::mark` says: a proxy may have changed
-/// the value of a field that it received.
+/// Whose fields they are. What the caller gives us is marked here, whatever `Field::mark` says: a proxy may have
+/// changed the value of a field that it received.
 enum class From : bool { peer, caller };
 
 /// A regular field with none of these bits is fine wherever it stands.

@@ -70,8 +70,8 @@ struct RequestFields {
 /// the peer's are with the decoder's. Only the fields that it does not know are judged.
 using Known = std::span<const hpack::Encoder::Known>;
 
-/// The same for fields that the caller gives us (unmarked, never to start with ':' but for `pseudo`, behind which `known`
-/// goes on with `fields`). A request fills only `content_length`, `cookies` and `priority`.
+/// The same for fields that the caller gives us (unmarked, never to start with ':' but for `pseudo`, behind which
+/// `known` goes on with `fields`). A request fills only `content_length`, `cookies` and `priority`.
 Violation check_sent_request(std::span<const Field> pseudo, std::span<const Field> fields, bool extended_connect,
                              Declared& head, Known known) noexcept;
 Violation check_sent_request(const Request& request, bool extended_connect, Declared& head) noexcept;

@@ -182,7 +182,8 @@ void Engine::on_new_stream(Decoded decoded, Out& out) noexcept {
                               end ? EndStream::yes : EndStream::no, priority});
 }
 
-// RFC 9113 10.5.1: said with a status that clients understand, and the connection lives on. The caller never hears of it.
+// RFC 9113 10.5.1: said with a status that clients understand, and the connection lives on. The caller never hears of
+// it.
 void Engine::answer_too_large(StreamId id, EndStream end) noexcept {
   charge(Work::large_section, kResetCost);
   if (failed_) return;

@@ -14,8 +14,8 @@ struct StatusField {
   std::span<const Field> span() const { return {&field, 1}; }
 };
 
-// Where the next crumb of a cookie ends. One of less than 20 octets would never be indexed (hpack::Encoder), which costs
-// more than splitting brings: it stays with its neighbour.
+// Where the next crumb of a cookie ends. One of less than 20 octets would never be indexed (hpack::Encoder), which
+// costs more than splitting brings: it stays with its neighbour.
 std::size_t crumb_end(std::string_view value) {
   constexpr std::size_t kLeast = 20;
   const std::size_t end = value.size() > kLeast ? value.find("; ", kLeast) : std::string_view::npos;
@@ -556,7 +556,10 @@ Result<void> Engine::send_data(StreamId id, ByteView data, Token token, EndStrea
   if (const Misuse misuse = check_content(stream, sending, data.size(), end); misuse != Misuse::none) return misuse;
   if (sending == nullptr) sending = begin_sending(slot, stream);
   if (sending == nullptr) return Misuse::out_of_memory;
-  if (const Misuse misuse = queue_chunk(*sending, data, token, false, end); misuse != Misuse::none) return misuse;
+  if (const Misuse misuse = queue_chunk(*sending, data, token, false, end); misuse != Misuse::none) [[unlikely]] {
+    settle_sending(stream);
+    return misuse;
+  }
   publish();
   return {};
 }
@@ -567,31 +570,39 @@ Result<std::size_t> Engine::send_copy(StreamId id, ByteView data, EndStream end)
   Stream& stream = streams_[slot];
   Sending* sending = sending_of(stream);
   if (const Misuse misuse = check_content(stream, sending, data.size(), end); misuse != Misuse::none) return misuse;
-  if (sending == nullptr) sending = begin_sending(slot, stream);
-  if (sending == nullptr) return Misuse::out_of_memory;
-  const std::size_t held = sending->copied_bytes;
+  const std::size_t held = sending != nullptr ? sending->copied_bytes : 0;
   const std::size_t room = config_.copy_bound > held ? config_.copy_bound - held : 0;
   const std::size_t bytes = std::min(room, data.size());
   const bool all = bytes == data.size();
-  if (bytes > 0 && append_copy(*sending, data.first(bytes))) {
-    sending->copied_bytes += static_cast<std::uint32_t>(bytes);
-    content_queued(*sending, bytes, all ? end : EndStream::no);
-  } else if (bytes > 0 || (all && end == EndStream::yes)) {
-    std::byte* memory = nullptr;
-    if (bytes > 0) {
-      memory = static_cast<std::byte*>(messages_->copies.take(bytes));
-      if (memory == nullptr) return Misuse::out_of_memory;
-      std::memcpy(memory, data.data(), bytes);
-    }
-    const Misuse misuse = queue_chunk(*sending, {memory, bytes}, Token{}, true, all ? end : EndStream::no);
-    if (misuse != Misuse::none) {
-      if (memory != nullptr) messages_->copies.give_back(memory, bytes);
+  if (bytes > 0 || (all && end == EndStream::yes)) {
+    if (sending == nullptr) sending = begin_sending(slot, stream);
+    if (sending == nullptr) return Misuse::out_of_memory;
+    const Misuse misuse = queue_copy(*sending, data.first(bytes), all ? end : EndStream::no);
+    if (misuse != Misuse::none) [[unlikely]] {
+      settle_sending(stream);
       return misuse;
     }
   }
   stream.copy_refused = !all;
   publish();
   return bytes;
+}
+
+Misuse Engine::queue_copy(Sending& sending, ByteView data, EndStream end) noexcept {
+  if (!data.empty() && append_copy(sending, data)) {
+    sending.copied_bytes += static_cast<std::uint32_t>(data.size());
+    content_queued(sending, data.size(), end);
+    return Misuse::none;
+  }
+  std::byte* memory = nullptr;
+  if (!data.empty()) {
+    memory = static_cast<std::byte*>(messages_->copies.take(data.size()));
+    if (memory == nullptr) return Misuse::out_of_memory;
+    std::memcpy(memory, data.data(), data.size());
+  }
+  const Misuse misuse = queue_chunk(sending, {memory, data.size()}, Token{}, true, end);
+  if (misuse != Misuse::none && memory != nullptr) messages_->copies.give_back(memory, data.size());
+  return misuse;
 }
 
 // To the end of the last copy, if its buffer has room: a peer who decides how small the pieces of an echo are would

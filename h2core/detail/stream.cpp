@@ -21,8 +21,8 @@ constexpr Step gone = no(Misuse::stream_gone);
 constexpr Step state = no(Misuse::wrong_state);
 constexpr Step over = no(Misuse::already_ended);
 
-// recv: HEADERS, DATA, RST_STREAM, WINDOW_UPDATE, PUSH_PROMISE, END_STREAM; send: HEADERS, DATA, END_STREAM, RST_STREAM.
-// WINDOW_UPDATE and RST_STREAM on anything closed may have crossed our own end and are dropped.
+// recv: HEADERS, DATA, RST_STREAM, WINDOW_UPDATE, PUSH_PROMISE, END_STREAM; send: HEADERS, DATA, END_STREAM,
+// RST_STREAM. WINDOW_UPDATE and RST_STREAM on anything closed may have crossed our own end and are dropped.
 constexpr Step kRows[kStates][kInputs] = {
     /* idle */ {to(open), early, bad(Violation::rst_stream_idle), early, promise, early, to(open), state, state, state},
     /* reserved (local) */

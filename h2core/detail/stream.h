@@ -176,8 +176,8 @@ struct alignas(64) Stream {
 };
 static_assert(sizeof(Stream) == 64);
 
-/// What is on its way out on a stream: a head that waits, a content-length to be kept, content, trailers behind it. From
-/// the first of these until all is framed and its memory is back.
+/// What is on its way out on a stream: a head that waits, a content-length to be kept, content, trailers behind it.
+/// From the first of these until all is framed and its memory is back.
 struct Sending {
   Stream* stream;
   std::uint32_t slot;            // of the stream

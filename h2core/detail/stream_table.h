@@ -1,9 +1,9 @@
 // All streams that have a record, by id; and what is still remembered of those that have none.
 //
-// The latest have places by the end of their ids, until another of the same end comes; then the older goes to the table.
-// So streams that do not live long touch these 128 bytes only, however many others there are (100,000 idle ones made a
-// request beside them a seventh dearer, now they do not), and need no hash (100 instructions of a request). Where a peer
-// leaves ids out so that streams meet there, the table has them, which is keyed.
+// The latest have places by the end of their ids, until another of the same end comes; then the older goes to the
+// table. So streams that do not live long touch these 128 bytes only, however many others there are (100,000 idle ones
+// made a request beside them a seventh dearer, now they do not), and need no hash (100 instructions of a request).
+// Where a peer leaves ids out so that streams meet there, the table has them, which is keyed.
 #pragma once
 
 #include <algorithm>

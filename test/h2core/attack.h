@@ -48,8 +48,8 @@ class Victim {
 
   void feed(const Bytes& bytes);
   void pass(Duration time);
-  /// Sends `round(0)`, `round(1)` and so on until the connection is over, at most `most` of them, and asks the bystander
-  /// now and then. Returns how many rounds the connection has lived through.
+  /// Sends `round(0)`, `round(1)` and so on until the connection is over, at most `most` of them, and asks the
+  /// bystander now and then. Returns how many rounds the connection has lived through.
   std::uint32_t flood(std::uint32_t most, const std::function<Bytes(std::uint32_t)>& round);
 
   Connection& connection() { return *connection_; }

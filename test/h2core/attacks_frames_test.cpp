@@ -1,5 +1,5 @@
-// Attacks by many frames, each of which is allowed: what each costs, what it makes us send, and when it is over. Numbers
-// are those of the default Config. docs/security.md has a row for each.
+// Attacks by many frames, each of which is allowed: what each costs, what it makes us send, and when it is over.
+// Numbers are those of the default Config. docs/security.md has a row for each.
 #include "attack.h"
 
 namespace h2::test {

@@ -1,4 +1,5 @@
-// Faults from outside, one at a time, over a session that uses everything: memory that runs out, and a transport that dies.
+// Faults from outside, one at a time, over a session that uses everything: memory that runs out, and a transport that
+// dies.
 #include "harness.h"
 #include "session.h"
 

@@ -1,6 +1,6 @@
 // Flow control between two connections under random use on both sides: slow readers, windows that are resized, resets,
-// more requests than may run at once. Whenever nothing is under way both ends agree on all windows, and nobody waits for
-// the other without a reason; in the end everything arrives, and all memory comes back.
+// more requests than may run at once. Whenever nothing is under way both ends agree on all windows, and nobody waits
+// for the other without a reason; in the end everything arrives, and all memory comes back.
 #include <algorithm>
 #include <map>
 
@@ -214,7 +214,8 @@ void Conversation::check_progress(const End& end) const {
   }
 }
 
-// Nothing is under way: the windows are the same on both sides, and a receiver keeps nothing back that the sender needs.
+// Nothing is under way: the windows are the same on both sides, and a receiver keeps nothing back that the sender
+// needs.
 void Conversation::check_agreement(const End& sender, const End& receiver) {
   const WindowView whole = *receiver.connection->window(kConnection);
   REQUIRE(sender.connection->window(kConnection)->send_window == whole.recv_window);

@@ -51,8 +51,8 @@ TEST_CASE("a browser that cancels pages of 200 requests at once, page after page
   check_untouched(server);
 }
 
-// Messages of 25 octets, each in a frame of its own, 10,000 a second each way. The client says WINDOW_UPDATE for each of
-// ours on both windows, and measures its bandwidth by a PING for each round trip of a millisecond.
+// Messages of 25 octets, each in a frame of its own, 10,000 a second each way. The client says WINDOW_UPDATE for each
+// of ours on both windows, and measures its bandwidth by a PING for each round trip of a millisecond.
 TEST_CASE("a stream of gRPC with 10,000 small messages a second, both ways, for minutes") {
   Victim server(Role::server, quarter());
   static const Bytes message(25);
@@ -237,8 +237,8 @@ TEST_CASE("a site that has set all cookies that a browser keeps for it") {
   check_untouched(server);
 }
 
-// In the stories they still have fields of an HTTP/1.1 connection, and their cookies in one piece; of the only upload the
-// content is missing.
+// In the stories they still have fields of an HTTP/1.1 connection, and their cookies in one piece; of the only upload
+// the content is missing.
 OwnedFields request_of(const nlohmann::json& story_fields) {
   OwnedFields fields;
   for (const auto& each : story_fields) {

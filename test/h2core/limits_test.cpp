@@ -289,6 +289,25 @@ TEST_CASE("the largest refill and a day of silence fill the budget and no more")
   CHECK(server.failure() == Violation::work_budget_empty);
 }
 
+/// How much of it 20 ms have given back when the clock is looked at in such steps.
+int refilled_in_steps_of(Duration step) {
+  Harness server = worked_server(1000);
+  const Duration whole = 20ms;
+  for (Duration passed{0}; passed < whole; passed += step) server.advance(std::min(step, whole - passed));
+  int pings = -599;  // the handshake's SETTINGS took one
+  while (!server.failed()) {
+    server.feed(ping(1));
+    ++pings;
+  }
+  return pings - 1;
+}
+
+TEST_CASE("time refills the budget alike, however often the clock is looked at") {
+  CHECK(refilled_in_steps_of(20ms) == 20);
+  CHECK(refilled_in_steps_of(10us + 999ns) == 20);
+  CHECK(refilled_in_steps_of(1999ns) == 20);
+}
+
 TEST_CASE("the budget for idle work warns at half, then ends the connection; time refills it [9113-10.5b]") {
   Harness server = worked_server(100);
   CHECK_FALSE(server.last(Kind::work_low));

@@ -1,4 +1,5 @@
-// The worst peer that we know how to be: it fills every room that a connection has, all at the same time, and never reads.
+// The worst peer that we know how to be: it fills every room that a connection has, all at the same time, and never
+// reads.
 #include <array>
 
 #include <hpack/huffman.h>
@@ -91,8 +92,8 @@ Bytes u32(std::uint32_t value) {
   return bytes;
 }
 
-/// Names of two kilobytes by reference, and text in the longest codes that there are, each a little more than what is left
-/// of the memory for text: everything looks longer than it is.
+/// Names of two kilobytes by reference, and text in the longest codes that there are, each a little more than what is
+/// left of the memory for text: everything looks longer than it is.
 Bytes full_of_long_codes(std::size_t most) {
   Bytes block = wire("82 87 84 01 01 'a'");
   std::size_t text = 19;

@@ -1,5 +1,5 @@
-// Memory that runs out in the middle of a call: the call says so or the connection ends, and all of it comes back. Every
-// call that may allocate is made, each allocation fails in turn, for once or from then on.
+// Memory that runs out in the middle of a call: the call says so or the connection ends, and all of it comes back.
+// Every call that may allocate is made, each allocation fails in turn, for once or from then on.
 #include <array>
 
 #include "harness.h"

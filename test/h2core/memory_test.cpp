@@ -198,6 +198,98 @@ TEST_CASE("what a block took that opened no stream is given back as well") {
   CHECK_FALSE(server.deadline());
 }
 
+TEST_CASE("a frame that should not be empty, before an idle time, holds no memory through it") {
+  TestMemory memory;
+  Config config;
+  config.allocator = memory.allocator();
+  Connection server(config);
+  TimePoint now{1h};
+  const auto feed = [&](const Bytes& bytes) {
+    server.advance_time(now);
+    ByteView input = bytes;
+    while (const auto event = server.receive(input)) {
+      if (const auto* request = std::get_if<RequestReceived>(&*event))
+        REQUIRE(server.send_response(request->stream, 204, {}, EndStream::yes));
+    }
+    take_output(server);
+  };
+  std::uint64_t held[2];
+  for (const bool odd : {false, true}) {
+    const std::uint32_t stream = odd ? 3 : 1;
+    feed(odd ? Bytes() : client_preface() + settings({}) + settings_ack());
+    feed(headers(stream, get(), kEnd) + (odd ? frame(FrameType::priority, 0, stream, {}) : Bytes()));
+    CHECK(server.deadline() == now + 1s);
+    now += 1s;
+    feed({});
+    CHECK_FALSE(server.deadline());
+    held[odd] = memory.live_bytes;
+  }
+  CHECK(held[1] <= held[0]);
+}
+
+/// A server with memory of a test's, and streams that have the head of their response.
+struct Answering {
+  explicit Answering(std::uint32_t copy_bound = Config{}.copy_bound) : server(config(memory, copy_bound)) {
+    Bytes input = client_preface() + settings({}) + settings_ack();
+    for (std::uint32_t stream = 1; stream < 2 * kStreams; stream += 2) input = input + headers(stream, get(), kEnd);
+    ByteView rest = input;
+    while (const auto event = server.receive(rest)) {
+      if (const auto* request = std::get_if<RequestReceived>(&*event))
+        REQUIRE(server.send_response(request->stream, 200, {}, EndStream::no));
+    }
+    take_output(server);
+  }
+  static Config config(TestMemory& memory, std::uint32_t copy_bound) {
+    return {.copy_bound = copy_bound, .allocator = memory.allocator()};
+  }
+
+  static constexpr std::uint32_t kStreams = 100;
+  TestMemory memory;
+  Connection server;
+};
+
+TEST_CASE("a copy of nothing takes no memory") {
+  const Bytes content(10);
+  for (const std::uint32_t copy_bound : {0U, 100U}) {
+    CAPTURE(copy_bound);
+    Answering of(copy_bound);
+    const std::uint64_t calls = of.memory.calls;
+    CHECK(of.server.send_copy(StreamId{1}, ByteView(content).first(copy_bound > 0 ? 0 : 10), EndStream::no).value() ==
+          0);
+    CHECK(of.memory.calls == calls);
+  }
+}
+
+TEST_CASE("content that memory fails for leaves nothing behind") {
+  const Bytes little(10), much(10000);
+  Answering of;
+  const auto copy = [&](std::uint32_t stream, const Bytes& content) {
+    return of.server.send_copy(StreamId{stream}, content, EndStream::no).has_value();
+  };
+  const auto lend = [&](std::uint32_t stream) {
+    return of.server.send_data(StreamId{stream}, little, Token{}, EndStream::no).has_value();
+  };
+  const auto take_all = [&] {
+    take_output(of.server);
+    ByteView none;
+    while (of.server.receive(none)) continue;
+  };
+  REQUIRE(copy(1, little));  // records come in pages of sixteen, the first ones are here, and a small buffer
+  take_all();
+  for (int i = 0; i < 16; ++i) REQUIRE(lend(1));
+  of.memory.fail_at = of.memory.calls;
+  for (std::uint32_t stream = 3; stream < 103; stream += 2) {
+    CHECK_FALSE(copy(stream, much));
+    CHECK_FALSE(lend(stream));
+  }
+  of.memory.fail_at = ~std::uint64_t{0};
+  take_all();
+  const std::uint64_t calls = of.memory.calls;
+  CHECK(copy(103, little));
+  CHECK(lend(105));
+  CHECK(of.memory.calls == calls);
+}
+
 TEST_CASE("an echo of single octets copies them into few buffers") {
   TestMemory memory;
   Config config;

@@ -258,6 +258,41 @@ TEST_CASE(
   CHECK(server.history().back().u32() == 3);
 }
 
+// A cut tells the peer of no stream by itself. It counts on, and a window of one that grows too far would be our fault.
+TEST_CASE("RFC 9113 6.9.2: no SETTINGS move windows that a cut has forgotten") {
+  const Setting larger[] = {{SettingId::initial_window_size, 70000}};
+  for (const bool by_itself : {false, true}) {
+    CAPTURE(by_itself);
+    Harness server(Role::server);
+    server.feed(headers(1, post()));
+    server.advance(1ms);
+    server.sent();
+    server.feed(data(1, std::string(16384, 'x')) + data(1, std::string(16384, 'x')));
+    const auto probe = find(server.sent_frames(), FrameType::ping, 0);
+    REQUIRE(probe);
+    server.run([](Connection& c) { c.release(one); });
+    server.advance(100ms);
+    server.feed(data(1, std::string(16384, 'x')));
+    server.run([](Connection& c) {
+      c.release(one);
+      REQUIRE(c.set_window(one, kMaxWindow));
+    });
+    server.sent();
+    server.take = false;
+    server.run([](Connection& c) { c.shutdown(Shutdown::immediate); });
+    if (by_itself) {
+      server.feed(frame(FrameType::ping, flags::ack, 0, probe->payload));
+    } else {
+      server.run([&](Connection& c) {
+        const auto sent = c.send_settings(larger);
+        CHECK((!sent && sent.error() == Misuse::connection_over));
+      });
+    }
+    server.take = true;
+    CHECK_FALSE(find(server.sent_frames(), FrameType::settings, 0));
+  }
+}
+
 TEST_CASE("RFC 9113 7: codes that nobody defined arrive as they came") {
   Harness client(Role::client);
   ask(client);

@@ -299,6 +299,21 @@ TEST_CASE("content that we do not read while replies wait is not counted as too 
   CHECK(server.last(Kind::stream_reset, 1)->violation == Violation::content_too_slow);
 }
 
+TEST_CASE("content that its caller does not read is not counted as too slow, if the caller says so") {
+  for (const bool said : {true, false}) {
+    CAPTURE(said);
+    Options options;
+    options.config.min_content_rate = 100;
+    Harness server(Role::server, options);
+    server.feed(headers(1, post()));
+    for (int i = 0; i < 60; ++i) {
+      server.advance(1s);
+      if (said) server.run([](Connection& c) { c.hold_input(); });
+    }
+    CHECK(server.last(Kind::stream_reset).has_value() != said);
+  }
+}
+
 TEST_CASE("content is never too slow because there is much of it: 4 GiB in an interval") {
   Config config;
   config.settings.max_frame_size = 0xffffff;
@@ -351,7 +366,10 @@ TEST_CASE("after a hard end nobody has longer than five seconds to take what was
     CHECK(server.connection().deadline() == server.now() + 5s);
     server.advance(3s);
     server.run([](Connection& c) { c.shutdown(Shutdown::immediate); });  // which only hastens
-    server.advance(1999ms);
+    server.advance(1s);
+    server.feed(frame(FrameType::ping, 0, 0, wire("01")));  // nor is it put off by what comes after it
+    CHECK(server.failed());
+    server.advance(999ms);
     CHECK(server.connection().transport_wish() == TransportWish::open);
     server.advance(1ms);
     CHECK(server.connection().transport_wish() == TransportWish::close);
@@ -360,6 +378,40 @@ TEST_CASE("after a hard end nobody has longer than five seconds to take what was
     CHECK(server.last(Kind::data_sent)->outcome == DataOutcome::dropped);
     CHECK(server.all(Kind::stream_closed).size() == 1);
   }
+}
+
+TEST_CASE("a time that is longer than the clock can count never comes") {
+  for (const Duration wait : {Duration::max(), Duration::max() - 500ms}) {
+    CAPTURE(wait.count());
+    Options options;
+    options.handshake = false;
+    Config& config = options.config;
+    config.preface_timeout = config.settings_timeout = config.header_timeout = config.output_timeout = wait;
+    config.content_interval = config.idle_timeout = config.keepalive_interval = wait;
+    config.min_content_rate = 1;
+    Harness server(Role::server, options);
+    server.advance(1h);
+    CHECK_FALSE(server.connection().deadline());
+    server.feed(client_preface() + settings({}) + headers(1, post()));
+    server.take = false;
+    server.run([&](Connection& c) { c.shutdown(Shutdown::graceful, wait); });
+    for (int i = 0; i < 2; ++i) server.advance(1h);  // the content that is due has been so for an interval
+    CHECK_FALSE(server.connection().deadline());
+    CHECK_FALSE(server.failed());
+    CHECK(server.connection().open_streams() == 1);
+  }
+}
+
+TEST_CASE("a PING of the keep-alive may wait for ever for its answer") {
+  Options options;
+  options.config.keepalive_interval = 1s;
+  options.config.keepalive_timeout = Duration::max();
+  Harness client(Role::client, options);
+  client.advance(1s);
+  CHECK(client.sent_frames().size() == 1);
+  client.advance(1h);
+  CHECK_FALSE(client.failed());
+  CHECK_FALSE(client.connection().deadline());
 }
 
 }  // namespace

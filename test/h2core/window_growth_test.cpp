@@ -1,4 +1,5 @@
-// Windows that fit the link by themselves: a simulated line of a given rate and delay, and what a reader gets through it.
+// Windows that fit the link by themselves: a simulated line of a given rate and delay, and what a reader gets through
+// it.
 #include "line.h"
 
 namespace h2::test {

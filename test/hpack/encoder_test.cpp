@@ -197,6 +197,57 @@ TEST_CASE("Sections that are looked at first arrive as they are, whatever their 
   CHECK(indexed > 5000);
 }
 
+/// Inserts so many entries, each another one, all of one size and name.
+void insert(Encoder& encoder, Decoder& decoder, int count, int& serial) {
+  for (int i = 0; i < count; ++i) {
+    const std::string value = std::to_string(100000 + serial++);
+    const Bytes block = encode_one(encoder, {"x-new", value});
+    REQUIRE((block[0] & std::byte{0xc0}) == std::byte{0x40});
+    REQUIRE(decode(decoder, block) == Lines{{"x-new", value}});
+  }
+}
+
+// What is remembered of an entry is its number, in fewer bits than insertions can have.
+TEST_CASE("a field that comes again after 2^15 or 2^16 insertions is spelt as what it is") {
+  constexpr int kFields = 20;
+  for (const int wrap : {1 << 15, 1 << 16}) {
+    Encoder encoder({});
+    Decoder decoder({});
+    int serial = 0;
+    std::vector<std::string> values;
+    std::vector<Field> fields;
+    for (std::size_t i = 0; i < kFields; ++i) values.emplace_back(20 + i, 'o');
+    for (const std::string& value : values) fields.push_back({"x-old", value});
+    // The numbers of the old ones are those of entries that live now, one that has just come or is about to go.
+    for (const int age : {0, 1, 40, 93, 94, 95}) {
+      REQUIRE(decode(decoder, encode(encoder, fields)) == lines_of(fields));
+      insert(encoder, decoder, wrap - kFields + age, serial);
+      Encoder::Known known[kFields];
+      encoder.look_at(fields, {}, known);
+      for (const Encoder::Known& each : known) CHECK(each.index == 0);
+      Bytes out(encoder.bound(fields));
+      out.resize(static_cast<std::size_t>(encoder.block(fields, {}, known, out.data()) - out.data()));
+      CHECK(decode(decoder, out) == lines_of(fields));
+      CHECK(decode(decoder, encode(encoder, fields)) == lines_of(fields));
+      CHECK(table_of(decoder) == table_of(encoder));
+    }
+  }
+}
+
+TEST_CASE("a secret that a caller had indexed is not found by the number of what came 2^15 insertions before it") {
+  Encoder encoder({});
+  Decoder decoder({});
+  int serial = 0;
+  const Field secret{"authorization", "?"};
+  const Bytes literal = encode_one(encoder, secret);
+  insert(encoder, decoder, 100, serial);    // the table is full
+  const Field alike{"xn", "123456789012"};  // as long, and with the same last octet of a name
+  decode(decoder, encode_one(encoder, alike));
+  insert(encoder, decoder, (1 << 15) - 1, serial);
+  encode_one(encoder, {secret.name, secret.value, Indexing::always});
+  CHECK(encode_one(encoder, secret) == literal);
+}
+
 TEST_CASE("Thousands of fields with one hash cost compression only") {
   // Equal in every octet that the hash looks at.
   Encoder encoder({.table_cap = 65536});

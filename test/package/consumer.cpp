@@ -1,4 +1,5 @@
-// What a user of the installed package might write: something of each library, to be found by compiler, linker and loader.
+// What a user of the installed package might write: something of each library, to be found by compiler, linker and
+// loader.
 #include <h2core/connection.h>
 #include <hpack/decoder.h>
 #include <hpack/encoder.h>

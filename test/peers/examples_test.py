@@ -1,4 +1,5 @@
 """The example servers driven by clients of others, and the example client against our server."""
+import struct
 import subprocess
 import threading
 import time
@@ -55,6 +56,26 @@ def drains(place, name):
               "GOAWAYs of an idle connection")
 
 
+def ends_though_a_peer_reads_nothing(place, name):
+    """A peer uploads to echoes, more than sockets hold, until a write hangs; never mind the windows. The GOAWAY for its bad
+    PING waits behind the echo, and five seconds later the connection is closed."""
+    with Server([place.example(name)]) as server, raw.Raw(server.address(), receive_buffer=4096) as peer:
+        peer.send(raw.frame(raw.SETTINGS, 0, 0, struct.pack(">HI", 4, 1 << 30)))
+        peer.send(raw.frame(raw.WINDOW_UPDATE, 0, 0, struct.pack(">I", 1 << 30)))
+        streams = range(1, 31, 2)
+        for stream in streams:
+            peer.request(stream, "POST", "/echo")
+        for _ in range(10):
+            for stream in streams:
+                peer.send(raw.frame(raw.DATA, 0, stream, bytes(16000)) * 4)
+            time.sleep(0.1)
+        peer.send(raw.frame(raw.PING, 0, 0, b"seven b"))
+        time.sleep(0.1)
+        start = time.monotonic()
+        equal(server.stop(), 0, "exit code of the server")
+        check(3 < time.monotonic() - start < 6, "it did not end when it was due")
+
+
 @test
 def example_epoll(place):
     serves(place, "epoll")
@@ -63,6 +84,11 @@ def example_epoll(place):
 @test
 def example_epoll_drains(place):
     drains(place, "epoll")
+
+
+@test
+def example_epoll_ends_though_a_peer_reads_nothing(place):
+    ends_though_a_peer_reads_nothing(place, "epoll")
 
 
 @test
@@ -76,6 +102,11 @@ def example_uv_drains(place):
 
 
 @test
+def example_uv_ends_though_a_peer_reads_nothing(place):
+    ends_though_a_peer_reads_nothing(place, "uv")
+
+
+@test
 def example_asio(place):
     serves(place, "asio")
 
@@ -83,6 +114,11 @@ def example_asio(place):
 @test
 def example_asio_drains(place):
     drains(place, "asio")
+
+
+@test
+def example_asio_ends_though_a_peer_reads_nothing(place):
+    ends_though_a_peer_reads_nothing(place, "asio")
 
 
 @test

@@ -43,8 +43,8 @@ TEST_CASE("wherever the transport dies under TLS, truncation is told, and every 
       check_verdicts(theatre.play.client_app.news, theatre.play.server_app.news);
       if (death == Death::eof) check_truncation(sender == Role::client ? theatre.server_tls : theatre.client_tls);
     };
-    // The signature of the handshake is a few octets longer or shorter each time; the close_notify that ends it all is not
-    // as short as that.
+    // The signature of the handshake is a few octets longer or shorter each time; the close_notify that ends it all is
+    // not as short as that.
     constexpr std::size_t kSpread = 8;
     for (const Death death : {Death::eof, Death::error}) {
       if (death == Death::error && version == TlsVersion::tls12) continue;  // an error asks nothing of TLS

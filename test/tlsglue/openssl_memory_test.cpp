@@ -1,5 +1,5 @@
-// OpenSSL's own memory: each of its allocations fails once, and all from one on. A program of its own, for the functions
-// that it allocates by can be set only before its first allocation, for the whole process.
+// OpenSSL's own memory: each of its allocations fails once, and all from one on. A program of its own, for the
+// functions that it allocates by can be set only before its first allocation, for the whole process.
 #define DOCTEST_CONFIG_IMPLEMENT
 #include "harness.h"
 #include "theatre.h"
@@ -79,8 +79,8 @@ void* reallocate(void* memory, std::size_t bytes, const char*, int) {
 }
 
 /// Does it again and again, each time with the next allocation that fails, until none does. What a thread keeps for its
-/// next error and its next random number goes with OPENSSL_thread_stop(); everything else must be back where it was. Looked
-/// at now and then, for a thread is slow to start again.
+/// next error and its next random number goes with OPENSSL_thread_stop(); everything else must be back where it was.
+/// Looked at now and then, for a thread is slow to start again.
 template <class Work>
 std::uint64_t with_each_failing(bool once, std::uint64_t step, Work work) {
   constexpr std::uint64_t kLook = 32;
@@ -176,7 +176,8 @@ struct Visit {
     resumed += theatre.resumed();
     if (!session) session = theatre.take_session();
   }
-  // Nobody is left waiting: who sent an alert knows it, and who is cut off has a peer that failed or could not say goodbye.
+  // Nobody is left waiting: who sent an alert knows it, and who is cut off has a peer that failed or could not say
+  // goodbye.
   static void check(const TlsNews& one, const TlsNews& other) {
     CHECK(one.done + one.failed >= 1);
     if (one.failure == TlsFailureKind::alert_received)

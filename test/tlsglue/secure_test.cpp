@@ -495,6 +495,16 @@ TEST_CASE("the handshake has a deadline, and h2's timers start behind it") {
   CHECK_FALSE(server.connection.deadline().has_value());
 }
 
+TEST_CASE("a handshake may take for ever") {
+  TlsContext server_context = context(server_config());
+  SecureConnection server{server_context, {.role = h2::Role::server}, {.handshake_timeout = h2::Duration::max()}};
+  const h2::TimePoint start{1000s};
+  server.advance_time(start);
+  CHECK_FALSE(server.deadline().has_value());
+  server.advance_time(start + 1h);
+  CHECK_FALSE(server.has_event());
+}
+
 TEST_CASE("ciphertext that the transport does not take ends the connection after Config::output_timeout") {
   h2::Config patient;
   patient.output_timeout = 5s;
@@ -554,6 +564,43 @@ TEST_CASE("once h2 has ended, ciphertext that nobody takes keeps the connection 
   REQUIRE(server.connection.deadline().has_value());
   server.connection.advance_time(*server.connection.deadline());
   CHECK(server.connection.transport_wish() == h2::TransportWish::close);
+}
+
+TEST_CASE("content that is not read while ciphertext waits is not counted as too slow") {
+  h2::Config strict, wide;
+  strict.min_content_rate = 100;
+  wide.settings.initial_window_size = wide.connection_window = 1 << 20;
+  TlsContext for_server = context(server_config()), for_client = context(client_config());
+  Driven server{for_server, h2::Role::server, {}, strict};
+  Driven client{for_client, h2::Role::client, "localhost", wide};
+  const std::string answer(200'000, 'a'), piece(150, 'p');
+  serve(server, answer);
+  h2::TimePoint now{1000s};
+  server.connection.advance_time(now);
+  exchange(client, server);
+  const auto upload = client.connection.http2().send_request(
+      {.method = "POST", .scheme = "https", .authority = "localhost", .path = "/", .fields = {}, .protocol = {}},
+      h2::EndStream::no);
+  REQUIRE(upload.has_value());
+  server.feed(bytes_of(client.take_output()));
+  ByteView slices[16];
+  REQUIRE(server.connection.poll_output(slices) > 0);
+  std::string unread;
+  for (int i = 0; i < 60; ++i) {
+    REQUIRE(client.connection.http2().send_copy(*upload, bytes_of(piece), h2::EndStream::no).value() == piece.size());
+    unread += client.take_output();
+    server.connection.advance_time(now += 1s);
+    server.feed(bytes_of(unread));
+    REQUIRE(server.stalled == unread);
+  }
+  CHECK(server.verdicts.empty());
+  client.feed(bytes_of(server.take_output()));
+  server.feed(bytes_of(unread));
+  CHECK(server.body.size() == 60 * piece.size());
+  CHECK(server.verdicts.empty());
+  for (int i = 0; i < 30; ++i) server.connection.advance_time(now += 1s);
+  server.feed({});
+  CHECK(server.verdicts.size() == 1);
 }
 
 TEST_CASE("Config::output_timeout ends a connection whose replies leave input over, too") {

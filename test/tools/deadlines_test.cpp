@@ -1,5 +1,5 @@
-// Every deadline of `h2 serve`, on a clock that the test moves: a connection in memory is woken exactly when it asks for
-// that, and ends when it should.
+// Every deadline of `h2 serve`, on a clock that the test moves: a connection in memory is woken exactly when it asks
+// for that, and ends when it should.
 #include <tools/deadlines.h>
 
 #include <doctest/doctest.h>

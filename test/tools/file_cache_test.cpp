@@ -1,14 +1,15 @@
-// Files in memory: what is on the disk shows within a second, what is being sent stays as it was, and memory has its bound.
+// Files in memory: what is on the disk shows within a second, what is being sent stays as it was, and memory is
+// bounded.
 #include <tools/site.h>
 
 #include <doctest/doctest.h>
 #include <fcntl.h>
 #include <sys/stat.h>
 
-#include <cstdlib>
 #include <filesystem>
-#include <fstream>
 #include <set>
+
+#include "temporary_folder.h"
 
 using namespace tools;
 namespace fs = std::filesystem;
@@ -17,21 +18,9 @@ namespace {
 
 std::time_t the_time = 0;
 
-/// A folder of its own, and a site that shows it.
-struct Folder {
-  Folder() {
-    char name[] = "/tmp/h2-files-XXXXXX";
-    REQUIRE(::mkdtemp(name) != nullptr);
-    path = name;
-    // Files are written now, and looked at a minute later, when they count as settled.
-    the_time = std::time(nullptr) + 60;
-  }
-  ~Folder() { fs::remove_all(path); }
-
-  void write(const char* name, std::string_view text) const { std::ofstream(path / name) << text; }
-  RootDirectory root() const { return RootDirectory(path.string()); }
-
-  fs::path path;
+/// Its files are written now, and looked at a minute later, when they count as settled.
+struct Folder : test::TemporaryFolder {
+  Folder() { the_time = std::time(nullptr) + 60; }
 };
 
 Answer get(Site& site, std::string_view path, std::string_view range = {}, std::string_view if_none_match = {},

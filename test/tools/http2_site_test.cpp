@@ -3,16 +3,14 @@
 
 #include <doctest/doctest.h>
 
-#include <cstdlib>
-#include <filesystem>
-#include <fstream>
 #include <map>
 
 #include <tools/cleartext.h>
 #include <tools/served.h>
 
+#include "temporary_folder.h"
+
 using namespace tools;
-namespace fs = std::filesystem;
 
 namespace {
 
@@ -101,16 +99,9 @@ class Pair {
   Response response_;
 };
 
-struct Folder {
-  Folder() {
-    char name[] = "/tmp/h2-site-XXXXXX";
-    REQUIRE(::mkdtemp(name) != nullptr);
-    path = name;
-    the_time = std::time(nullptr) + 60;
-  }
-  ~Folder() { fs::remove_all(path); }
-  void write(const char* name, const std::string& text) const { std::ofstream(path / name) << text; }
-  fs::path path;
+/// Its files are written now, and looked at a minute later, when they count as settled.
+struct Folder : test::TemporaryFolder {
+  Folder() { the_time = std::time(nullptr) + 60; }
 };
 
 }  // namespace
@@ -121,7 +112,7 @@ TEST_CASE("a file that is asked for again gets the same answer, in fewer octets"
   for (const std::string& text : {std::string("alpha"), std::string(), std::string(100'000, 'c'), large}) {
     CAPTURE(text.size());
     folder.write("file", text);
-    Site site(RootDirectory(folder.path.string()), [] { return the_time; });
+    Site site(folder.root(), [] { return the_time; });
     Pair pair(site);
     const Response first = pair.get("/file");
     CHECK(first.status == 200);
@@ -142,7 +133,7 @@ TEST_CASE("a file that is asked for again gets the same answer, in fewer octets"
 TEST_CASE("a file that changed is told of anew to a connection that asked before") {
   Folder folder;
   folder.write("file", "alpha");
-  Site site(RootDirectory(folder.path.string()), [] { return the_time; });
+  Site site(folder.root(), [] { return the_time; });
   Pair pair(site);
   for (int i = 0; i < 3; ++i) CHECK(pair.get("/file").content == "alpha");
   folder.write("file", "something else");

@@ -4,17 +4,17 @@
 #include <doctest/doctest.h>
 #include <sys/stat.h>
 
-#include <cstdlib>
 #include <filesystem>
 #include <fstream>
+
+#include "temporary_folder.h"
 
 using namespace tools;
 namespace fs = std::filesystem;
 
 TEST_CASE("files below the root are found, and nothing else is") {
-  char name[] = "/tmp/h2-root-XXXXXX";
-  REQUIRE(::mkdtemp(name) != nullptr);
-  const fs::path base = name;
+  const test::TemporaryFolder folder;
+  const fs::path& base = folder.path;
   fs::create_directories(base / "root/sub");
   std::ofstream(base / "secret") << "secret";
   std::ofstream(base / "root/a.txt") << "a";
@@ -36,5 +36,4 @@ TEST_CASE("files below the root are found, and nothing else is") {
     CHECK(root.open(path).file == nullptr);
   }
   CHECK_THROWS_AS(RootDirectory((base / "none").string()), Failure);
-  fs::remove_all(base);
 }

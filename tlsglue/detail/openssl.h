@@ -26,8 +26,8 @@ struct Freed {
 };
 inline void free_chain(STACK_OF(X509) * chain) noexcept { sk_X509_pop_free(chain, X509_free); }
 
-/// Whether memory ran out, as far as the error queue tells; empties it. OpenSSL says it first, and then blames what it was
-/// working on: a key that is too small, a certificate that it cannot decode.
+/// Whether memory ran out, as far as the error queue tells; empties it. OpenSSL says it first, and then blames what it
+/// was working on: a key that is too small, a certificate that it cannot decode.
 inline bool ran_out_of_memory() noexcept {
   bool found = false;
   while (const unsigned long code = ERR_get_error()) found = found || ERR_GET_REASON(code) == ERR_R_MALLOC_FAILURE;

@@ -8,8 +8,8 @@
 
 namespace tlsglue::detail {
 
-/// OpenSSL reads on while it can, and answers as it reads (KeyUpdate). Ending each call at a record's end keeps what one call
-/// can queue bounded.
+/// OpenSSL reads on while it can, and answers as it reads (KeyUpdate). Ending each call at a record's end keeps what
+/// one call can queue bounded.
 class RecordFeed {
  public:
   /// The input of this call; reading ends with the record that it finishes.
