@@ -484,6 +484,8 @@ class Engine {
   }
   // One loop from the turn to the segments: 37 of 250 instructions for a frame of DATA.
   [[gnu::always_inline]] inline bool frame_data(Sending& sending, std::size_t room) noexcept;
+  // By itself, so that who has nothing to frame saves no registers.
+  [[gnu::noinline]] void frame_ready(std::size_t slices, std::size_t max_bytes) noexcept;
   [[gnu::always_inline]] inline bool frame_row(Sending& sending, std::size_t room, std::size_t slices) noexcept;
   bool hold_sliver(Sending& sending) noexcept;
   void end_holds() noexcept;

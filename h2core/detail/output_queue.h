@@ -65,7 +65,7 @@ class OutputQueue {
   /// Takes `bytes` from the front and calls `taken(chunk, bytes)` for lent memory among them.
   template <class Taken>
   void consume(std::size_t bytes, Taken&& taken) noexcept {
-    if (bytes > queued_) bytes = queued_;
+    if (bytes >= queued_) return consume_all(taken);
     queued_ -= bytes;
     taken_ += bytes;
     std::size_t ours = 0;
@@ -90,10 +90,6 @@ class OutputQueue {
     }
     front_ += whole;
     handed_out_ -= whole < handed_out_ ? whole : handed_out_;
-    if (front_ == segments_.size()) {
-      front_ = 0;
-      segments_.clear();
-    }
     if (ours > 0) owned_taken(ours);
   }
 
@@ -126,6 +122,22 @@ class OutputQueue {
   };
   static constexpr std::size_t kFirstBlock = 128 - sizeof(Block);  // a handshake; then a GOAWAY when memory has ended
   static constexpr std::size_t kBlock = 8192 - sizeof(Block);
+
+  // What is usual asks for lent memory only: 24 of 64 instructions fewer for a frame of DATA.
+  template <class Taken>
+  void consume_all(Taken&& taken) noexcept {
+    std::size_t ours = queued_;
+    taken_ += queued_;
+    const Segment* const end = segments_.data() + segments_.size();
+    for (const Segment* at = segments_.data() + front_; at != end; ++at) {
+      if (at->chunk == nullptr) continue;
+      ours -= at->bytes;
+      taken(*at->chunk, at->bytes);
+    }
+    queued_ = replies_ = front_ = handed_out_ = 0;
+    segments_.clear();
+    if (ours > 0) owned_taken(ours);
+  }
 
   static constexpr std::size_t kSure = 1024;  // what is reserved up to here is not drafted: a block's end may be lost
 

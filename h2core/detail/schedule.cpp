@@ -126,14 +126,18 @@ bool Engine::frame_row(Sending& sending, std::size_t room, std::size_t slices) n
 }
 
 std::size_t Engine::poll_output(std::span<ByteView> slices, std::size_t max_bytes) noexcept {
-  while (!turns_.empty() && send_window_ > 0 && !connection_held_ && output_.queued_bytes() < max_bytes &&
-         output_.segments() < slices.size()) {
-    Sending& sending = *turns_.next();
-    const std::size_t room = max_bytes - output_.queued_bytes();
-    if (!frame_row(sending, room, slices.size()) && !frame_data(sending, room)) break;
-  }
+  if (!turns_.empty()) frame_ready(slices.size(), max_bytes);
   publish();
   return output_.poll(slices, max_bytes);
+}
+
+void Engine::frame_ready(std::size_t slices, std::size_t max_bytes) noexcept {
+  while (!turns_.empty() && send_window_ > 0 && !connection_held_ && output_.queued_bytes() < max_bytes &&
+         output_.segments() < slices) {
+    Sending& sending = *turns_.next();
+    const std::size_t room = max_bytes - output_.queued_bytes();
+    if (!frame_row(sending, room, slices) && !frame_data(sending, room)) return;
+  }
 }
 
 void Engine::consume_output(std::size_t bytes) noexcept {
