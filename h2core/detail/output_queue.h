@@ -123,7 +123,7 @@ class OutputQueue {
   static constexpr std::size_t kFirstBlock = 128 - sizeof(Block);  // a handshake; then a GOAWAY when memory has ended
   static constexpr std::size_t kBlock = 8192 - sizeof(Block);
 
-  // What is usual asks for lent memory only: 24 of 64 instructions fewer for a frame of DATA.
+  // What is usual; then only lent memory has to be told of: 14 of 64 instructions fewer for a frame of DATA.
   template <class Taken>
   void consume_all(Taken&& taken) noexcept {
     std::size_t ours = queued_;
