@@ -492,6 +492,19 @@ class Engine {
   }
   // One loop from the turn to the segments: 37 of 250 instructions for a frame of DATA.
   [[gnu::always_inline]] inline bool frame_data(Sending& sending, std::size_t room) noexcept;
+  // By itself, so that who has nothing to frame saves no registers.
+  [[gnu::noinline]] void frame_ready(std::size_t slices, std::size_t max_bytes) noexcept;
+  [[gnu::always_inline]] inline bool frame_row(Sending& sending, std::size_t room, std::size_t slices) noexcept;
+  // What both windows and the counters say of so much content.
+  void content_framed(Sending& sending, std::size_t bytes) noexcept {
+    Stream& stream = *sending.stream;
+    sending.queued_bytes -= bytes;
+    sending.sent_ms = now_ms_;
+    send_window_ -= static_cast<std::int32_t>(bytes);
+    stream.send_window -= static_cast<std::int32_t>(bytes);
+    stream.hold_over = connection_hold_over_ = false;
+    counters_.data_bytes_sent += bytes;
+  }
   bool hold_sliver(Sending& sending) noexcept;
   void end_holds() noexcept;
   [[gnu::always_inline]] inline void gather(Sending& sending, std::size_t bytes) noexcept;

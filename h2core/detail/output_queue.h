@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include <h2core/detail/memory.h>
+#include <h2core/frame.h>
 
 namespace h2::detail {
 
@@ -34,15 +35,20 @@ class OutputQueue {
   /// That room again; until commit() or the next reserve().
   std::byte* reserved() noexcept { return drafting_ ? draft_->data() : last_->data() + last_->written; }
   /// The first `bytes` of the room are part of the output now, perhaps in another place.
-  void commit(std::size_t bytes) noexcept {
-    commit_with(bytes, static_cast<std::uint32_t>(bytes) & static_cast<std::uint32_t>(usual_replies_));
-  }
+  void commit(std::size_t bytes) noexcept { commit_with(bytes, usual_replies(static_cast<std::uint32_t>(bytes))); }
   void commit_reply(std::size_t bytes) noexcept { commit_with(bytes, static_cast<std::uint32_t>(bytes)); }
   /// Queues lent memory; `chunk` comes back from `consume()`. Room was reserved.
   void lend(const std::byte* data, std::size_t bytes, Chunk* chunk) noexcept {
     segments_.add({data, chunk, static_cast<std::uint32_t>(bytes), 0});
     queued_ += bytes;
   }
+
+  /// Frames of lent content, one behind the other, which are part of the output once all of them are committed.
+  class Row;
+  /// How many find place as things are, each beginning while fewer than so many segments wait; or fewer.
+  inline std::size_t row_places(std::size_t segments) const noexcept;
+  inline Row begin_row() noexcept;
+  inline void commit(const Row& row, std::size_t lent_bytes) noexcept;
 
   /// Bytes ever queued: the place in the output where the next ones will be.
   std::uint64_t position() const noexcept { return taken_ + queued_; }
@@ -59,7 +65,7 @@ class OutputQueue {
   /// Takes `bytes` from the front and calls `taken(chunk, bytes)` for lent memory among them.
   template <class Taken>
   void consume(std::size_t bytes, Taken&& taken) noexcept {
-    if (bytes > queued_) bytes = queued_;
+    if (bytes >= queued_) return consume_all(taken);
     queued_ -= bytes;
     taken_ += bytes;
     std::size_t ours = 0;
@@ -84,10 +90,6 @@ class OutputQueue {
     }
     front_ += whole;
     handed_out_ -= whole < handed_out_ ? whole : handed_out_;
-    if (front_ == segments_.size()) {
-      front_ = 0;
-      segments_.clear();
-    }
     if (ours > 0) owned_taken(ours);
   }
 
@@ -121,10 +123,29 @@ class OutputQueue {
   static constexpr std::size_t kFirstBlock = 128 - sizeof(Block);  // a handshake; then a GOAWAY when memory has ended
   static constexpr std::size_t kBlock = 8192 - sizeof(Block);
 
+  // What is usual; then only lent memory has to be told of: 14 of 64 instructions fewer for a frame of DATA.
+  template <class Taken>
+  void consume_all(Taken&& taken) noexcept {
+    std::size_t ours = queued_;
+    taken_ += queued_;
+    const Segment* const end = segments_.data() + segments_.size();
+    for (const Segment* at = segments_.data() + front_; at != end; ++at) {
+      if (at->chunk == nullptr) continue;
+      ours -= at->bytes;
+      taken(*at->chunk, at->bytes);
+    }
+    queued_ = replies_ = front_ = handed_out_ = 0;
+    segments_.clear();
+    if (ours > 0) owned_taken(ours);
+  }
+
   static constexpr std::size_t kSure = 1024;  // what is reserved up to here is not drafted: a block's end may be lost
 
   static constexpr std::size_t kSpares = 10;  // what a peer's unread replies may fill by default, and an edge
 
+  std::uint32_t usual_replies(std::uint32_t bytes) const noexcept {
+    return bytes & static_cast<std::uint32_t>(usual_replies_);
+  }
   void commit_with(std::size_t bytes, std::uint32_t replies) noexcept {
     if (drafting_) settle_draft(bytes);
     std::byte* const start = last_->data() + last_->written;
@@ -132,15 +153,18 @@ class OutputQueue {
     last_->written += added;
     queued_ += bytes;
     replies_ += replies;
-    if (segments() > handed_out_) {
-      Segment& tail = segments_[segments_.size() - 1];
-      if (tail.chunk == nullptr && tail.data + tail.bytes == start) {
-        tail.bytes += added;
-        tail.replies += replies;
-        return;
-      }
+    if (Segment* const tail = unseen_before(start)) {
+      tail->bytes += added;
+      tail->replies += replies;
+    } else if (bytes > 0) {
+      segments_.add({start, nullptr, added, replies});
     }
-    if (bytes > 0) segments_.add({start, nullptr, added, replies});
+  }
+  // The last segment, if bytes of ours that begin here may still become part of it.
+  Segment* unseen_before(const std::byte* start) noexcept {
+    if (segments() <= handed_out_) return nullptr;
+    Segment& tail = segments_[segments_.size() - 1];
+    return tail.chunk == nullptr && tail.data + tail.bytes == start ? &tail : nullptr;
   }
   std::byte* find_room(std::size_t bytes, std::size_t lent) noexcept;
   Block* new_block(std::size_t capacity) noexcept;
@@ -173,5 +197,56 @@ class OutputQueue {
   std::size_t replies_ = 0;
   std::uint64_t taken_ = 0;
 };
+
+// Its places are held beside the queue, which would have to be read anew behind each octet that is written.
+class OutputQueue::Row {
+ public:
+  /// Where a header is to be written.
+  std::byte* header() const noexcept { return header_; }
+  /// What that header is followed by; `chunk` comes back from `consume()`.
+  void lend(const std::byte* data, std::size_t bytes, Chunk* chunk) noexcept {
+    *at_++ = {data, chunk, static_cast<std::uint32_t>(bytes), 0};
+  }
+  void next() noexcept {
+    header_ += kFrameHeaderBytes;
+    *at_++ = {header_, nullptr, kFrameHeaderBytes, replies_};
+  }
+
+ private:
+  friend class OutputQueue;
+  Row(std::byte* header, Segment* at, std::uint32_t replies) noexcept : header_(header), at_(at), replies_(replies) {}
+  std::byte* header_;
+  Segment* at_;
+  std::uint32_t replies_;  // of a header
+};
+
+inline std::size_t OutputQueue::row_places(std::size_t segments) const noexcept {
+  if (last_ == nullptr || segments <= this->segments()) return 0;
+  const std::size_t headers = (last_->capacity - last_->written) / std::uint32_t{kFrameHeaderBytes};
+  const std::size_t pairs = (segments_.capacity() - segments_.size()) / 2;
+  return std::min({headers, pairs, (segments - this->segments() + 1) / 2});
+}
+
+inline OutputQueue::Row OutputQueue::begin_row() noexcept {
+  const std::uint32_t replies = usual_replies(kFrameHeaderBytes);
+  std::byte* const header = last_->data() + last_->written;
+  Segment* at = segments_.data() + segments_.size();
+  if (Segment* const tail = unseen_before(header)) {
+    tail->bytes += kFrameHeaderBytes;
+    tail->replies += replies;
+  } else {
+    *at++ = {header, nullptr, kFrameHeaderBytes, replies};
+  }
+  return {header, at, replies};
+}
+
+inline void OutputQueue::commit(const Row& row, std::size_t lent_bytes) noexcept {
+  const auto written = static_cast<std::uint32_t>(row.header_ + kFrameHeaderBytes - last_->data());
+  const std::uint32_t headers = written - last_->written;
+  last_->written = written;
+  segments_.truncate(static_cast<std::size_t>(row.at_ - segments_.data()));
+  queued_ += headers + lent_bytes;
+  replies_ += usual_replies(headers);
+}
 
 }  // namespace h2::detail

@@ -20,7 +20,6 @@ std::size_t pieces_of(const Chunk& first, std::size_t bytes) {
 
 // Commits `bytes` of the stream's content, one at least, and passes empty pieces that stand before or right behind them.
 void Engine::gather(Sending& sending, std::size_t bytes) noexcept {
-  sending.queued_bytes -= bytes;
   do {
     Chunk& chunk = *sending.last_chunk->next;
     const std::size_t left = chunk.bytes - chunk.framed;
@@ -53,12 +52,8 @@ bool Engine::frame_data(Sending& sending, std::size_t room) noexcept {
   write_frame_header(frame, {static_cast<std::uint32_t>(bytes), FrameType::data,
                              end ? flags::end_stream : std::uint8_t{0}, stream.id});
   write_out(kFrameHeaderBytes);
-  counters_.data_bytes_sent += bytes;
-  send_window_ -= static_cast<std::int32_t>(bytes);
-  stream.send_window -= static_cast<std::int32_t>(bytes);
-  sending.sent_ms = now_ms_;
+  content_framed(sending, bytes);
   gather(sending, bytes);
-  stream.hold_over = connection_hold_over_ = false;
   // Not where the peer's window makes crumbs of the content: those are work like any other.
   if (all || bytes >= kCrumb) expect_answers(3 + bytes / kLeastCredit);
   turns_.served(sending);
@@ -75,13 +70,68 @@ bool Engine::frame_data(Sending& sending, std::size_t room) noexcept {
   return true;
 }
 
-std::size_t Engine::poll_output(std::span<ByteView> slices, std::size_t max_bytes) noexcept {
-  while (!turns_.empty() && send_window_ > 0 && !connection_held_ && output_.queued_bytes() < max_bytes &&
-         output_.segments() < slices.size()) {
-    if (!frame_data(*turns_.next(), max_bytes - output_.queued_bytes())) break;
+// Frames of MAX_FRAME_SIZE that one stream may make one behind the other, and one that fills what room is left then, while
+// behind each there is content in the same piece and both windows are open. These change nothing but accounts, which are
+// kept here for all of them at once: 66 instructions fewer for a frame of an upload, in rows of four at most. False where
+// there are none: then frame_data() asks all that it asks.
+bool Engine::frame_row(Sending& sending, std::size_t room, std::size_t slices) noexcept {
+  const Stream& stream = *sending.stream;
+  Chunk& chunk = *sending.last_chunk->next;
+  const std::uint32_t whole = peer_.max_frame_size, each = kFrameHeaderBytes + whole;
+  const auto window = static_cast<std::size_t>(std::min(send_window_, stream.send_window));  // both are open
+  const std::size_t left = std::min({window, std::size_t{sending.queued_bytes}, chunk.bytes - chunk.framed});
+  if (left <= whole || room < each || config_.observer.on_frame != nullptr) return false;
+  const std::size_t places = std::min<std::size_t>(turns_.row(sending), output_.row_places(slices));
+  if (places == 0) return false;
+
+  OutputQueue::Row row = output_.begin_row();
+  const std::byte* content = chunk.data + chunk.framed;
+  const auto add = [&](std::uint32_t bytes) {
+    write_frame_header(row.header(), {bytes, FrameType::data, 0, stream.id});
+    row.lend(content, bytes, &chunk);
+    content += bytes;
+  };
+  const auto reach = static_cast<std::uint32_t>(std::min<std::size_t>({left - 1, room, kMaxWindow}));
+  auto frames = static_cast<std::uint32_t>(std::clamp<std::size_t>(reach / each, 1, places));
+  std::uint32_t bytes = frames * whole;
+  std::size_t answers = frames * (3 + whole / kLeastCredit);
+  room -= frames * std::size_t{each};
+  add(whole);
+  for (std::uint32_t i = 1; i < frames; ++i) {
+    row.next();
+    add(whole);
   }
+  if (room < each && room > kFrameHeaderBytes + whole / 2 && room - kFrameHeaderBytes < left - bytes &&
+      frames < places) {
+    const auto rest = static_cast<std::uint32_t>(room - kFrameHeaderBytes);
+    row.next();
+    add(rest);
+    ++frames;
+    bytes += rest;
+    answers += 3 + rest / kLeastCredit;
+  }
+  output_.commit(row, bytes);
+  counters_.frames_sent += frames;
+  chunk.framed += bytes;
+  content_framed(sending, bytes);
+  expect_answers(answers);
+  turns_.served_row(frames);
+  return true;
+}
+
+std::size_t Engine::poll_output(std::span<ByteView> slices, std::size_t max_bytes) noexcept {
+  if (!turns_.empty()) frame_ready(slices.size(), max_bytes);
   publish();
   return output_.poll(slices, max_bytes);
+}
+
+void Engine::frame_ready(std::size_t slices, std::size_t max_bytes) noexcept {
+  while (!turns_.empty() && send_window_ > 0 && !connection_held_ && output_.queued_bytes() < max_bytes &&
+         output_.segments() < slices) {
+    Sending& sending = *turns_.next();
+    const std::size_t room = max_bytes - output_.queued_bytes();
+    if (!frame_row(sending, room, slices) && !frame_data(sending, room)) return;
+  }
 }
 
 void Engine::consume_output(std::size_t bytes) noexcept {

@@ -29,6 +29,10 @@ class Turns {
   Sending* next() const noexcept;
   /// A frame of the stream whose turn it was is out.
   void served(const Sending& sending) noexcept;
+  /// How many turns are its own, from now on, as long as nobody becomes ready or ceases to be; 0 where each is to be
+  /// `served()` by itself.
+  std::uint32_t row(const Sending& sending) const noexcept;
+  void served_row(std::uint32_t turns) noexcept { turn_ += turns; }
 
  private:
   static constexpr unsigned kLists = 16;    // per urgency: whole ones, incremental ones
@@ -118,6 +122,13 @@ inline void Turns::served(const Sending& sending) noexcept {
   ++turn_;
   if (stream.incremental) lists_.get()->heads[list_of(stream)] = sending.ready_next;
   else if (courtesy) lists_.get()->patient[list_of(stream)] = sending.ready_next;
+}
+
+inline std::uint32_t Turns::row(const Sending& sending) const noexcept {
+  const std::uint32_t own = 1U << list_of(*sending.stream);
+  if (filled_ == own && sending.ready_next == &sending) return UINT32_MAX;
+  const bool leads = !sending.stream->incremental && (filled_ & (own * 4 - 1)) == own;
+  return leads ? kCourtesy - 1 - turn_ % kCourtesy : 0;
 }
 
 }  // namespace h2::detail
