@@ -82,7 +82,8 @@ class H2CORE_API Decoder {
 
   /// Decodes all that is left of the block and calls `take(field)` for each field, as if it came from next(); what
   /// stopped it is returned, and behind an oversized field the rest follows with the next call. `take` leaves the decoder
-  /// alone. Only here the place of the next field is not read back from memory (one in five cycles of fields in the clear).
+  /// alone. Only here the place of the next field is not read back from memory (45 of 105 instructions of a field in the
+  /// clear, and a tenth of its time or more).
   template <class Take>
   Step each(Take&& take) {
     const Octet* at = at_;
