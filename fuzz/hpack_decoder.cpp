@@ -50,7 +50,8 @@ class Proxy {
 void run(Input input) {
   const std::uint8_t options = input.u8();
   Memory memory((options & 1) != 0 ? input.u8() : ~std::uint32_t{0});
-  hpack::Decoder decoder({.classify = &mark_of, .allocator = memory.allocator()});
+  const bool by_each = (options & 4) != 0;
+  hpack::Decoder decoder({.classify = (options & 8) != 0 ? nullptr : &mark_of, .allocator = memory.allocator()});
   ReferenceDecoder reference;
   Proxy proxy((options & 2) != 0 ? 4096 : input.u8() * 4U);
 
@@ -79,11 +80,14 @@ void run(Input input) {
     std::vector<Field> fields;
     std::vector<Line> lines;
     decoder.begin({block.get(), octets.size()});
-    Field field;
-    while (decoder.next(field) == hpack::Decoder::Step::field) {
+    const auto keep = [&](const Field& field) {
       fields.push_back(field);
       lines.push_back(line_of(field));
-    }
+    };
+    Field field;
+    if (by_each) static_cast<void>(decoder.each(keep));
+    else
+      while (decoder.next(field) == hpack::Decoder::Step::field) keep(field);
     for (std::size_t i = 0; i < fields.size(); ++i) {
       check(line_of(fields[i]) == lines[i], "views of a block last until the next one");
       const std::uint32_t literal = fields[i].mark & 0xffff;

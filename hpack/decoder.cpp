@@ -86,7 +86,7 @@ void Decoder::read_size_updates() noexcept {
   at_ = error_ == DecodeError::none ? at : end_;
 }
 
-Decoder::Step Decoder::next(Field& out) noexcept {
+Decoder::Step Decoder::next_other(Field& out) noexcept {
   const Octet* at = at_;
   if (at == end_) [[unlikely]]
     return error_ == DecodeError::none ? Step::end : Step::error;

@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <string_view>
+#include <utility>
 
 #include <hpack/allocator.h>
 #include <hpack/bytes.h>
@@ -74,18 +75,28 @@ class H2CORE_API Decoder {
 
   /// Decodes the next field; `out` means something only if there was one. An error is final: the table no longer matches
   /// the peer's, so all later blocks fail too.
-  Step next(Field& out) noexcept;
+  Step next(Field& out) noexcept {
+    if (!read_entry(at_, out)) return next_other(out);
+    return Step::field;
+  }
 
-  /// The same where an entry of the dynamic table comes next, named by one octet, as most fields are once a connection is
-  /// warm. False, and nothing is done, where something else does: for a loop that has this in line (110 instructions of a
-  /// server_requests, 190 of a request_response).
-  bool next_entry(Field& out) noexcept {
-    if (at_ == end_) return false;
-    const std::uint32_t age = *at_ - (0x80u + kFirstEntry);  // below, it wraps
-    if (age >= kLongIndex - kFirstEntry || age >= table_.count()) return false;
-    ++at_;
-    show(table_.newest(age), out);
-    return true;
+  /// Decodes all that is left of the block and calls `take(field)` for each field, as if it came from next(); what
+  /// stopped it is returned, and behind an oversized field the rest follows with the next call. `take` leaves the decoder
+  /// alone. Only here the place of the next field is not read back from memory (45 of 105 instructions of a field in the
+  /// clear, and a tenth of its time or more).
+  template <class Take>
+  Step each(Take&& take) {
+    const Octet* at = at_;
+    for (Field field;;) {
+      if (read_entry(at, field) || read_clear(at, field)) {
+        at_ = at;
+      } else {
+        const Step step = next_other(field);
+        if (step != Step::field) return step;
+        at = at_;
+      }
+      take(std::as_const(field));
+    }
   }
 
   DecodeError error() const noexcept { return error_; }
@@ -139,6 +150,9 @@ class H2CORE_API Decoder {
     out.indexing = Indexing::automatic;
   }
   void read_size_updates() noexcept;
+  bool read_entry(const Octet*& at, Field& out) const noexcept;
+  bool read_clear(const Octet*& at, Field& out) const noexcept;
+  Step next_other(Field& out) noexcept;
   const detail::Entry& entry_at(std::uint32_t index) const noexcept;
   Step indexed(const Octet* at, unsigned octet, Field& out) noexcept;
   Step literal(const Octet* at, unsigned octet, Field& out) noexcept;
@@ -164,5 +178,33 @@ class H2CORE_API Decoder {
   bool update_owed_ = false;
   DecodeError error_ = DecodeError::none;
 };
+
+// An entry of the dynamic table, named by one octet, as most fields are once a connection is warm; in line, it costs no
+// call (110 instructions of a server_requests, 190 of a request_response). False, and nothing is done, where something
+// else comes next.
+inline bool Decoder::read_entry(const Octet*& at, Field& out) const noexcept {
+  if (at == end_) return false;
+  const std::uint32_t age = *at - (0x80u + kFirstEntry);  // below, it wraps
+  if (age >= kLongIndex - kFirstEntry || age >= table_.count()) return false;
+  ++at;
+  show(table_.newest(age), out);
+  return true;
+}
+
+// A literal with a new name that no table takes (RFC 7541 6.2.2, 6.2.3), in the clear and of short strings.
+inline bool Decoder::read_clear(const Octet*& at, Field& out) const noexcept {
+  const auto left = static_cast<std::size_t>(end_ - at);
+  if (left < 3 || (*at & 0xef) != 0 || classify_ != nullptr) return false;
+  const std::size_t name_size = at[1];
+  if (name_size >= 0x7f || name_size + 3 > left) return false;
+  const std::size_t value_size = at[2 + name_size];
+  if (value_size >= 0x7f || name_size + value_size + 3 > left) return false;
+  out.name = {reinterpret_cast<const char*>(at + 2), name_size};
+  out.value = {reinterpret_cast<const char*>(at + 3 + name_size), value_size};
+  out.indexing = *at == 0 ? Indexing::automatic : Indexing::never;
+  out.mark = 0;
+  at += 3 + name_size + value_size;
+  return true;
+}
 
 }  // namespace hpack

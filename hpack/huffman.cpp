@@ -9,6 +9,14 @@
 #include <hpack/detail/huffman_codes.h>
 #include <hpack/detail/words.h>
 
+// A shift by a count that was looked up stands between each look-up and the next. BMI2 has one that takes a cycle less; the
+// loader chooses (6 % of the time to decode a string, and 5 of 310 instructions). TSan is not awake yet when it does.
+#if defined(__x86_64__) && defined(__GLIBC__) && !defined(__clang__) && !defined(__SANITIZE_THREAD__)
+#define H2CORE_WITH_BMI2 [[gnu::target_clones("bmi2", "default")]]
+#else
+#define H2CORE_WITH_BMI2
+#endif
+
 namespace hpack {
 namespace {
 
@@ -232,6 +240,7 @@ struct Codes {
 
 namespace detail {
 
+H2CORE_WITH_BMI2
 char* decode_huffman(const Octet* code, std::size_t size, char* text) noexcept {
   Store sink{text};
   return decode(code, size, sink) ? sink.text : nullptr;

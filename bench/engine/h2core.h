@@ -29,8 +29,8 @@ struct H2core {
     template <class Sink>
     void decode(Bytes block, Sink&& sink) {
       decoder_.begin(block);
-      for (hpack::Field field; decoder_.next(field) == hpack::Decoder::Step::field;) sink(field.name, field.value);
-      require(decoder_.error() == hpack::DecodeError::none, "h2core refused a block");
+      const auto step = decoder_.each([&](const hpack::Field& field) { sink(field.name, field.value); });
+      require(step == hpack::Decoder::Step::end, "h2core refused a block");
     }
 
    private:

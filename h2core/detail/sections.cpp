@@ -97,7 +97,7 @@ Engine::Decoded Engine::decode(ByteView block) noexcept {
       field = fields.data() + fields.size();
       end = fields.data() + std::min(fields.capacity(), most + 1);
     }
-    const Got step = decoder.next_entry(*field) ? Got::field : decoder.next(*field);
+    const Got step = decoder.next(*field);
     if (step != Got::field) {
       fields.truncate(static_cast<std::size_t>(field - fields.data()));
       return step == Got::oversized ? decode_unkept() : end_of_block(step, Decoded::ok);

@@ -95,6 +95,82 @@ TEST_CASE("A block cut off at any octet gives a prefix of its fields, and `trunc
   }
 }
 
+namespace {
+
+using Step = Decoder::Step;
+
+/// Field by field, with `oversized` in between where it came.
+Lines seen_by_next(Decoder& decoder, ByteView block, std::size_t max_text) {
+  Lines seen;
+  decoder.begin(block, max_text);
+  Field field;
+  for (Step step = decoder.next(field); step != Step::end && step != Step::error; step = decoder.next(field)) {
+    if (step == Step::oversized) seen.push_back({"oversized", ""});
+    else
+      seen.push_back({std::string(field.name) + (field.indexing == Indexing::never ? "!" : ""),
+                      std::string(field.value) + std::to_string(field.mark)});
+  }
+  return seen;
+}
+
+Lines seen_by_each(Decoder& decoder, ByteView block, std::size_t max_text) {
+  Lines seen;
+  decoder.begin(block, max_text);
+  const auto take = [&](const Field& field) {
+    seen.push_back({std::string(field.name) + (field.indexing == Indexing::never ? "!" : ""),
+                    std::string(field.value) + std::to_string(field.mark)});
+  };
+  Step step = decoder.each(take);
+  for (; step == Step::oversized; step = decoder.each(take)) seen.push_back({"oversized", ""});
+  CHECK((step == Step::error) == (decoder.error() != DecodeError::none));
+  return seen;
+}
+
+/// Representations of all kinds, their strings of lengths around those that take another octet.
+Bytes mixed_block(std::mt19937& random) {
+  const auto text = [&] {
+    const std::size_t lengths[] = {0, 1, 5, 20, 126, 127, 128, 300};
+    return raw(std::string(lengths[random() % 8], static_cast<char>('a' + random() % 26)));
+  };
+  Bytes block;
+  for (auto fields = random() % 12; fields > 0; --fields) {
+    switch (random() % 8) {
+      case 0: block = block + wire("82"); break;
+      case 1: block = block + Bytes{static_cast<std::byte>(0xbe + random() % 4)}; break;
+      case 2: block = block + wire("40") + text() + text(); break;
+      case 3: block = block + wire("04") + text(); break;
+      case 4: block = block + wire("00 84 9c b4 50 75") + wire("83 8c 31 8c"); break;
+      case 5: block = block + wire("10") + text() + text(); break;
+      default: block = block + wire("00") + text() + text();
+    }
+  }
+  return block;
+}
+
+}  // namespace
+
+TEST_CASE(
+    "each() gives what next() gives: whole blocks, cut ones, damaged ones, small max_text, with and without marks") {
+  std::mt19937 random(7541);
+  const auto length = [](std::string_view, std::string_view value, std::uint32_t) noexcept {
+    return static_cast<std::uint32_t>(value.size());
+  };
+  for (int round = 0; round < 4000; ++round) {
+    const Decoder::Config config{.classify = round % 3 == 0 ? +length : nullptr, .allocator = {}};
+    Decoder by_next(config), by_each(config);
+    for (int blocks = 0; blocks < 3; ++blocks) {
+      Bytes block = mixed_block(random);
+      if (!block.empty() && random() % 4 == 0) block.resize(random() % block.size());
+      if (!block.empty() && random() % 4 == 0) block[random() % block.size()] = static_cast<std::byte>(random());
+      const Exact exact(block);
+      const std::size_t max_text = random() % 2 == 0 ? SIZE_MAX : random() % 200;
+      REQUIRE(seen_by_each(by_each, exact.view(), max_text) == seen_by_next(by_next, exact.view(), max_text));
+      REQUIRE(by_each.error() == by_next.error());
+      REQUIRE(table_of(by_each) == table_of(by_next));
+    }
+  }
+}
+
 TEST_CASE("RFC 7541 2.3.2: the table may hold an entry twice [7541-2.3.2a]") {
   Decoder decoder({});
   const Bytes literal = indexed_literal("a", "b");
