@@ -187,7 +187,7 @@ struct Encoder::Places {
   std::size_t last;
   static std::size_t sum(const Field& field) noexcept {
     const std::size_t name = field.name.size();
-    return (name + field.value.size()) * 4 + static_cast<unsigned char>(field.name.data()[name - 1]);
+    return (2 * name + field.value.size()) * 4 + static_cast<unsigned char>(field.name.data()[name - 1]);
   }
 };
 
