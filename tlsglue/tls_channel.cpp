@@ -280,7 +280,7 @@ TlsOutcome ChannelState::next(ByteView& input) noexcept {
 }
 
 TlsOutcome ChannelState::shake_hands() noexcept {
-  ERR_clear_error();
+  forget_errors();
   const int result = SSL_do_handshake(ssl);
   if (result != 1) {
     if (SSL_get_error(ssl, result) != SSL_ERROR_WANT_READ || alert_sent >= 0) fail_from_library();
@@ -302,7 +302,7 @@ TlsOutcome ChannelState::read() noexcept {
     fail(TlsFailureKind::out_of_memory, TlsLayer::record, "out of memory");
     return {};
   }
-  ERR_clear_error();
+  forget_errors();
   std::size_t bytes = 0;
   const int result = SSL_read_ex(ssl, room, kRecordBytes, &bytes);
   const int verdict = result == 1 ? SSL_ERROR_NONE : SSL_get_error(ssl, result);
@@ -638,7 +638,7 @@ void TlsChannel::receive_eof() noexcept {
 
 std::size_t TlsChannel::send_plaintext(ByteView plaintext) noexcept {
   if (!can_send() || plaintext.empty()) return 0;
-  ERR_clear_error();
+  detail::forget_errors();
   std::size_t written = 0;
   const int result = SSL_write_ex(state_->ssl, plaintext.data(), std::min(plaintext.size(), kRecordBytes), &written);
   if (result == 1) return written;
