@@ -671,9 +671,7 @@ std::size_t TlsChannel::waiting_bytes() const noexcept { return state_ == nullpt
 bool TlsChannel::is_full() const noexcept { return state_ != nullptr && state_->is_full(); }
 
 void TlsChannel::release_idle_memory() noexcept {
-  if (state_ == nullptr) return;
-  state_->output.release_spare();
-  state_->release_plaintext();
+  if (state_ != nullptr) state_->release_plaintext();
 }
 
 void TlsChannel::transport_lost() noexcept {
