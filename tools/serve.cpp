@@ -158,7 +158,7 @@ void write_file(const std::string& path, std::string_view text) {
 
 // Where the connections of a thread have their records: blocks that they take in turns, and that are therefore still in
 // the processor's cache.
-constexpr std::size_t kRecordRoom = 17 * 1024;
+constexpr std::size_t kRecordRoom = std::size_t{17} * 1024;
 bool is_for_a_record(std::size_t bytes) { return bytes > kRecordRoom / 2 && bytes <= kRecordRoom; }
 
 void* take_room(void*, std::size_t bytes) noexcept {
