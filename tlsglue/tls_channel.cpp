@@ -281,7 +281,7 @@ TlsOutcome ChannelState::next(ByteView& input) noexcept {
 }
 
 TlsOutcome ChannelState::shake_hands() noexcept {
-  ERR_clear_error();
+  forget_errors();
   const int result = SSL_do_handshake(ssl);
   if (result != 1) {
     if (SSL_get_error(ssl, result) != SSL_ERROR_WANT_READ || alert_sent >= 0) fail_from_library();
@@ -303,7 +303,7 @@ TlsOutcome ChannelState::read() noexcept {
     fail(TlsFailureKind::out_of_memory, TlsLayer::record, "out of memory");
     return {};
   }
-  ERR_clear_error();
+  forget_errors();
   std::size_t bytes = 0;
   const int result = SSL_read_ex(ssl, room, kRecordBytes, &bytes);
   const int verdict = result == 1 ? SSL_ERROR_NONE : SSL_get_error(ssl, result);
@@ -640,7 +640,7 @@ void TlsChannel::receive_eof() noexcept {
 
 std::size_t TlsChannel::send_plaintext(ByteView plaintext) noexcept {
   if (!can_send() || plaintext.empty()) return 0;
-  ERR_clear_error();
+  detail::forget_errors();
   std::size_t written = 0;
   const int result = SSL_write_ex(state_->ssl, plaintext.data(), std::min(plaintext.size(), kRecordBytes), &written);
   if (result == 1) return written;
@@ -673,9 +673,7 @@ std::size_t TlsChannel::waiting_bytes() const noexcept { return state_ == nullpt
 bool TlsChannel::is_full() const noexcept { return state_ != nullptr && state_->is_full(); }
 
 void TlsChannel::release_idle_memory() noexcept {
-  if (state_ == nullptr) return;
-  state_->output.release_spare();
-  state_->release_plaintext();
+  if (state_ != nullptr) state_->release_plaintext();
 }
 
 void TlsChannel::transport_lost() noexcept {
