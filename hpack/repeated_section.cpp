@@ -37,9 +37,9 @@ struct RepeatedSection::Kept {
   void take(std::span<const Field> first, std::span<const Field> second) noexcept;
 };
 
-bool RepeatedSection::is(std::span<const Field> first, std::span<const Field> second,
-                         const Encoder& encoder) const noexcept {
-  if (kept_ == nullptr || !kept_->has_text || kept_->table_state != encoder.table_state()) return false;
+bool RepeatedSection::is_kept(std::span<const Field> first, std::span<const Field> second,
+                              const Encoder& encoder) const noexcept {
+  if (!kept_->has_text || kept_->table_state != encoder.table_state()) return false;
   if (first.size() + second.size() != kept_->block_bytes) return false;
   const char* at = kept_->text;
   for (const auto& part : {first, second}) {
@@ -65,8 +65,8 @@ std::size_t RepeatedSection::text_bytes() const noexcept { return kept_->text_by
 std::int64_t RepeatedSection::note() const noexcept { return kept_->note; }
 
 // A representation of one octet is an entry's index (RFC 7541 6.1), so that nothing else has as many octets as fields.
-void RepeatedSection::sent(std::span<const Field> first, std::span<const Field> second, ByteView block,
-                           const Encoder& encoder, std::int64_t note) noexcept {
+void RepeatedSection::look_back(std::span<const Field> first, std::span<const Field> second, ByteView block,
+                                const Encoder& encoder, std::int64_t note) noexcept {
   const bool entries_only =
       !block.empty() && block.size() == first.size() + second.size() && block.size() <= kMostFields;
   if (kept_ == nullptr && (!entries_only || !make(encoder.allocator()))) return;

@@ -34,7 +34,9 @@ class H2CORE_API RepeatedSection {
 
   /// Whether this section, which stands in two places, is the one that is kept, octet by octet and with the same indexing,
   /// and whether the encoder would write it as it did then.
-  bool is(std::span<const Field> first, std::span<const Field> second, const Encoder& encoder) const noexcept;
+  bool is(std::span<const Field> first, std::span<const Field> second, const Encoder& encoder) const noexcept {
+    return kept_ != nullptr && is_kept(first, second, encoder);
+  }
 
   /// If it is: its block, of an octet for each field. Returns the end of what it wrote; `out` has room as for block().
   std::byte* write(std::byte* out) const noexcept;
@@ -45,7 +47,10 @@ class H2CORE_API RepeatedSection {
 
   /// The encoder has just written `block` for this section. `note` is the caller's: what it found out of the fields.
   void sent(std::span<const Field> first, std::span<const Field> second, ByteView block, const Encoder& encoder,
-            std::int64_t note) noexcept;
+            std::int64_t note) noexcept {
+    if (kept_ == nullptr && block.size() != first.size() + second.size()) return;
+    look_back(first, second, block, encoder, note);
+  }
 
   /// Forgets, and gives memory back.
   void release() noexcept;
@@ -53,6 +58,9 @@ class H2CORE_API RepeatedSection {
  private:
   struct Kept;
 
+  bool is_kept(std::span<const Field> first, std::span<const Field> second, const Encoder& encoder) const noexcept;
+  void look_back(std::span<const Field> first, std::span<const Field> second, ByteView block, const Encoder& encoder,
+                 std::int64_t note) noexcept;
   bool make(const Allocator& allocator) noexcept;
 
   Kept* kept_ = nullptr;

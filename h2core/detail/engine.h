@@ -385,7 +385,7 @@ class Engine {
                    hpack::RepeatedSection* repeated = nullptr) noexcept;
   Misuse section_fits(const Outgoing& section) const noexcept;
   bool write_block(FrameType type, StreamId id, EndStream end, StreamId promised, const Outgoing& section) noexcept;
-  std::byte* encode(const Outgoing& section, std::byte* out) noexcept;
+  [[gnu::always_inline]] inline std::byte* encode(const Outgoing& section, std::byte* out) noexcept;
   std::byte* encode_in_crumbs(const Outgoing& section, std::byte* at) noexcept;
   std::size_t split_block(std::byte* frame, std::size_t payload_bytes, FrameHeader header) noexcept;
   SavedFields* save(std::span<const Field> pseudo, std::span<const Field> fields) noexcept;
