@@ -95,9 +95,9 @@ class StreamTable {
     std::uint32_t closed_next, gaps_next;
   };
 
-  static constexpr std::size_t kLatest = 16;     // places, before those of the table
-  static constexpr std::uint32_t kTogether = 8;  // streams that share a hash
-  static constexpr std::uint64_t kStep = kTogether + 1, kStepInverse = 0x8e38e38e38e38e39;
+  static constexpr std::size_t kLatest = 16;      // places, before those of the table
+  static constexpr std::uint32_t kTogether = 32;  // streams that share a hash
+  static constexpr std::uint64_t kStep = kTogether + 1, kStepInverse = 0xf83e0f83e0f83e1;
   static_assert(kStep * kStepInverse == 1);
 
   static std::size_t latest(std::uint32_t id) noexcept { return id / 2 % kLatest; }
