@@ -115,6 +115,8 @@ bool RepeatedSection::make(const Allocator& allocator) noexcept {
   return true;
 }
 
+std::size_t RepeatedSection::heap_bytes() const noexcept { return kept_ != nullptr ? sizeof(Kept) : 0; }
+
 void RepeatedSection::release() noexcept {
   if (kept_ == nullptr) return;
   const Allocator allocator = kept_->allocator;

@@ -52,6 +52,7 @@ class H2CORE_API RepeatedSection {
     look_back(first, second, block, encoder, note);
   }
 
+  std::size_t heap_bytes() const noexcept;
   /// Forgets, and gives memory back.
   void release() noexcept;
 

@@ -245,7 +245,7 @@ void SecureConnection::note_output() noexcept {
 }
 
 // `h2::Config::output_timeout` for ciphertext: h2 sees its output taken as soon as it is encrypted. And once h2 has
-// ended, a bound in any case.
+// ended, five seconds without progress are the most; a slow peer may still take what is encrypted.
 std::optional<h2::TimePoint> SecureConnection::output_until() const noexcept {
   const bool over = channel_.failure().kind != TlsFailureKind::none || lost_;
   if (over || !output_waits_ || !output_since_.has_value()) return std::nullopt;
@@ -316,7 +316,10 @@ void SecureConnection::advance_time(h2::TimePoint now) noexcept {
     handshake_until_ = h2::after(now, handshake_timeout_);
   }
   now_ = now;
-  if (phase_ == Phase::h2) http2_.advance_time(now);
+  if (phase_ == Phase::h2) {
+    if (channel_.is_full()) http2_.hold_input();  // for who reads on only when that is out
+    http2_.advance_time(now);
+  }
   if (ends_before(handshake_until_, now)) {
     handshake_until_.reset();
     channel_.fail(TlsFailureKind::timed_out, TlsLayer::handshake, "the TLS handshake took too long");

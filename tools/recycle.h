@@ -38,13 +38,18 @@ class Recycled {
   struct Store {
     Idle* first = nullptr;
     std::size_t count = 0;
-    ~Store() {
-      while (first != nullptr) ::operator delete(std::exchange(first, first->next));
-      count = Most;  // what is given back later goes at once
+  };
+  // The store itself has no end, so that what is given back behind the guard's, as the thread ends, goes at once.
+  struct Guard {
+    Store& of;
+    ~Guard() {
+      while (of.first != nullptr) ::operator delete(std::exchange(of.first, of.first->next));
+      of.count = Most;
     }
   };
   static Store& store() {
-    thread_local Store store;
+    thread_local constinit Store store;
+    thread_local const Guard guard{store};
     return store;
   }
 };

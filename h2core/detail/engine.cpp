@@ -130,7 +130,7 @@ void Engine::finish_if_drained() noexcept {
   if (goaway_received_ && !goaway_final_ && !eof_) return finish_goaway(ErrorCode::no_error);
   finished_ = pending.deaf = true;
   post(kFinished);
-  linger();
+  if (!cut_) linger();
 }
 
 // ---- events that wait
@@ -384,7 +384,7 @@ void Engine::advance_time(TimePoint now) noexcept {
     for (std::size_t i = 0; i < settings_in_flight_.size(); ++i) settings_in_flight_[i].sent_at = now;
     for (std::size_t i = 0; i < pings_.size(); ++i) pings_[i].sent_at = now;
   } else if (now > now_) {
-    // Saturated: a day refills any budget, and the products below stay small.
+    // Saturated: a day is counted at most, so that the products below stay small.
     const Duration step = std::min<Duration>(now - now_, std::chrono::hours(24));
     const auto whole = std::chrono::floor<std::chrono::seconds>(step);
     now_ = now;

@@ -72,7 +72,7 @@ bool Engine::frame_data(Sending& sending, std::size_t room) noexcept {
 
 // Frames of MAX_FRAME_SIZE that one stream may make one behind the other, and one that fills what room is left then, while
 // behind each there is content in the same piece and both windows are open. These change nothing but accounts, which are
-// kept here for all of them at once: 66 instructions fewer for a frame of an upload, in rows of four at most. False where
+// kept here for all of them at once: 66 instructions fewer for a frame of an upload, with four of them to a poll. False where
 // there are none: then frame_data() asks all that it asks.
 bool Engine::frame_row(Sending& sending, std::size_t room, std::size_t slices) noexcept {
   const Stream& stream = *sending.stream;

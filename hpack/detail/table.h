@@ -47,8 +47,8 @@ class H2CORE_API Table {
   const Entry& newest(std::uint32_t i) const noexcept { return ring_[(newest_ - 1 - i) & ring_mask_]; }
   Entry& newest(std::uint32_t i) noexcept { return ring_[(newest_ - 1 - i) & ring_mask_]; }
 
-  /// Entries are numbered from 0 in order of insertion, modulo 2^32; dead or alive is told by `age`.
   const Allocator& allocator() const noexcept { return allocator_; }
+  /// Entries are numbered from 0 in order of insertion, modulo 2^32; dead or alive is told by `age`.
   std::uint32_t next_number() const noexcept { return newest_; }
   std::uint32_t age(std::uint32_t number) const noexcept { return newest_ - 1 - number; }
 

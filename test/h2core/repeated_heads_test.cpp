@@ -107,9 +107,10 @@ TEST_CASE(
     return sent ? Misuse::none : sent.error();
   };
   for (std::uint32_t id = 1; id < 9; id += 2) REQUIRE(answer(id) == Misuse::none);
-  server.feed(settings({{SettingId::max_header_list_size, 100}}));
+  constexpr std::uint32_t kSize = 4 * 32 + 10 + 8 + 22 + 15;
+  server.feed(settings({{SettingId::max_header_list_size, kSize - 1}}));
   CHECK(answer(9) == Misuse::field_section_too_large);
-  server.feed(settings({{SettingId::max_header_list_size, 4096}}));
+  server.feed(settings({{SettingId::max_header_list_size, kSize}}));
   CHECK(answer(11) == Misuse::none);
 }
 

@@ -380,6 +380,28 @@ TEST_CASE("after a hard end nobody has longer than five seconds to take what was
   }
 }
 
+TEST_CASE("who takes all of it at the last moment of these five seconds gets no others for the end") {
+  Harness server(Role::server);
+  server.feed(headers(1, get(), kEnd));
+  server.take = false;
+  const Bytes content(100000);
+  server.run([&](Connection& c) {
+    REQUIRE(c.send_response(one, 200, {}, EndStream::no));
+    REQUIRE(c.send_data(one, content, Token{1}, EndStream::yes));
+    std::array<ByteView, 8> slices;
+    REQUIRE(c.poll_output(slices) > 0);
+    c.shutdown(Shutdown::immediate);
+  });
+  const TimePoint cut_at = server.now();
+  server.advance(4900ms);
+  server.take = true;
+  server.feed(Bytes{});
+  CHECK(server.connection().transport_wish() == TransportWish::shut_down_write);
+  CHECK(server.connection().deadline() == cut_at + 5s);
+  server.advance(100ms);
+  CHECK(server.connection().transport_wish() == TransportWish::close);
+}
+
 TEST_CASE("a time that is longer than the clock can count never comes") {
   for (const Duration wait : {Duration::max(), Duration::max() - 500ms}) {
     CAPTURE(wait.count());

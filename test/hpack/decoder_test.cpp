@@ -171,6 +171,38 @@ TEST_CASE(
   }
 }
 
+TEST_CASE(
+    "each() gives what next() gives: literals of every kind and of lengths about every limit, cut at every octet") {
+  const auto append = [](Bytes& block, std::size_t size) {
+    std::byte length[kMaxIntegerOctets];
+    block.insert(block.end(), length, encode_integer(static_cast<std::uint32_t>(size), 7, std::byte{0}, length));
+    block.insert(block.end(), size, std::byte{'n'});
+  };
+  constexpr std::size_t kSizes[] = {0, 1, 2, 125, 126, 127, 128, 254, 255};
+  for (const unsigned first : {0x00u, 0x10u, 0x0fu, 0x20u, 0x40u, 0x04u, 0x80u}) {
+    for (const std::size_t name : kSizes) {
+      for (const std::size_t value : kSizes) {
+        Bytes block{static_cast<std::byte>(first)};
+        append(block, name);
+        append(block, value);
+        block = block + block;
+        bool same = true;
+        for (std::size_t cut = 0; cut <= block.size(); ++cut) {
+          const Exact exact(ByteView{block}.first(cut));
+          Decoder by_next({}), by_each({});
+          same = same &&
+                 seen_by_each(by_each, exact.view(), SIZE_MAX) == seen_by_next(by_next, exact.view(), SIZE_MAX) &&
+                 by_each.error() == by_next.error();
+        }
+        CAPTURE(first);
+        CAPTURE(name);
+        CAPTURE(value);
+        REQUIRE(same);
+      }
+    }
+  }
+}
+
 TEST_CASE("RFC 7541 2.3.2: the table may hold an entry twice [7541-2.3.2a]") {
   Decoder decoder({});
   const Bytes literal = indexed_literal("a", "b");

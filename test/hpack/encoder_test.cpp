@@ -248,6 +248,22 @@ TEST_CASE("a secret that a caller had indexed is not found by the number of what
   CHECK(encode_one(encoder, secret) == literal);
 }
 
+TEST_CASE("nor in a table of more than 2^15 entries, where an older field is found again") {
+  constexpr std::uint32_t kTable = 8 << 20;
+  Encoder encoder({.table_cap = kTable});
+  encoder.set_peer_table_size(kTable);
+  Decoder decoder({.table_size = kTable});
+  int serial = 0;
+  const Field secret{"authorization", "?"}, alike{"xn", "123456789012"};
+  decode(decoder, encode_one(encoder, alike));
+  insert(encoder, decoder, (1 << 15) - 1, serial);
+  decode(decoder, encode_one(encoder, {secret.name, secret.value, Indexing::always}));
+  insert(encoder, decoder, 10, serial);
+  REQUIRE(encoder.entry_count() > 1 << 15);
+  CHECK(encode_one(encoder, alike).size() > 1);
+  CHECK(encode_one(encoder, secret)[0] == std::byte{0x1f});
+}
+
 TEST_CASE("Thousands of fields with one hash cost compression only") {
   // Equal in every octet that the hash looks at.
   Encoder encoder({.table_cap = 65536});

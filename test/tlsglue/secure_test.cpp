@@ -566,41 +566,48 @@ TEST_CASE("once h2 has ended, ciphertext that nobody takes keeps the connection 
   CHECK(server.connection.transport_wish() == h2::TransportWish::close);
 }
 
-TEST_CASE("content that is not read while ciphertext waits is not counted as too slow") {
-  h2::Config strict, wide;
-  strict.min_content_rate = 100;
-  wide.settings.initial_window_size = wide.connection_window = 1 << 20;
-  TlsContext for_server = context(server_config()), for_client = context(client_config());
-  Driven server{for_server, h2::Role::server, {}, strict};
-  Driven client{for_client, h2::Role::client, "localhost", wide};
-  const std::string answer(200'000, 'a'), piece(150, 'p');
-  serve(server, answer);
-  h2::TimePoint now{1000s};
-  server.connection.advance_time(now);
-  exchange(client, server);
-  const auto upload = client.connection.http2().send_request(
-      {.method = "POST", .scheme = "https", .authority = "localhost", .path = "/", .fields = {}, .protocol = {}},
-      h2::EndStream::no);
-  REQUIRE(upload.has_value());
-  server.feed(bytes_of(client.take_output()));
-  ByteView slices[16];
-  REQUIRE(server.connection.poll_output(slices) > 0);
-  std::string unread;
-  for (int i = 0; i < 60; ++i) {
-    REQUIRE(client.connection.http2().send_copy(*upload, bytes_of(piece), h2::EndStream::no).value() == piece.size());
-    unread += client.take_output();
-    server.connection.advance_time(now += 1s);
+TEST_CASE("content that is not read while ciphertext waits is not counted as too slow, however its caller waits") {
+  enum class Waits { giving_input, giving_nothing, for_time };
+  for (const Waits how : {Waits::giving_input, Waits::giving_nothing, Waits::for_time}) {
+    h2::Config strict, wide;
+    strict.min_content_rate = 100;
+    wide.settings.initial_window_size = wide.connection_window = 1 << 20;
+    TlsContext for_server = context(server_config()), for_client = context(client_config());
+    Driven server{for_server, h2::Role::server, {}, strict};
+    Driven client{for_client, h2::Role::client, "localhost", wide};
+    const std::string answer(200'000, 'a'), piece(150, 'p');
+    serve(server, answer);
+    h2::TimePoint now{1000s};
+    server.connection.advance_time(now);
+    exchange(client, server);
+    const auto upload = client.connection.http2().send_request(
+        {.method = "POST", .scheme = "https", .authority = "localhost", .path = "/", .fields = {}, .protocol = {}},
+        h2::EndStream::no);
+    REQUIRE(upload.has_value());
+    server.feed(bytes_of(client.take_output()));
+    ByteView slices[16];
+    REQUIRE(server.connection.poll_output(slices) > 0);
+    std::string unread;
+    for (int i = 0; i < 60; ++i) {
+      REQUIRE(client.connection.http2().send_copy(*upload, bytes_of(piece), h2::EndStream::no).value() == piece.size());
+      unread += client.take_output();
+      server.connection.advance_time(now += 1s);
+      if (how == Waits::giving_input || i == 0) {
+        server.feed(bytes_of(unread));
+        REQUIRE(server.stalled == unread);
+      } else if (how == Waits::giving_nothing || server.connection.has_event()) {
+        server.feed({});
+      }
+    }
+    CHECK(server.verdicts.empty());
+    client.feed(bytes_of(server.take_output()));
     server.feed(bytes_of(unread));
-    REQUIRE(server.stalled == unread);
+    CHECK(server.body.size() == 60 * piece.size());
+    CHECK(server.verdicts.empty());
+    for (int i = 0; i < 30; ++i) server.connection.advance_time(now += 1s);
+    server.feed({});
+    CHECK(server.verdicts.size() == 1);
   }
-  CHECK(server.verdicts.empty());
-  client.feed(bytes_of(server.take_output()));
-  server.feed(bytes_of(unread));
-  CHECK(server.body.size() == 60 * piece.size());
-  CHECK(server.verdicts.empty());
-  for (int i = 0; i < 30; ++i) server.connection.advance_time(now += 1s);
-  server.feed({});
-  CHECK(server.verdicts.size() == 1);
 }
 
 TEST_CASE("Config::output_timeout ends a connection whose replies leave input over, too") {
