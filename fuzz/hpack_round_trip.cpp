@@ -177,9 +177,9 @@ class RoundTrip {
     return size;
   }
   static std::int64_t note_of(std::span<const Field> fields) {
-    std::int64_t sum = 0;
+    std::uint64_t sum = 0;
     for (const Field& field : fields) sum = sum * 31 + mark_of(field.name, field.value, 0);
-    return sum;
+    return static_cast<std::int64_t>(sum);
   }
 
   // What a look has found may be another entry of the same octets than a search.
