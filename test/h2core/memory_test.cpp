@@ -172,57 +172,53 @@ TEST_CASE("a connection that has served and gone idle holds 2 KiB and its HPACK 
   REQUIRE(life.bench->request(true));
 }
 
-TEST_CASE("what a block took that opened no stream is given back as well") {
-  TestMemory memory;
-  Config config;
-  config.allocator = memory.allocator();
-  Connection server(config);
-  TimePoint now{1h};
-  const auto feed = [&](const Bytes& bytes) {
-    server.advance_time(now);
-    ByteView input = bytes;
-    while (const auto event = server.receive(input)) REQUIRE_FALSE(std::holds_alternative<ConnectionFailed>(*event));
-    take_output(server);
-  };
-  feed(client_preface() + settings({}) + settings_ack());
-  now += 5s;
-  feed({});
-  const std::uint64_t before = memory.live_bytes;
-  const Bytes many(16000, std::byte{0x82});  // answered by 431
-  feed(frame(FrameType::headers, kEnd, 1, many) + frame(FrameType::continuation, flags::end_headers, 1, many));
-  CHECK(memory.live_bytes > 30000);
-  REQUIRE(server.deadline() == now + 1s);
-  now += 1s;
-  feed({});
-  CHECK(memory.live_bytes <= before + 1024);  // both coders stay, and what is remembered of the stream
-  CHECK_FALSE(server.deadline());
-}
-
-TEST_CASE("a frame that should not be empty, before an idle time, holds no memory through it") {
-  TestMemory memory;
-  Config config;
-  config.allocator = memory.allocator();
-  Connection server(config);
-  TimePoint now{1h};
-  const auto feed = [&](const Bytes& bytes) {
+/// A server with memory of a test's and a clock that stands; it answers every request with 204.
+struct Fed {
+  void feed(const Bytes& bytes) {
     server.advance_time(now);
     ByteView input = bytes;
     while (const auto event = server.receive(input)) {
+      REQUIRE_FALSE(std::holds_alternative<ConnectionFailed>(*event));
       if (const auto* request = std::get_if<RequestReceived>(&*event))
         REQUIRE(server.send_response(request->stream, 204, {}, EndStream::yes));
     }
     take_output(server);
-  };
+  }
+  void pass(Duration time) {
+    now += time;
+    feed({});
+  }
+
+  TestMemory memory;
+  Connection server{Config{.allocator = memory.allocator()}};
+  TimePoint now{1h};
+};
+
+TEST_CASE("what a block took that opened no stream is given back as well") {
+  Fed fed;
+  fed.feed(client_preface() + settings({}) + settings_ack());
+  fed.pass(5s);
+  const std::uint64_t before = fed.memory.live_bytes;
+  const Bytes many(16000, std::byte{0x82});  // answered by 431
+  fed.feed(frame(FrameType::headers, kEnd, 1, many) + frame(FrameType::continuation, flags::end_headers, 1, many));
+  CHECK(fed.memory.live_bytes > 30000);
+  REQUIRE(fed.server.deadline() == fed.now + 1s);
+  fed.pass(1s);
+  CHECK(fed.memory.live_bytes <= before + 1024);  // both coders stay, and what is remembered of the stream
+  CHECK_FALSE(fed.server.deadline());
+}
+
+TEST_CASE("a frame that should not be empty, before an idle time, holds no memory through it") {
+  Fed fed;
   std::uint64_t held[2];
   for (const bool odd : {false, true}) {
     const std::uint32_t stream = odd ? 3 : 1;
-    feed(odd ? Bytes() : client_preface() + settings({}) + settings_ack());
-    feed(headers(stream, get(), kEnd) + (odd ? frame(FrameType::priority, 0, stream, {}) : Bytes()));
-    CHECK(server.deadline() == now + 1s);
-    now += 1s;
-    feed({});
-    CHECK_FALSE(server.deadline());
-    held[odd] = memory.live_bytes;
+    fed.feed(odd ? Bytes() : client_preface() + settings({}) + settings_ack());
+    fed.feed(headers(stream, get(), kEnd) + (odd ? frame(FrameType::priority, 0, stream, {}) : Bytes()));
+    CHECK(fed.server.deadline() == fed.now + 1s);
+    fed.pass(1s);
+    CHECK_FALSE(fed.server.deadline());
+    held[odd] = fed.memory.live_bytes;
   }
   CHECK(held[1] <= held[0]);
 }

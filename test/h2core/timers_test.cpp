@@ -347,13 +347,11 @@ TEST_CASE("content is never too slow because there is much of it: 4 GiB in an in
   feed({});
 }
 
-TEST_CASE("after a hard end nobody has longer than five seconds to take what was committed") {
-  for (const Duration drain : {Duration{0}, Duration{1s}}) {
-    CAPTURE(drain.count());
-    Harness server(Role::server);
+/// A server that was told to stop, at once or after `drain`, in the middle of a response that nobody takes.
+struct Cut {
+  explicit Cut(Duration drain) {
     server.feed(headers(1, get(), kEnd));
     server.take = false;
-    const Bytes content(100000);
     server.run([&](Connection& c) {
       REQUIRE(c.send_response(one, 200, {}, EndStream::no));
       REQUIRE(c.send_data(one, content, Token{1}, EndStream::yes));
@@ -361,6 +359,17 @@ TEST_CASE("after a hard end nobody has longer than five seconds to take what was
       REQUIRE(c.poll_output(slices) > 0);
       c.shutdown(drain > Duration{0} ? Shutdown::graceful : Shutdown::immediate, drain);
     });
+  }
+
+  Bytes content = Bytes(100000);
+  Harness server{Role::server};
+};
+
+TEST_CASE("after a hard end nobody has longer than five seconds to take what was committed") {
+  for (const Duration drain : {Duration{0}, Duration{1s}}) {
+    CAPTURE(drain.count());
+    Cut cut(drain);
+    Harness& server = cut.server;
     if (drain > Duration{0}) server.advance(drain);
     CHECK(server.connection().transport_wish() == TransportWish::open);
     CHECK(server.connection().deadline() == server.now() + 5s);
@@ -381,17 +390,8 @@ TEST_CASE("after a hard end nobody has longer than five seconds to take what was
 }
 
 TEST_CASE("who takes all of it at the last moment of these five seconds gets no others for the end") {
-  Harness server(Role::server);
-  server.feed(headers(1, get(), kEnd));
-  server.take = false;
-  const Bytes content(100000);
-  server.run([&](Connection& c) {
-    REQUIRE(c.send_response(one, 200, {}, EndStream::no));
-    REQUIRE(c.send_data(one, content, Token{1}, EndStream::yes));
-    std::array<ByteView, 8> slices;
-    REQUIRE(c.poll_output(slices) > 0);
-    c.shutdown(Shutdown::immediate);
-  });
+  Cut cut(Duration{0});
+  Harness& server = cut.server;
   const TimePoint cut_at = server.now();
   server.advance(4900ms);
   server.take = true;
