@@ -210,19 +210,12 @@ std::size_t SecureConnection::poll_output(std::span<ByteView> slices, std::size_
 
 // Only while little waits, so that what is urgent later still overtakes what is not.
 void SecureConnection::encrypt(std::size_t max_bytes) noexcept {
-  std::byte block[kRecordBytes];  // on the stack, where it stays in the processor's cache whatever the connection
   while (phase_ == Phase::h2 && http2_.has_output() && channel_.can_send() && channel_.waiting_bytes() < max_bytes) {
     ByteView slices[64];
     http2_polled_ = true;
     const std::size_t count = http2_.poll_output(slices, kRecordBytes);
-    std::size_t gathered = 0;
-    for (const ByteView slice : std::span{slices, count}) {
-      const std::size_t taken = std::min(slice.size(), kRecordBytes - gathered);
-      if (taken != 0) std::memcpy(block + gathered, slice.data(), taken);
-      gathered += taken;
-    }
-    // If nothing is taken, the same bytes are gathered again: they are committed.
-    const std::size_t sent = channel_.send_plaintext({block, gathered});
+    // If nothing is taken, the same bytes are offered again: they are committed.
+    const std::size_t sent = channel_.send_plaintext(std::span<const ByteView>{slices, count});
     if (sent == 0) break;
     http2_.consume_output(sent);
     note_traffic();

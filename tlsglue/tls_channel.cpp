@@ -8,6 +8,7 @@
 #include <tlsglue/detail/ciphertext_queue.h>
 #include <tlsglue/detail/context_state.h>
 #include <tlsglue/detail/record_feed.h>
+#include <tlsglue/detail/record_sealer.h>
 
 namespace tlsglue {
 
@@ -43,6 +44,13 @@ struct BoundedText {
   std::string_view view() const noexcept { return {text, length}; }
 };
 
+// Who makes the records that we send.
+enum class Sealing : std::uint8_t {
+  library,  // OpenSSL: in the handshake, and for good where a connection is not what the sealer can do
+  proving,  // both, for one record
+  ours,     // the sealer; what OpenSSL writes by itself is said again with the sealer's keys
+};
+
 struct ChannelState {
   explicit ChannelState(ContextState& owner) noexcept : context(owner), output(owner.allocator) {}
   ~ChannelState() {
@@ -57,6 +65,11 @@ struct ChannelState {
   TlsOutcome shake_hands() noexcept;
   TlsOutcome read() noexcept;
   TlsOutcome at_end_of_input() noexcept;
+  std::size_t send(std::span<const ByteView> pieces) noexcept;
+  std::size_t send_by_library(ByteView content) noexcept;
+  std::size_t prove(ByteView content) noexcept;
+  std::size_t send_sealed(int type, std::span<const ByteView> pieces, std::size_t bytes) noexcept;
+  void say_again(int type, ByteView message) noexcept;
   bool is_name_verified() const noexcept;
   bool settle_alpn() noexcept;
   void fail(TlsFailureKind kind, TlsLayer layer, std::string_view sentence, std::uint8_t alert = 0) noexcept;
@@ -77,6 +90,10 @@ struct ChannelState {
   SSL_SESSION* session = nullptr;  // a client's newest, not yet taken
   RecordFeed feed;
   CiphertextQueue output;
+  RecordSealer sealer;
+  ByteView proof;  // while proving: the sealer's record
+  Sealing sealing = Sealing::library;
+  bool proved = false;
   std::byte* plaintext = nullptr;  // kRecordBytes
   TlsFailure failure;
   AlpnOutcome alpn = AlpnOutcome::undecided;
@@ -124,17 +141,33 @@ int write_ciphertext(BIO* bio, const char* bytes, int count) noexcept {
   BIO_clear_retry_flags(bio);
   if (count <= 0) return 0;
   ChannelState& state = state_of(bio);
-  if (state.output.append({reinterpret_cast<const std::byte*>(bytes), static_cast<std::size_t>(count)})) return count;
+  if (state.sealing == Sealing::ours) return count;  // `on_message` has it in clear
+  const ByteView record{reinterpret_cast<const std::byte*>(bytes), static_cast<std::size_t>(count)};
+  state.proved = state.sealing == Sealing::proving &&
+                 std::equal(record.begin(), record.end(), state.proof.begin(), state.proof.end());
+  if (state.output.append(record)) return count;
   state.out_of_memory = true;
   return -1;
 }
 
 long control_bio(BIO*, int command, long, void*) noexcept { return command == BIO_CTRL_FLUSH ? 1 : 0; }
 
-// Sees every alert and handshake message in clear. SSL_OP_NO_RENEGOTIATION alone answers an attempt with a warning.
+// Called when our application keys begin to be used, whatever is logged besides.
+void on_secret(const SSL* ssl, const char* line) noexcept {
+  ChannelState& state = state_of(ssl);
+  const std::string_view text(line);
+  const std::string_view label =
+      state.context.role == Role::server ? "SERVER_TRAFFIC_SECRET_0 " : "CLIENT_TRAFFIC_SECRET_0 ";
+  if (text.substr(0, label.size()) == label) state.sealer.take_secret(text.substr(text.rfind(' ') + 1));
+}
+
+// Sees every alert and handshake message in clear, and the header of every record. SSL_OP_NO_RENEGOTIATION alone answers an attempt with a warning.
 void on_message(int sent, int, int content, const void* bytes, std::size_t size, SSL* ssl, void*) noexcept {
   ChannelState& state = state_of(ssl);
   const auto* octets = static_cast<const unsigned char*>(bytes);
+  if (sent != 0 && content == SSL3_RT_HEADER && state.sealing == Sealing::library) state.sealer.skip_record();
+  if (sent != 0 && (content == SSL3_RT_ALERT || content == SSL3_RT_HANDSHAKE) && state.handshake_done)
+    state.say_again(content, {static_cast<const std::byte*>(bytes), size});
   if (content == SSL3_RT_ALERT && size == 2) {
     const bool farewell = octets[1] == SSL_AD_CLOSE_NOTIFY || octets[1] == SSL_AD_USER_CANCELLED;
     // TLS 1.3 ignores the level (RFC 8446 6): everything but a farewell is fatal. Before, it counts.
@@ -248,6 +281,7 @@ BIO_METHOD* make_bio_method() noexcept {
 
 void install_channel_hooks(SSL_CTX* context, Role role, Resumption resumption) noexcept {
   SSL_CTX_set_msg_callback(context, &on_message);
+  SSL_CTX_set_keylog_callback(context, &on_secret);
   if (role == Role::server) {
     SSL_CTX_set_client_hello_cb(context, &on_client_hello, nullptr);
     SSL_CTX_set_alpn_select_cb(context, &on_alpn, nullptr);
@@ -351,6 +385,80 @@ TlsOutcome ChannelState::tell_failure() noexcept {
   if (!over || failure_told) return {};
   failure_told = true;
   return {TlsStatus::failed};
+}
+
+// ---- bytes out ----
+
+std::size_t ChannelState::send(std::span<const ByteView> pieces) noexcept {
+  std::size_t bytes = 0;
+  for (const ByteView piece : pieces) bytes += std::min(piece.size(), kRecordBytes - bytes);
+  if (bytes == 0) return 0;
+  if (sealing == Sealing::ours) return send_sealed(SSL3_RT_APPLICATION_DATA, pieces, bytes);
+
+  std::byte block[kRecordBytes];  // on the stack, where it stays in the processor's cache whatever the connection
+  std::size_t gathered = 0;
+  for (const ByteView piece : pieces) {
+    const std::size_t taken = std::min(piece.size(), bytes - gathered);
+    if (taken != 0) std::memcpy(block + gathered, piece.data(), taken);
+    gathered += taken;
+  }
+  const ByteView content{block, bytes};
+  return sealer.has_secret() ? prove(content) : send_by_library(content);
+}
+
+std::size_t ChannelState::send_by_library(ByteView content) noexcept {
+  forget_errors();
+  std::size_t written = 0;
+  const int result = SSL_write_ex(ssl, content.data(), content.size(), &written);
+  if (result == 1) return written;
+  const int verdict = SSL_get_error(ssl, result);
+  const bool waits = verdict == SSL_ERROR_WANT_READ || verdict == SSL_ERROR_WANT_WRITE;
+  if (!waits || alert_sent >= 0) fail_from_library();
+  return 0;
+}
+
+// The first record is made by both. Only if the octets are the same does the sealer go on in OpenSSL's place: so
+// nothing that OpenSSL counts, pads or derives in another way than it does today can lead to a wrong record.
+std::size_t ChannelState::prove(ByteView content) noexcept {
+  std::byte record[kRecordBytes + RecordSealer::kOverhead];
+  const bool whole_records =
+      SSL_SESSION_get_max_fragment_length(SSL_get_session(ssl)) == TLSEXT_max_fragment_length_DISABLED;
+  if (whole_records && sealer.start(SSL_get_current_cipher(ssl))) {
+    proof = {record, sealer.seal(SSL3_RT_APPLICATION_DATA, {&content, 1}, content.size(), record)};
+    sealing = Sealing::proving;
+  }
+  const std::size_t sent = send_by_library(content);
+  sealing = proved ? Sealing::ours : Sealing::library;
+  proof = {};
+  if (proved) count(context.counters.sealed);
+  if (!proved) sealer.forget();
+  return sent;
+}
+
+std::size_t ChannelState::send_sealed(int type, std::span<const ByteView> pieces, std::size_t bytes) noexcept {
+  std::byte aside[kRecordBytes + RecordSealer::kOverhead];
+  std::byte* const room = output.room(bytes + RecordSealer::kOverhead);
+  const std::size_t sealed =
+      sealer.seal(static_cast<std::uint8_t>(type), pieces, bytes, room != nullptr ? room : aside);
+  if (sealed != 0 && room != nullptr) {
+    output.take_room(sealed);
+    return bytes;
+  }
+  if (sealed != 0 && output.append({aside, sealed})) return bytes;
+  broken = true;
+  fail(TlsFailureKind::out_of_memory, TlsLayer::record, "out of memory");
+  return 0;
+}
+
+// An alert, or a message behind the handshake, of which OpenSSL's own record is dropped.
+void ChannelState::say_again(int type, ByteView message) noexcept {
+  // Before the first record of ours a KeyUpdate leaves it to OpenSSL for good; it is too rare to be worth more.
+  if (sealing != Sealing::ours) return sealer.forget();
+  if (broken || send_sealed(type, {&message, 1}, message.size()) == 0) return;
+  const bool keys_change = type == SSL3_RT_HANDSHAKE && message.front() == std::byte{SSL3_MT_KEY_UPDATE};
+  if (!keys_change || sealer.next_keys()) return;
+  broken = true;
+  fail(TlsFailureKind::out_of_memory, TlsLayer::record, "out of memory");
 }
 
 // ---- the first bytes ----
@@ -638,16 +746,8 @@ void TlsChannel::receive_eof() noexcept {
   if (state_ != nullptr) state_->eof = true;
 }
 
-std::size_t TlsChannel::send_plaintext(ByteView plaintext) noexcept {
-  if (!can_send() || plaintext.empty()) return 0;
-  detail::forget_errors();
-  std::size_t written = 0;
-  const int result = SSL_write_ex(state_->ssl, plaintext.data(), std::min(plaintext.size(), kRecordBytes), &written);
-  if (result == 1) return written;
-  const int verdict = SSL_get_error(state_->ssl, result);
-  const bool waits = verdict == SSL_ERROR_WANT_READ || verdict == SSL_ERROR_WANT_WRITE;
-  if (!waits || state_->alert_sent >= 0) state_->fail_from_library();
-  return 0;
+std::size_t TlsChannel::send_plaintext(std::span<const ByteView> pieces) noexcept {
+  return can_send() ? state_->send(pieces) : 0;
 }
 
 bool TlsChannel::can_send() const noexcept { return state_ != nullptr && state_->may_send() && !state_->is_full(); }

@@ -76,7 +76,9 @@ class TlsChannel {
   /// Encrypts from the front of `plaintext`, one record, and says how many bytes that took: 0 while the handshake runs,
   /// `TlsConfig::max_waiting_ciphertext` waits, or the channel is over. 0 never means "try the rest": offer the same
   /// bytes again.
-  H2CORE_API std::size_t send_plaintext(ByteView plaintext) noexcept;
+  std::size_t send_plaintext(ByteView plaintext) noexcept { return send_plaintext(std::span{&plaintext, 1}); }
+  /// The same for plaintext in pieces, put together in one record.
+  H2CORE_API std::size_t send_plaintext(std::span<const ByteView> pieces) noexcept;
   /// True when `send_plaintext()` would take something.
   H2CORE_API bool can_send() const noexcept;
   /// Queues our close_notify behind everything that was encrypted. Nothing happens after a fatal error (RFC 8446 6.1),

@@ -71,6 +71,7 @@ struct TlsCounters {
   std::uint64_t closed = 0, truncated = 0;  ///< how the peer ended connections that were open
   std::uint64_t renegotiations = 0;         ///< attempts, each of which ended its connection
   std::uint64_t floods = 0;                 ///< of messages and records without data, each of which did the same
+  std::uint64_t sealed = 0;                 ///< that make their records themselves, see `TlsChannel`
 };
 
 /// Shared by all channels made from it, which it must outlive. Channels of one context may live on different threads;

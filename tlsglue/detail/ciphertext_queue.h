@@ -31,6 +31,18 @@ class CiphertextQueue {
     return true;
   }
 
+  /// Where `bytes` that are about to be made may go in one piece, behind what waits, until the next call; `take_room()`
+  /// says that they are there. Null: they do not fit without leaving much of a block unused, or memory is out.
+  std::byte* room(std::size_t bytes) noexcept {
+    const std::size_t left = last_ == nullptr ? 0 : sizeof last_->bytes - last_->end;
+    if (left < bytes && (left > kUnused || bytes > sizeof last_->bytes || !grow())) return nullptr;
+    return last_->bytes + last_->end;
+  }
+  void take_room(std::size_t bytes) noexcept {
+    last_->end += bytes;
+    waiting_ += bytes;
+  }
+
   std::size_t poll(std::span<hpack::ByteView> slices, std::size_t max_bytes) const noexcept {
     std::size_t filled = 0;
     for (const Block* block = first_; block != nullptr && filled < slices.size() && max_bytes != 0;
@@ -61,6 +73,9 @@ class CiphertextQueue {
   std::size_t waiting() const noexcept { return waiting_; }
 
  private:
+  // So much of a block may stay empty for a record that is made in place.
+  static constexpr std::size_t kUnused = 1024;
+
   // A whole record with its overhead (RFC 8446 5.2), so that a record is a slice on a connection that keeps up.
   struct Block {
     Block() noexcept {}  // and does not clear the bytes
