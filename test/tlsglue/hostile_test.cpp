@@ -21,6 +21,9 @@ struct Victim {
   Victim(Role role, TlsVersion version) : forge(other(role), version), made(context_of(role)), end(made, name(role)) {
     exchange(end, forge.peer);
     REQUIRE(end.channel.handshake_done());
+    end.send("the first record, behind which the channel makes its own");
+    exchange(end, forge.peer);
+    CHECK(made.counters().sealed == (version == TlsVersion::tls13 ? 1 : 0));
     end.outcomes.clear();
   }
   ~Victim() { CHECK(memory.most_bytes <= kChannelBound); }
@@ -372,10 +375,12 @@ TEST_CASE("a channel that nobody reads from, and one whose peer sends all it can
     Victim victim(role, TlsVersion::tls13);
     const std::string block(kRecordBytes, 'b');
     ByteView slices[16];
-    for (int round = 0; round < 50; ++round) {
-      while (victim.end.channel.send_plaintext(bytes_of(block)) != 0) continue;
-      victim.end.channel.poll_output(slices);
-      victim.end.channel.consume_output(static_cast<std::size_t>(round) * 331);
+    for (const std::size_t length : {kRecordBytes, std::size_t{16100}, std::size_t{9000}, std::size_t{700}}) {
+      for (int round = 0; round < 50; ++round) {
+        while (victim.end.channel.send_plaintext(bytes_of(block).first(length)) != 0) continue;
+        victim.end.channel.poll_output(slices);
+        victim.end.channel.consume_output(static_cast<std::size_t>(round) * 331);
+      }
     }
     CHECK(victim.memory.most_bytes > 80000);
   }

@@ -74,7 +74,7 @@ class CiphertextQueue {
 
  private:
   // So much of a block may stay empty for a record that is made in place.
-  static constexpr std::size_t kUnused = 1024;
+  static constexpr std::size_t kUnused = 256;
 
   // A whole record with its overhead (RFC 8446 5.2), so that a record is a slice on a connection that keeps up.
   struct Block {
