@@ -246,6 +246,50 @@ TEST_CASE("whichever allocation of OpenSSL fails, a certificate that is not trus
   }
 }
 
+TEST_CASE("whichever allocation of OpenSSL fails as records or new keys are made, what arrives is what was taken") {
+  warm_up();
+  TlsContext for_server = context(server_config());
+  int by_library = 0, ended = 0;
+  for (const bool under_way : {false, true}) {
+    bool failed = true;
+    for (std::uint64_t at = 0; failed; ++at) {
+      CAPTURE(at);
+      CAPTURE(under_way);
+      End server{for_server};
+      RawPeer client{Role::client, [](SSL_CTX*) {}};
+      exchange(client, server);
+      std::string taken, asks;
+      const auto say = [&](std::string_view text) {
+        taken += text.substr(0, server.channel.send_plaintext(bytes_of(text)));
+      };
+      if (under_way) {
+        say("before,");
+        SSL_key_update(client.ssl, SSL_KEY_UPDATE_REQUESTED);
+        SSL_do_handshake(client.ssl);
+        asks = client.take_output();
+      }
+      const std::uint64_t sealed = for_server.counters().sealed;
+      heap().arm(at, true);
+      server.feed(bytes_of(asks));
+      say("meanwhile,");
+      failed = heap().disarm();
+      say("and after");
+      exchange(client, server);
+      CHECK(client.plaintext == taken);
+      if (server.failure() == TlsFailureKind::none) {
+        CHECK(taken == (under_way ? "before,meanwhile,and after" : "meanwhile,and after"));
+        by_library += !under_way && for_server.counters().sealed == sealed;
+      } else {
+        CHECK(failed);  // by OpenSSL's words: it does not always say that it was memory
+        CHECK_FALSE(server.channel.can_send());
+        ++ended;
+      }
+    }
+  }
+  CHECK(by_library > 0);
+  CHECK(ended > 0);
+}
+
 /// A pair of channels, and what OpenSSL holds for them.
 struct Measured {
   explicit Measured(TlsVersion version)
