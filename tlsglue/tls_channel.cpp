@@ -162,7 +162,8 @@ void on_secret(const SSL* ssl, const char* line) noexcept {
   if (text.substr(0, label.size()) == label) state.sealer.take_secret(text.substr(text.rfind(' ') + 1));
 }
 
-// Sees every alert and handshake message in clear, and the header of every record. SSL_OP_NO_RENEGOTIATION alone answers an attempt with a warning.
+// Sees every alert and handshake message in clear, and the header of each record. SSL_OP_NO_RENEGOTIATION alone answers
+// an attempt with a warning.
 void on_message(int sent, int, int content, const void* bytes, std::size_t size, SSL* ssl, void*) noexcept {
   ChannelState& state = state_of(ssl);
   const auto* octets = static_cast<const unsigned char*>(bytes);

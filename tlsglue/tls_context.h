@@ -71,7 +71,7 @@ struct TlsCounters {
   std::uint64_t closed = 0, truncated = 0;  ///< how the peer ended connections that were open
   std::uint64_t renegotiations = 0;         ///< attempts, each of which ended its connection
   std::uint64_t floods = 0;                 ///< of messages and records without data, each of which did the same
-  std::uint64_t sealed = 0;                 ///< that make their records themselves, see `TlsChannel`
+  std::uint64_t sealed = 0;                 ///< connections whose records `TlsChannel` makes itself
 };
 
 /// Shared by all channels made from it, which it must outlive. Channels of one context may live on different threads;
@@ -93,7 +93,8 @@ class TlsContext {
   H2CORE_API TlsCounters counters() const noexcept;
 
   /// OpenSSL's object, for what is not covered here (key logging, OCSP). Loosening what `make()` set voids this
-  /// contract.
+  /// contract. With a key log callback, or with padding, of your own all records are OpenSSL's; otherwise the length
+  /// that `SSL_CTX_set_max_send_fragment` sets is not heeded under TLS 1.3.
   H2CORE_API ssl_ctx_st* native() const noexcept;
 
  private:
