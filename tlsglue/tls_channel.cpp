@@ -144,8 +144,8 @@ int write_ciphertext(BIO* bio, const char* bytes, int count) noexcept {
   ChannelState& state = state_of(bio);
   if (state.sealing == Sealing::ours) return count;  // `on_message` has it in clear
   const ByteView record{reinterpret_cast<const std::byte*>(bytes), static_cast<std::size_t>(count)};
-  state.proved = state.sealing == Sealing::proving &&
-                 std::equal(record.begin(), record.end(), state.proof.begin(), state.proof.end());
+  state.proved = state.sealing == Sealing::proving && record.size() == state.proof.size() &&
+                 std::memcmp(record.data(), state.proof.data(), record.size()) == 0;
   if (state.output.append(record)) return count;
   state.out_of_memory = true;
   return -1;
