@@ -68,7 +68,7 @@ struct ChannelState {
   std::size_t send(std::span<const ByteView> pieces) noexcept;
   std::size_t send_by_library(ByteView content) noexcept;
   std::size_t prove(ByteView content) noexcept;
-  bool answer_key_update() noexcept;
+  bool renew_keys() noexcept;
   std::size_t send_sealed(int type, std::span<const ByteView> pieces, std::size_t bytes) noexcept;
   void say_again(int type, ByteView message) noexcept;
   bool is_name_verified() const noexcept;
@@ -395,7 +395,7 @@ std::size_t ChannelState::send(std::span<const ByteView> pieces) noexcept {
   std::size_t bytes = 0;
   for (const ByteView piece : pieces) bytes += std::min(piece.size(), kRecordBytes - bytes);
   if (bytes == 0) return 0;
-  if (sealing == Sealing::ours) return answer_key_update() ? send_sealed(SSL3_RT_APPLICATION_DATA, pieces, bytes) : 0;
+  if (sealing == Sealing::ours) return renew_keys() ? send_sealed(SSL3_RT_APPLICATION_DATA, pieces, bytes) : 0;
 
   std::byte block[kRecordBytes];  // on the stack, where it stays in the processor's cache whatever the connection
   std::size_t gathered = 0;
@@ -437,12 +437,14 @@ std::size_t ChannelState::prove(ByteView content) noexcept {
   return sent;
 }
 
-// RFC 8446 4.6.3: before the next record of data. OpenSSL, which has it wait for its own, is told to send it now.
-bool ChannelState::answer_key_update() noexcept {
-  if (SSL_get_key_update_type(ssl) == SSL_KEY_UPDATE_NONE) return true;
+// The answer to a KeyUpdate goes before the next record of data (RFC 8446 4.6.3), and OpenSSL would wait for one of its
+// own; so it is told to send it now, and also when the present keys have sealed enough (5.5).
+bool ChannelState::renew_keys() noexcept {
+  const bool asked = SSL_get_key_update_type(ssl) != SSL_KEY_UPDATE_NONE;
+  if (!asked && sealer.records() < context.max_records_per_key) return true;
   forget_errors();
-  const bool answered = SSL_key_update(ssl, SSL_KEY_UPDATE_NOT_REQUESTED) == 1 && SSL_do_handshake(ssl) == 1;
-  if (!answered) fail_from_library();
+  const bool sent = SSL_key_update(ssl, SSL_KEY_UPDATE_NOT_REQUESTED) == 1 && SSL_do_handshake(ssl) == 1;
+  if (!sent) fail_from_library();
   return !broken;
 }
 

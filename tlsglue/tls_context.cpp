@@ -230,6 +230,7 @@ void use_options(ContextState& state, Resumption resumption) {
 Refusal set_up(ContextState& state, const TlsConfig& config) {
   state.role = config.role;
   state.max_waiting_ciphertext = std::max(config.max_waiting_ciphertext, kRecordBytes);
+  state.max_records_per_key = std::max<std::uint64_t>(config.max_records_per_key, 1);
   state.ssl = SSL_CTX_new(config.role == Role::server ? TLS_server_method() : TLS_client_method());
   state.bio_method = detail::make_bio_method();
   if (state.ssl == nullptr || state.bio_method == nullptr) {

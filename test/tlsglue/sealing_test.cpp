@@ -18,7 +18,9 @@ constexpr std::size_t kHeader = 5, kOverhead = 22;
 struct Link {
   explicit Link(
       Role role, const Tweak& peers = [](SSL_CTX*) {}, const Tweak& ours = [](SSL_CTX*) {})
-      : made(context(role == Role::server ? server_config() : client_config())), peer(other(role), peers) {
+      : Link(role, peers, ours, role == Role::server ? server_config() : client_config()) {}
+  Link(Role role, const Tweak& peers, const Tweak& ours, const TlsConfig& config)
+      : made(context(config)), peer(other(role), peers) {
     ours(made.native());
     end.emplace(made, role == Role::client ? PeerName{.server_name = "localhost"} : PeerName{});
     exchange(*end, peer);
@@ -38,7 +40,7 @@ struct Link {
   void heard_by_peer() {
     const std::string wire = end->take_output();
     for (std::size_t at = 0; at < wire.size();) {
-      const auto octet = [&](std::size_t i) { return static_cast<unsigned char>(wire[at + i]); };
+      const auto octet = [&](std::size_t i) -> std::size_t { return static_cast<unsigned char>(wire[at + i]); };
       const std::size_t length = kHeader + (octet(3) << 8U | octet(4));
       records.push_back(length);
       at += length;
@@ -136,6 +138,24 @@ TEST_CASE("RFC 8446 4.6.3: who asks for new keys gets them before the next data,
       }
       CHECK(link.end->plaintext == "xxxxx");
       CHECK(link.end->failure() == TlsFailureKind::none);
+    }
+  }
+}
+
+TEST_CASE("RFC 8446 5.5: new keys come by themselves after as many records as the configuration says, at least one") {
+  CHECK(TlsConfig{}.max_records_per_key == 1 << 24);
+  for (const unsigned most : {0U, 1U, 3U}) {
+    for (const Role role : kRoles) {
+      TlsConfig config = role == Role::server ? server_config() : client_config();
+      config.max_records_per_key = most;
+      Link link(
+          role, [](SSL_CTX*) {}, [](SSL_CTX*) {}, config);
+      for (const char* word : {"a", "b", "c", "d", "e", "f", "g"}) link.say(word);
+      link.both_hear();
+      CHECK(std::count(link.records.begin(), link.records.end(), 1 + kOverhead) == 7);
+      // A server's two tickets count as well.
+      const int changes = most < 3 ? 6 : 2;
+      CHECK(std::count(link.records.begin(), link.records.end(), 5 + kOverhead) == changes);
     }
   }
 }

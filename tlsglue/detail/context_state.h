@@ -40,6 +40,7 @@ struct ContextState {
   NoneSent none_sent = NoneSent::reject;
   bool verifies = false;
   std::size_t max_waiting_ciphertext = kMaxWaitingCiphertext;
+  std::uint64_t max_records_per_key = 1;
   SSL_CTX* ssl = nullptr;
   BIO_METHOD* bio_method = nullptr;
   unsigned char* alpn = nullptr;  // as on the wire: length octet, identifier, ...

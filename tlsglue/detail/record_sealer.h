@@ -32,6 +32,8 @@ class RecordSealer {
   void skip_record() noexcept { ++sequence_; }
   /// Makes the keys. False, and nothing is kept: a suite that is not known here, or no memory.
   bool start(const SSL_CIPHER* suite) noexcept;
+  /// How many the present key has sealed.
+  std::uint64_t records() const noexcept { return sequence_; }
   /// Behind a KeyUpdate of ours (RFC 8446 7.2). False: no memory, and no record can be made any more.
   bool next_keys() noexcept;
   void forget() noexcept;
