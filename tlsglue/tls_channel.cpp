@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cstdio>
 #include <cstring>
+#include <numeric>
 
 #include <tlsglue/detail/ciphertext_queue.h>
 #include <tlsglue/detail/context_state.h>
@@ -47,7 +48,7 @@ struct BoundedText {
 // Who makes the records that we send.
 enum class Sealing : std::uint8_t {
   library,  // OpenSSL: in the handshake, and for good where a connection is not what the sealer can do
-  proving,  // both, for one record
+  proving,  // both, for two records
   ours,     // the sealer; what OpenSSL writes by itself is said again with the sealer's keys
 };
 
@@ -67,9 +68,13 @@ struct ChannelState {
   TlsOutcome at_end_of_input() noexcept;
   std::size_t send(std::span<const ByteView> pieces) noexcept;
   std::size_t send_by_library(ByteView content) noexcept;
+  [[gnu::noinline]] std::size_t send_gathered(std::span<const ByteView> pieces, std::size_t bytes) noexcept;
+  bool can_be_proved(std::size_t bytes) const noexcept;
   std::size_t prove(ByteView content) noexcept;
   bool renew_keys() noexcept;
-  std::size_t send_sealed(int type, std::span<const ByteView> pieces, std::size_t bytes) noexcept;
+  bool send_sealed(int type, std::span<const ByteView> pieces, std::size_t bytes) noexcept;
+  [[gnu::noinline]] bool seal_aside(int type, std::span<const ByteView> pieces, std::size_t bytes) noexcept;
+  bool fail_to_seal() noexcept;
   void say_again(int type, ByteView message) noexcept;
   bool is_name_verified() const noexcept;
   bool settle_alpn() noexcept;
@@ -94,8 +99,8 @@ struct ChannelState {
   RecordSealer sealer;
   ByteView proof;  // while proving: the sealer's record
   Sealing sealing = Sealing::library;
-  bool proved = false;
-  std::byte* plaintext = nullptr;  // kRecordBytes
+  bool told = false, proved = false;  // of the record that is made by both: `on_message` was called, it is the same
+  std::byte* plaintext = nullptr;     // kRecordBytes
   TlsFailure failure;
   AlpnOutcome alpn = AlpnOutcome::undecided;
   Protocol protocol = Protocol::other;
@@ -167,7 +172,10 @@ void on_secret(const SSL* ssl, const char* line) noexcept {
 void on_message(int sent, int, int content, const void* bytes, std::size_t size, SSL* ssl, void*) noexcept {
   ChannelState& state = state_of(ssl);
   const auto* octets = static_cast<const unsigned char*>(bytes);
-  if (sent != 0 && content == SSL3_RT_HEADER && state.sealing == Sealing::library) state.sealer.skip_record();
+  if (sent != 0 && content == SSL3_RT_HEADER) {
+    state.told = true;
+    if (state.sealing == Sealing::library) state.sealer.skip_record();
+  }
   if (sent != 0 && (content == SSL3_RT_ALERT || content == SSL3_RT_HANDSHAKE) && state.handshake_done)
     state.say_again(content, {static_cast<const std::byte*>(bytes), size});
   if (content == SSL3_RT_ALERT && size == 2) {
@@ -395,8 +403,11 @@ std::size_t ChannelState::send(std::span<const ByteView> pieces) noexcept {
   std::size_t bytes = 0;
   for (const ByteView piece : pieces) bytes += std::min(piece.size(), kRecordBytes - bytes);
   if (bytes == 0) return 0;
-  if (sealing == Sealing::ours) return renew_keys() ? send_sealed(SSL3_RT_APPLICATION_DATA, pieces, bytes) : 0;
+  if (sealing != Sealing::ours) return send_gathered(pieces, bytes);
+  return renew_keys() && send_sealed(SSL3_RT_APPLICATION_DATA, pieces, bytes) ? bytes : 0;
+}
 
+std::size_t ChannelState::send_gathered(std::span<const ByteView> pieces, std::size_t bytes) noexcept {
   std::byte block[kRecordBytes];  // on the stack, where it stays in the processor's cache whatever the connection
   std::size_t gathered = 0;
   for (const ByteView piece : pieces) {
@@ -405,7 +416,7 @@ std::size_t ChannelState::send(std::span<const ByteView> pieces) noexcept {
     gathered += taken;
   }
   const ByteView content{block, bytes};
-  return sealer.has_secret() ? prove(content) : send_by_library(content);
+  return can_be_proved(bytes) ? prove(content) : send_by_library(content);
 }
 
 std::size_t ChannelState::send_by_library(ByteView content) noexcept {
@@ -419,21 +430,45 @@ std::size_t ChannelState::send_by_library(ByteView content) noexcept {
   return 0;
 }
 
-// The first record is made by both. Only if the octets are the same does the sealer go on in OpenSSL's place: so
-// nothing that OpenSSL counts, pads or derives in another way than it does today can lead to a wrong record.
-std::size_t ChannelState::prove(ByteView content) noexcept {
-  std::byte record[kRecordBytes + RecordSealer::kOverhead];
-  const bool whole_records =
-      SSL_SESSION_get_max_fragment_length(SSL_get_session(ssl)) == TLSEXT_max_fragment_length_DISABLED;
-  if (whole_records && sealer.start(SSL_get_current_cipher(ssl))) {
-    proof = {record, sealer.seal(SSL3_RT_APPLICATION_DATA, {&content, 1}, content.size(), record)};
-    sealing = Sealing::proving;
+namespace {
+
+// Where `content` is cut in two, so that no block to which OpenSSL could have been told to pad (with the octet of the
+// type counted) fits both parts. 0: nowhere.
+std::size_t proving_cut(std::size_t content) {
+  for (std::size_t cut = 1; cut < content; ++cut) {
+    const std::size_t rest = content - cut;
+    if (rest + 1 < kRecordBytes && std::gcd(cut + 1, rest + 1) == 1) return cut;
   }
-  const std::size_t sent = send_by_library(content);
-  sealing = proved ? Sealing::ours : Sealing::library;
+  return 0;
+}
+
+}  // namespace
+
+// Versions from 4 on may heed limits of the peer's that are not asked for here (RFC 8449).
+bool ChannelState::can_be_proved(std::size_t bytes) const noexcept {
+  return sealer.has_secret() && proving_cut(bytes) != 0 && OPENSSL_version_major() == 3 &&
+         SSL_SESSION_get_max_fragment_length(SSL_get_session(ssl)) == TLSEXT_max_fragment_length_DISABLED;
+}
+
+// The first two records are made by both. Only if the octets are the same does the sealer go on in OpenSSL's place: then
+// both derive, count and pad alike, and the message callback is ours.
+std::size_t ChannelState::prove(ByteView content) noexcept {
+  const std::size_t cut = proving_cut(content.size());
+  bool agree = sealer.start(SSL_get_current_cipher(ssl));
+  std::size_t sent = 0;
+  for (const ByteView part : {content.first(cut), content.subspan(cut)}) {
+    std::byte record[kRecordBytes + RecordSealer::kOverhead];
+    if (agree) proof = {record, sealer.seal(SSL3_RT_APPLICATION_DATA, {&part, 1}, part.size(), record)};
+    sealing = agree ? Sealing::proving : Sealing::library;
+    told = proved = false;
+    const std::size_t taken = broken ? 0 : send_by_library(part);
+    agree = told && proved && taken == part.size();
+    sent += taken;
+  }
   proof = {};
-  if (proved) count(context.counters.sealed);
-  if (!proved) sealer.forget();
+  sealing = agree ? Sealing::ours : Sealing::library;
+  if (agree) count(context.counters.sealed);
+  else sealer.forget();
   return sent;
 }
 
@@ -441,37 +476,49 @@ std::size_t ChannelState::prove(ByteView content) noexcept {
 // own; so it is told to send it now, and also when the present keys have sealed enough (5.5).
 bool ChannelState::renew_keys() noexcept {
   const bool asked = SSL_get_key_update_type(ssl) != SSL_KEY_UPDATE_NONE;
-  if (!asked && sealer.records() < context.max_records_per_key) return true;
+  // With a message of the peer's half there OpenSSL makes none of its own.
+  if (!asked && (sealer.records() < context.max_records_per_key || SSL_in_init(ssl) == 1)) return true;
   forget_errors();
   const bool sent = SSL_key_update(ssl, SSL_KEY_UPDATE_NOT_REQUESTED) == 1 && SSL_do_handshake(ssl) == 1;
   if (!sent) fail_from_library();
   return !broken;
 }
 
-std::size_t ChannelState::send_sealed(int type, std::span<const ByteView> pieces, std::size_t bytes) noexcept {
-  std::byte aside[kRecordBytes + RecordSealer::kOverhead];
+// `bytes` of them, a record's at most.
+bool ChannelState::send_sealed(int type, std::span<const ByteView> pieces, std::size_t bytes) noexcept {
   std::byte* const room = output.room(bytes + RecordSealer::kOverhead);
-  const std::size_t sealed =
-      sealer.seal(static_cast<std::uint8_t>(type), pieces, bytes, room != nullptr ? room : aside);
-  if (sealed != 0 && room != nullptr) {
-    output.take_room(sealed);
-    return bytes;
-  }
-  if (sealed != 0 && output.append({aside, sealed})) return bytes;
-  broken = true;
-  fail(TlsFailureKind::out_of_memory, TlsLayer::record, "out of memory");
-  return 0;
+  if (room == nullptr) return seal_aside(type, pieces, bytes);
+  const std::size_t sealed = sealer.seal(static_cast<std::uint8_t>(type), pieces, bytes, room);
+  if (sealed == 0) return fail_to_seal();
+  output.take_room(sealed);
+  return true;
 }
 
-// An alert, or a message behind the handshake, of which OpenSSL's own record is dropped.
+bool ChannelState::seal_aside(int type, std::span<const ByteView> pieces, std::size_t bytes) noexcept {
+  std::byte record[kRecordBytes + RecordSealer::kOverhead];
+  const std::size_t sealed = sealer.seal(static_cast<std::uint8_t>(type), pieces, bytes, record);
+  return (sealed != 0 && output.append({record, sealed})) || fail_to_seal();
+}
+
+bool ChannelState::fail_to_seal() noexcept {
+  broken = true;
+  fail(TlsFailureKind::out_of_memory, TlsLayer::record, "out of memory");
+  return false;
+}
+
+// An alert, or a message behind the handshake, of which OpenSSL's own records are dropped.
 void ChannelState::say_again(int type, ByteView message) noexcept {
   // Before the first record of ours a KeyUpdate leaves it to OpenSSL for good; it is too rare to be worth more.
   if (sealing != Sealing::ours) return sealer.forget();
-  if (broken || send_sealed(type, {&message, 1}, message.size()) == 0) return;
-  const bool keys_change = type == SSL3_RT_HANDSHAKE && message.front() == std::byte{SSL3_MT_KEY_UPDATE};
-  if (!keys_change || sealer.next_keys()) return;
-  broken = true;
-  fail(TlsFailureKind::out_of_memory, TlsLayer::record, "out of memory");
+  const bool is_message = type == SSL3_RT_HANDSHAKE;
+  if (broken || (is_message && close_sent)) return;  // nothing goes behind close_notify (RFC 8446 6.1)
+  const bool changes_keys = is_message && message.front() == std::byte{SSL3_MT_KEY_UPDATE};
+  while (!message.empty()) {
+    const ByteView part = message.first(std::min(message.size(), kRecordBytes));
+    if (!send_sealed(type, {&part, 1}, part.size())) return;
+    message = message.subspan(part.size());
+  }
+  if (changes_keys && !sealer.next_keys()) fail_to_seal();
 }
 
 // ---- the first bytes ----

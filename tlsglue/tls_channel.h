@@ -60,7 +60,7 @@ struct TlsRecord {
 };
 
 /// The handshake and all that comes in is OpenSSL's, and so are the records of TLS 1.2. Those of TLS 1.3 the channel
-/// makes itself, once it has made the same first one as OpenSSL (`TlsCounters::sealed`).
+/// makes itself, once it has made the same first two as OpenSSL (`TlsCounters::sealed`).
 class TlsChannel {
  public:
   /// A client's ClientHello is in the output at once. What cannot be set up is the first outcome (`failed`).

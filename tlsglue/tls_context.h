@@ -96,8 +96,8 @@ class TlsContext {
   H2CORE_API TlsCounters counters() const noexcept;
 
   /// OpenSSL's object, for what is not covered here (key logging, OCSP). Loosening what `make()` set voids this
-  /// contract. With a key log callback, or with padding, of your own all records are OpenSSL's; otherwise the length
-  /// that `SSL_CTX_set_max_send_fragment` sets is not heeded under TLS 1.3.
+  /// contract. With a key log callback, a message callback or blocks for padding of your own all records are OpenSSL's;
+  /// a padding callback, and `SSL_CTX_set_max_send_fragment`, are heeded under TLS 1.3 only together with one of these.
   H2CORE_API ssl_ctx_st* native() const noexcept;
 
  private:

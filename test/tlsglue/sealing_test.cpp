@@ -3,7 +3,7 @@
 #include <test/h2core/test_memory.h>
 #include <tlsglue/detail/ciphertext_queue.h>
 
-#include "harness.h"
+#include "forge.h"
 
 namespace tlsglue::test {
 namespace {
@@ -104,15 +104,16 @@ TEST_CASE("RFC 8446 5.2: OpenSSL reads what the channel seals, with every suite,
   }
 }
 
-TEST_CASE("a record is as long as it may be where there is enough to say, also the first") {
+TEST_CASE(
+    "a record is as long as it may be where there is enough to say, behind the first two, which share the place") {
   for (const Role role : kRoles) {
     Link link(role);
     link.say(std::string(10 * kRecordBytes + 100, 'r'));
-    CHECK(link.records == [] {
-      std::vector<std::size_t> lengths(10, kRecordBytes + kOverhead);
-      lengths.push_back(100 + kOverhead);
-      return lengths;
-    }());
+    REQUIRE(link.is_ours());
+    REQUIRE(link.records.size() == 12);
+    CHECK(link.records[0] + link.records[1] == kRecordBytes + 2 * kOverhead);
+    for (std::size_t i = 2; i < 11; ++i) CHECK(link.records[i] == kRecordBytes + kOverhead);
+    CHECK(link.records[11] == 100 + kOverhead);
     link.both_hear();
   }
 }
@@ -150,10 +151,11 @@ TEST_CASE("RFC 8446 5.5: new keys come by themselves after as many records as th
       config.max_records_per_key = most;
       Link link(
           role, [](SSL_CTX*) {}, [](SSL_CTX*) {}, config);
-      for (const char* word : {"a", "b", "c", "d", "e", "f", "g"}) link.say(word);
+      for (const char* word : {"first", "b", "c", "d", "e", "f", "g"}) link.say(word);
+      REQUIRE(link.is_ours());
       link.both_hear();
-      CHECK(std::count(link.records.begin(), link.records.end(), 1 + kOverhead) == 7);
-      // A server's two tickets count as well.
+      CHECK(std::count(link.records.begin(), link.records.end(), 1 + kOverhead) == 7);  // one of them of "first"
+      // "first" is two records, and a server's two tickets count as well.
       const int changes = most < 3 ? 6 : 2;
       CHECK(std::count(link.records.begin(), link.records.end(), 5 + kOverhead) == changes);
     }
@@ -175,6 +177,53 @@ TEST_CASE("new keys before the first record leave the records to OpenSSL") {
   }
 }
 
+TEST_CASE("RFC 8446 5.1: keys that are due wait while a message of the peer's is half there") {
+  for (const Role role : kRoles) {
+    for (const std::size_t part : {std::size_t{1}, std::size_t{3}, std::size_t{4}}) {
+      CAPTURE(part);
+      TlsConfig config = role == Role::server ? server_config() : client_config();
+      config.max_records_per_key = 3;
+      TlsContext made = context(config);
+      End end{made, role == Role::client ? PeerName{.server_name = "localhost"} : PeerName{}};
+      Forge forge(other(role), TlsVersion::tls13);
+      exchange(end, forge.peer);
+      end.send("first");
+      REQUIRE(made.counters().sealed == 1);
+      const std::string message = role == Role::client ? Forge::ticket() : std::string("\x18\0\0\1\0", 5);
+      end.feed(bytes_of(forge.record(kHandshakeRecord, message.substr(0, part))));
+      for (int i = 0; i < 8; ++i) end.send("y");
+      end.feed(bytes_of(forge.record(kHandshakeRecord, message.substr(part))));
+      end.send("z");
+      const std::string wire = end.take_output();
+      CHECK(wire.find(std::string("\x17\3\3\0\x16", 5)) != wire.npos);  // the KeyUpdate
+      forge.peer.feed(bytes_of(wire));
+      CHECK(forge.peer.plaintext == "firstyyyyyyyyz");
+      CHECK(end.failure() == TlsFailureKind::none);
+    }
+  }
+}
+
+TEST_CASE("a message of OpenSSL's that is longer than a record is said again whole") {
+  TlsConfig config = client_config();
+  config.credentials = credentials_of(localhost());
+  TlsContext made = context(config);
+  SSL_CTX_set_post_handshake_auth(made.native(), 1);
+  X509* const leaf = SSL_CTX_get0_certificate(made.native());
+  for (int i = 0; i < 100; ++i) REQUIRE(SSL_CTX_add1_chain_cert(made.native(), leaf) == 1);
+  End client{made, {.server_name = "localhost"}};
+  RawPeer server{Role::server, [](SSL_CTX* raw) { SSL_CTX_set_max_cert_list(raw, 1 << 20); }};
+  exchange(client, server);
+  client.send("first");
+  exchange(client, server);
+  REQUIRE(made.counters().sealed == 1);
+  SSL_set_verify(server.ssl, SSL_VERIFY_PEER, [](int, X509_STORE_CTX*) { return 1; });
+  REQUIRE(SSL_verify_client_post_handshake(server.ssl) == 1);
+  SSL_do_handshake(server.ssl);
+  exchange(client, server);
+  CHECK(sk_X509_num(SSL_get_peer_cert_chain(server.ssl)) == 100);  // behind the leaf
+  CHECK(client.failure() == TlsFailureKind::renegotiation);
+}
+
 TEST_CASE("close_notify and alerts of OpenSSL's arrive under the keys that the channel seals with") {
   for (const Role role : kRoles) {
     Link link(role);
@@ -187,9 +236,15 @@ TEST_CASE("close_notify and alerts of OpenSSL's arrive under the keys that the c
     CHECK(link.peer.plaintext == link.said);
     CHECK((SSL_get_shutdown(link.peer.ssl) & SSL_RECEIVED_SHUTDOWN) != 0);
     CHECK(link.end->channel.send_plaintext(bytes_of("late")) == 0);
+    ask_for_new_keys(link.peer);
+    link.end->feed(bytes_of(link.peer.take_output()));
+    CHECK_FALSE(link.end->channel.has_output());
 
     Link torn(role);
     torn.say("words");
+    for (int i = 0; i < 3; ++i) ask_for_new_keys(torn.peer);
+    torn.end->feed(bytes_of(torn.peer.take_output()));
+    torn.heard_by_peer();
     torn.end->feed(bytes_of(std::string("\x17\3\3\0\x20", 5) + std::string(32, 'g')));  // no record of anybody's
     CHECK(torn.end->failure() == TlsFailureKind::alert_sent);
     CHECK(torn.end->channel.failure().alert == SSL_AD_BAD_RECORD_MAC);
@@ -217,6 +272,8 @@ TEST_CASE("records stay OpenSSL's where a connection is not what the sealer can 
       {"TLS 1.2", [](SSL_CTX* raw) { SSL_CTX_set_max_proto_version(raw, TLS1_2_VERSION); }, nothing},
       {"another suite", suite("TLS_AES_128_CCM_SHA256"), suite("TLS_AES_128_CCM_SHA256")},
       {"padded records", nothing, [](SSL_CTX* raw) { SSL_CTX_set_block_padding(raw, 64); }},
+      {"records padded to what the first text fits", nothing, [](SSL_CTX* raw) { SSL_CTX_set_block_padding(raw, 6); }},
+      {"the same with what a part of it fits", nothing, [](SSL_CTX* raw) { SSL_CTX_set_block_padding(raw, 2); }},
       {"a key log of the caller's", nothing,
        [](SSL_CTX* raw) { SSL_CTX_set_keylog_callback(raw, [](const SSL*, const char*) {}); }},
       {"shorter records asked for by the peer",
@@ -239,6 +296,36 @@ TEST_CASE("records stay OpenSSL's where a connection is not what the sealer can 
       CHECK(link.records.size() > 9);
       CHECK(*std::max_element(link.records.begin(), link.records.end()) <= 512 + kOverhead);
     }
+  }
+}
+
+TEST_CASE("whatever blocks OpenSSL pads to, no first text makes us seal records without padding") {
+  for (int block = 2; block <= 18; ++block) {
+    TlsContext for_server = context(server_config());
+    SSL_CTX_set_block_padding(for_server.native(), static_cast<std::size_t>(block));
+    for (std::size_t length = 1; length <= 40; ++length) {
+      End server{for_server};
+      RawPeer client{Role::client, [](SSL_CTX*) {}};
+      exchange(client, server);
+      server.send(std::string(length, 'p'));
+    }
+    CHECK(for_server.counters().sealed == 0);
+  }
+}
+
+TEST_CASE("a message callback of the caller's leaves the records to OpenSSL, so that its alerts leave") {
+  const Tweak watched = [](SSL_CTX* raw) {
+    SSL_CTX_set_num_tickets(raw, 0);
+    SSL_CTX_set_msg_callback(raw, [](int, int, int, const void*, std::size_t, SSL*, void*) {});
+  };
+  for (const Role role : kRoles) {
+    Link link(
+        role, [](SSL_CTX* raw) { SSL_CTX_set_num_tickets(raw, 0); }, watched);
+    link.say("first");
+    CHECK_FALSE(link.is_ours());
+    link.end->channel.send_close_notify();
+    link.both_hear();
+    CHECK((SSL_get_shutdown(link.peer.ssl) & SSL_RECEIVED_SHUTDOWN) != 0);
   }
 }
 

@@ -65,6 +65,7 @@ bool RecordSealer::next_keys() noexcept {
 void RecordSealer::forget() noexcept {
   EVP_CIPHER_CTX_free(std::exchange(cipher_, nullptr));
   OPENSSL_cleanse(secret_, sizeof secret_);
+  OPENSSL_cleanse(nonce_, sizeof nonce_);
   secret_bytes_ = 0;
   sequence_ = 0;
 }
