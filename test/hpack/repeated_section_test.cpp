@@ -3,6 +3,11 @@
 
 #include <hpack/repeated_section.h>
 
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include <algorithm>
+
 #include "support.h"
 
 using namespace hpack;
@@ -49,6 +54,30 @@ class Sender {
   bool was_again = false;
   std::size_t text_bytes = 0;
   std::int64_t note = 0;
+};
+
+/// A place for text that ends where memory ends: a read past it is a crash, with any compiler.
+class PageEnd {
+ public:
+  PageEnd() {
+    REQUIRE(pages_ != MAP_FAILED);
+    REQUIRE(mprotect(end(), page_bytes_, PROT_NONE) == 0);
+  }
+  ~PageEnd() { munmap(pages_, 2 * page_bytes_); }
+  PageEnd(const PageEnd&) = delete;
+  PageEnd& operator=(const PageEnd&) = delete;
+
+  std::string_view put(std::string_view text) {
+    std::copy(text.begin(), text.end(), end() - text.size());
+    return {end() - text.size(), text.size()};
+  }
+  char& octet(std::string_view text, std::size_t i) { return end()[static_cast<std::ptrdiff_t>(i - text.size())]; }
+
+ private:
+  char* end() const { return static_cast<char*>(pages_) + page_bytes_; }
+
+  std::size_t page_bytes_ = static_cast<std::size_t>(sysconf(_SC_PAGESIZE));
+  void* pages_ = mmap(nullptr, 2 * page_bytes_, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 };
 
 }  // namespace
@@ -100,6 +129,66 @@ TEST_CASE("it is another section when any octet, size, indexing or number of fie
   const Field other_status{":status", "404"};
   CHECK(!sender.repeated.is({&other_status, 1}, kHead, sender.encoder));
   CHECK(is(kHead));
+}
+
+TEST_CASE("whatever the sizes of name and value, each of their octets counts, and none behind them is read") {
+  const std::string letters = "abcdefghijklmnopqrstuvwxyz0123456789-abcdefghijklmnopqrstuvwxyz0123456789";
+  PageEnd names, values;
+  const auto try_sizes = [&](std::size_t name_size, std::size_t value_size) {
+    CAPTURE(name_size);
+    CAPTURE(value_size);
+    const std::string_view name = names.put(letters.substr(0, name_size));
+    const std::string_view value = values.put(letters.substr(letters.size() - value_size));
+    const Field field{name, value, Indexing::always};
+    Sender sender;
+    sender.send_until_kept({&field, 1});
+    const auto is = [&] { return sender.repeated.is({&kStatus, 1}, {&field, 1}, sender.encoder); };
+    std::size_t missed = 0;
+    const auto change_each = [&](PageEnd& place, std::string_view text) {
+      for (std::size_t i = 0; i < text.size(); ++i) {
+        for (const int bit : {0x01, 0x80}) {
+          char& octet = place.octet(text, i);
+          octet = static_cast<char>(octet ^ bit);
+          if (is()) ++missed;
+          octet = static_cast<char>(octet ^ bit);
+        }
+      }
+    };
+    change_each(names, name);
+    change_each(values, value);
+    CHECK(missed == 0);
+    CHECK(is());
+  };
+  for (std::size_t name_size = 1; name_size <= 34; ++name_size) {
+    for (std::size_t value_size = 0; value_size <= 34; ++value_size) try_sizes(name_size, value_size);
+  }
+  for (std::size_t size = 35; size <= letters.size(); ++size) {
+    try_sizes(size, 1);
+    try_sizes(1, size);
+  }
+}
+
+TEST_CASE("two changes that would undo each other in a sum are two changes") {
+  Sender sender;
+  std::vector<Field> fields{{"x-one", "aaaa"}, {"x-two", "aaaa"}, {"x-three", "aaaaaaaa"}, {"x-four", "aaaaaaaa"}};
+  sender.send_until_kept(fields);
+  fields[0].value = fields[1].value = "aaab";
+  CHECK(!sender.repeated.is({&kStatus, 1}, fields, sender.encoder));
+  fields[0].value = fields[1].value = "aaaa";
+  CHECK(sender.repeated.is({&kStatus, 1}, fields, sender.encoder));
+  fields[2].value = fields[3].value = "aaabaaab";
+  CHECK(!sender.repeated.is({&kStatus, 1}, fields, sender.encoder));
+}
+
+TEST_CASE("what lies in another place is the same, and the same place with other text is not") {
+  Sender sender;
+  std::string value = "0123456789";
+  const std::vector<Field> fields{{"x", value}};
+  sender.send_until_kept(fields);
+  const std::string copy = value;
+  CHECK(sender.repeated.is({&kStatus, 1}, std::vector<Field>{{"x", copy}}, sender.encoder));
+  value[5] = '!';
+  CHECK(!sender.repeated.is({&kStatus, 1}, fields, sender.encoder));
 }
 
 TEST_CASE("where the fields stand does not matter") {
