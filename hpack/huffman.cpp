@@ -156,12 +156,10 @@ struct Reader {
   }
 };
 
-// The last `left` octets of `size`, seven at most, inverted and at the top of a word of zeros.
-[[gnu::always_inline]] inline std::uint64_t last_octets(const Octet* end, std::size_t left, std::size_t size) noexcept {
-  if (size >= 8) return ~load_big(end - 8) << (63 - 8 * left) << 1;
-  const Octet* const code = end - size;
+// Seven octets at most, inverted and at the top of a word of zeros.
+[[gnu::always_inline]] inline std::uint64_t few_octets(const Octet* code, std::size_t size) noexcept {
   if (size >= 4) {
-    const std::uint32_t head = ~load_big32(code), tail = ~load_big32(end - 4);
+    const std::uint32_t head = ~load_big32(code), tail = ~load_big32(code + size - 4);
     return std::uint64_t{head} << 32 | std::uint64_t{tail} << (64 - 8 * size);
   }
   if (size == 0) return 0;
@@ -169,26 +167,43 @@ struct Reader {
   return first << 56 | middle << (56 - 8 * (size / 2)) | last << (64 - 8 * size);
 }
 
-// False for a coding error. What is read next never waits for what was: the next word is loaded by how many bits were
-// there before (10 % of the time).
+// Code that one word holds. Each code has a bit that is zero, so there is another one as long as the
+// inverse is not. False for a coding error.
 template <class Sink>
-[[gnu::always_inline]] inline bool decode(const Octet* code, std::size_t size, Sink& out) noexcept {
-  Reader<Sink> reader{0, out};  // a copy, so that it stays in registers
+[[gnu::always_inline]] inline bool decode_few(const Octet* code, std::size_t size, Sink& out) noexcept {
+  Reader<Sink> reader{few_octets(code, size), out};  // a copy, so that it stays in registers
+  std::uint64_t have = 8 * size;
+  while (reader.front != 0) {
+    const std::uint64_t taken = reader.read();
+    if (taken == 0) return false;
+    have -= taken;
+  }
+  out = reader.sink;
+  return have < 8;  // the padding; below zero if it was not ones and completed a code
+}
+
+// The same for eight octets or more. What is read next never waits for what was: the next word is loaded by how many bits
+// were there before (10 % of the time).
+template <class Sink>
+[[gnu::always_inline]] inline bool decode_many(const Octet* code, std::size_t size, Sink& out) noexcept {
+  Reader<Sink> reader{0, out};
   const Octet* const end = code + size;
   std::uint64_t have = 0;  // bits in front of `code`; the word may show more, which are true
-  while (end - code >= 8) {
+  // A word takes seven octets, each further one six at most. So many are counted beforehand, for to leave the loop by what
+  // was decoded is guessed wrong more often, and late (2 % of the time of the stories).
+  auto sure = static_cast<std::ptrdiff_t>((size - 3) / 6);
+  do {
     reader.front |= ~load_big(code) >> have;
     code += (63 - have) >> 3;
     have |= 56;  // enough for four look-ups
     const std::uint64_t taken = reader.read();
     if (taken == 0) return false;
     have -= taken;
-  }
+  } while (--sure > 0 || end - code >= 8);
 
-  // Seven octets at most are left: those that have no room in the word wait in `rest`. Each code has a bit that is zero,
-  // so there is another one as long as the inverse is not.
+  // Seven octets at most are left: those that have no room in the word wait in `rest`.
   const auto left = static_cast<std::size_t>(end - code);
-  std::uint64_t rest = last_octets(end, left, size);
+  std::uint64_t rest = ~load_big(end - 8) << (63 - 8 * left) << 1;
   reader.front |= rest >> have;
   rest = rest << (63 - have) << 1;
   have += 8 * left;
@@ -200,7 +215,12 @@ template <class Sink>
     have -= taken;
   }
   out = reader.sink;
-  return have < 8;  // the padding; below zero if it was not ones and completed a code
+  return have < 8;
+}
+
+template <class Sink>
+[[gnu::always_inline]] inline bool decode(const Octet* code, std::size_t size, Sink& out) noexcept {
+  return size < 8 ? decode_few(code, size, out) : decode_many(code, size, out);
 }
 
 struct CodeTable {

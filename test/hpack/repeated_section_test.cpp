@@ -3,11 +3,6 @@
 
 #include <hpack/repeated_section.h>
 
-#include <sys/mman.h>
-#include <unistd.h>
-
-#include <algorithm>
-
 #include "support.h"
 
 using namespace hpack;
@@ -54,30 +49,6 @@ class Sender {
   bool was_again = false;
   std::size_t text_bytes = 0;
   std::int64_t note = 0;
-};
-
-/// A place for text that ends where memory ends: a read past it is a crash, with any compiler.
-class PageEnd {
- public:
-  PageEnd() {
-    REQUIRE(pages_ != MAP_FAILED);
-    REQUIRE(mprotect(end(), page_bytes_, PROT_NONE) == 0);
-  }
-  ~PageEnd() { munmap(pages_, 2 * page_bytes_); }
-  PageEnd(const PageEnd&) = delete;
-  PageEnd& operator=(const PageEnd&) = delete;
-
-  std::string_view put(std::string_view text) {
-    std::copy(text.begin(), text.end(), end() - text.size());
-    return {end() - text.size(), text.size()};
-  }
-  char& octet(std::string_view text, std::size_t i) { return end()[static_cast<std::ptrdiff_t>(i - text.size())]; }
-
- private:
-  char* end() const { return static_cast<char*>(pages_) + page_bytes_; }
-
-  std::size_t page_bytes_ = static_cast<std::size_t>(sysconf(_SC_PAGESIZE));
-  void* pages_ = mmap(nullptr, 2 * page_bytes_, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 };
 
 }  // namespace
