@@ -64,8 +64,9 @@ inline void copy_octets(char* to, const char* from, std::size_t size) noexcept {
 inline std::uint64_t difference(const char* a, const char* b, std::size_t size) noexcept {
   using Octets = std::uint64_t __attribute__((vector_size(16)));
   if (size >= 16) {
-    Octets found = load<Octets>(a + size - 16) ^ load<Octets>(b + size - 16);
-    for (std::size_t i = 0; i + 16 < size; i += 16) found |= load<Octets>(a + i) ^ load<Octets>(b + i);
+    Octets found = load<Octets>(a) ^ load<Octets>(b);
+    found |= load<Octets>(a + size - 16) ^ load<Octets>(b + size - 16);
+    for (std::size_t i = 16; i + 16 < size; i += 16) found |= load<Octets>(a + i) ^ load<Octets>(b + i);
     return found[0] | found[1];
   }
   if (size >= 8) {
