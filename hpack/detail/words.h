@@ -84,7 +84,7 @@ inline std::uint64_t difference(const char* a, const char* b, std::size_t size) 
 
 inline bool same_octets(const char* a, const char* b, std::size_t size) noexcept { return difference(a, b, size) == 0; }
 
-/// The same for many pairs, asked once for all of them: a tenth of the instructions less, for most are short.
+/// difference() of many pairs, asked for once for all of them: a tenth fewer instructions, for most are short.
 class Differences {
  public:
   [[gnu::always_inline]] void add(const char* a, const char* b, std::size_t size) noexcept {
