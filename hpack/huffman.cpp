@@ -22,11 +22,13 @@ constexpr unsigned kLookupBits = 12;
 constexpr std::size_t kLookups = std::size_t{1} << kLookupBits;
 
 // What 12 bits mean, found by their inverse: so the padding is zeros, which shifting brings in by itself. No characters
-// and no bits: the code at their front is longer, or it is padding.
+// and no bits: the code at their front is longer, or it is padding. Both counts are one number, so that one sum tells of
+// some rows how many bits they took and where the next one's characters go: a tenth of the time to decode a string.
+constexpr unsigned kCharacter = 0x100;
 struct Row {
-  std::uint8_t bits = 0;
-  std::uint8_t characters = 0;
+  std::uint16_t taken = 0;  ///< bits, and kCharacter for each character
   char text[2] = {};
+  constexpr unsigned bits() const noexcept { return taken % kCharacter; }
 };
 
 struct LookupTable {
@@ -40,16 +42,16 @@ constexpr LookupTable make_lookup_table() {
     if (bits > kLookupBits) continue;
     const std::size_t first = std::size_t{code} << (kLookupBits - bits);
     for (std::size_t i = 0; i < std::size_t{1} << (kLookupBits - bits); ++i) {
-      single.row[first + i] = {bits, 1, {static_cast<char>(symbol), 0}};
+      single.row[first + i] = {static_cast<std::uint16_t>(kCharacter + bits), {static_cast<char>(symbol), 0}};
     }
   }
   LookupTable table{};
   for (std::size_t i = 0; i < kLookups; ++i) {
     Row& row = table.row[~i & (kLookups - 1)];
     row = single.row[i];
-    const Row next = single.row[(i << row.bits) & (kLookups - 1)];
-    if (row.bits == 0 || next.bits == 0 || row.bits + next.bits > kLookupBits) continue;
-    row = {static_cast<std::uint8_t>(row.bits + next.bits), 2, {row.text[0], next.text[0]}};
+    const Row next = single.row[(i << row.bits()) & (kLookups - 1)];
+    if (row.bits() == 0 || next.bits() == 0 || row.bits() + next.bits() > kLookupBits) continue;
+    row = {static_cast<std::uint16_t>(row.taken + next.taken), {row.text[0], next.text[0]}};
   }
   return table;
 }
@@ -107,15 +109,14 @@ Symbol find_long_code(std::uint32_t front) noexcept {
 // none; the room for it is part of kHuffmanSlack.
 struct Store {
   char* text;
-  void row(const Row& row) noexcept {
-    std::memcpy(text, row.text, sizeof row.text);
-    text += row.characters;
-  }
+  void row(std::size_t place, const Row& row) noexcept { std::memcpy(text + place, row.text, sizeof row.text); }
+  void rows(std::size_t count) noexcept { text += count; }
   void one(std::uint16_t symbol) noexcept { *text++ = static_cast<char>(symbol); }
 };
 struct Count {
   std::size_t characters;
-  void row(const Row& row) noexcept { characters += row.characters; }
+  void row(std::size_t, const Row&) noexcept {}
+  void rows(std::size_t count) noexcept { characters += count; }
   void one(std::uint16_t) noexcept { ++characters; }
 };
 
@@ -127,23 +128,26 @@ struct Reader {
 
   /// Four short codes or pairs of them, fewer where something else stands behind those, or a long one. Returns how many
   /// bits that took; 0 if there is an EOS. One check does for four look-ups, since a row of nothing changes nothing.
-  [[gnu::always_inline]] unsigned read() noexcept {
-    unsigned taken = look_up();
-    taken += look_up();
-    taken += look_up();
-    taken += look_up();
-    return taken != 0 ? taken : read_long();
+  [[gnu::always_inline]] std::uint64_t read() noexcept {
+    std::uint64_t taken = 0;
+    look_up(taken);
+    look_up(taken);
+    look_up(taken);
+    look_up(taken);
+    sink.rows(taken / kCharacter);
+    const std::uint64_t bits = taken % kCharacter;
+    return bits != 0 ? bits : read_long();
   }
 
  private:
-  [[gnu::always_inline]] unsigned look_up() noexcept {
+  [[gnu::always_inline]] void look_up(std::uint64_t& taken) noexcept {
     const Row& row = kLookup.row[front >> (64 - kLookupBits)];
-    sink.row(row);
-    front <<= row.bits;
-    return row.bits;
+    sink.row(taken / kCharacter % kCharacter, row);
+    front <<= row.taken % 64;
+    taken += row.taken;
   }
 
-  unsigned read_long() noexcept {
+  std::uint64_t read_long() noexcept {
     const Symbol found = find_long_code(static_cast<std::uint32_t>(~front >> 32));
     if (found.symbol == kEos) return 0;
     sink.one(found.symbol);
@@ -152,12 +156,10 @@ struct Reader {
   }
 };
 
-// The last `left` octets of `size`, seven at most, inverted and at the top of a word of zeros.
-[[gnu::always_inline]] inline std::uint64_t last_octets(const Octet* end, std::size_t left, std::size_t size) noexcept {
-  if (size >= 8) return ~load_big(end - 8) << (63 - 8 * left) << 1;
-  const Octet* const code = end - size;
+// Seven octets at most, inverted and at the top of a word of zeros.
+[[gnu::always_inline]] inline std::uint64_t few_octets(const Octet* code, std::size_t size) noexcept {
   if (size >= 4) {
-    const std::uint32_t head = ~load_big32(code), tail = ~load_big32(end - 4);
+    const std::uint32_t head = ~load_big32(code), tail = ~load_big32(code + size - 4);
     return std::uint64_t{head} << 32 | std::uint64_t{tail} << (64 - 8 * size);
   }
   if (size == 0) return 0;
@@ -165,38 +167,60 @@ struct Reader {
   return first << 56 | middle << (56 - 8 * (size / 2)) | last << (64 - 8 * size);
 }
 
-// False for a coding error. What is read next never waits for what was: the next word is loaded by how many bits were
-// there before (10 % of the time).
+// Code that one word holds. Each code has a bit that is zero, so there is another one as long as the
+// inverse is not. False for a coding error.
 template <class Sink>
-[[gnu::always_inline]] inline bool decode(const Octet* code, std::size_t size, Sink& out) noexcept {
-  Reader<Sink> reader{0, out};  // a copy, so that it stays in registers
-  const Octet* const end = code + size;
-  unsigned have = 0;  // bits in front of `code`; the word may show more, which are true
-  while (end - code >= 8) {
-    reader.front |= ~load_big(code) >> have;
-    code += (63 - have) >> 3;
-    have |= 56;  // enough for four look-ups
-    const unsigned taken = reader.read();
+[[gnu::always_inline]] inline bool decode_few(const Octet* code, std::size_t size, Sink& out) noexcept {
+  Reader<Sink> reader{few_octets(code, size), out};  // a copy, so that it stays in registers
+  std::uint64_t have = 8 * size;
+  while (reader.front != 0) {
+    const std::uint64_t taken = reader.read();
     if (taken == 0) return false;
     have -= taken;
   }
+  out = reader.sink;
+  return have < 8;  // the padding; below zero if it was not ones and completed a code
+}
 
-  // Seven octets at most are left: those that have no room in the word wait in `rest`. Each code has a bit that is zero,
-  // so there is another one as long as the inverse is not.
+// The same for eight octets or more. What is read next never waits for what was: the next word is loaded by how many bits
+// were there before (10 % of the time).
+template <class Sink>
+[[gnu::always_inline]] inline bool decode_many(const Octet* code, std::size_t size, Sink& out) noexcept {
+  Reader<Sink> reader{0, out};
+  const Octet* const end = code + size;
+  std::uint64_t have = 0;  // bits in front of `code`; the word may show more, which are true
+  // A word takes seven octets, each further one six at most. So many are counted beforehand, for to leave the loop by what
+  // was decoded is guessed wrong more often, and late (2 % of the time of the stories).
+  auto sure = static_cast<std::ptrdiff_t>((size - 3) / 6);
+  do {
+    reader.front |= ~load_big(code) >> have;
+    code += (63 - have) >> 3;
+    have |= 56;  // enough for four look-ups
+    const std::uint64_t taken = reader.read();
+    if (taken == 0) return false;
+    have -= taken;
+  } while (--sure > 0 || end - code >= 8);
+
+  // Seven octets at most are left: those that have no room in the word wait in `rest`.
   const auto left = static_cast<std::size_t>(end - code);
-  std::uint64_t rest = last_octets(end, left, size);
+  std::uint64_t rest = ~load_big(end - 8) << (63 - 8 * left) << 1;
   reader.front |= rest >> have;
   rest = rest << (63 - have) << 1;
-  have += 8 * static_cast<unsigned>(left);
+  have += 8 * left;
   while (reader.front != 0) {
-    const unsigned taken = reader.read();
+    const std::uint64_t taken = reader.read();
     if (taken == 0) return false;
     reader.front |= rest >> 1 >> (63 - taken);
     rest <<= taken;
     have -= taken;
   }
   out = reader.sink;
-  return have < 8;  // the padding; below zero if it was not ones and completed a code
+  return have < 8;
+}
+
+template <class Sink>
+[[gnu::always_inline]] inline bool decode(const Octet* code, std::size_t size, Sink& out) noexcept {
+  return size < 8 ? decode_few(code, size, out) : decode_many(code, size, out);
 }
 
 struct CodeTable {

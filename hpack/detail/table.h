@@ -79,6 +79,8 @@ class H2CORE_API Table {
   /// reserve_entry() said yes.
   void push(const Entry& entry) noexcept {
     const auto size = static_cast<std::uint32_t>(entry.size());
+    evict_if(size_ > capacity_ - size);
+    evict_if(size_ > capacity_ - size);
     while (size_ > capacity_ - size) evict();
     ring_[newest_ & ring_mask_] = entry;
     ++newest_;
@@ -140,6 +142,14 @@ class H2CORE_API Table {
     const Entry& entry = ring_[oldest_ & ring_mask_];
     size_ -= static_cast<std::uint32_t>(entry.size());
     ++oldest_;
+  }
+  // The same without a branch. How many entries make room for one is known only when that one's text is decoded, and a
+  // wrong guess throws away what was begun meanwhile (two of them: 5 % of the time of nghttp2's stories). The ring exists.
+  void evict_if(bool too_large) noexcept {
+    const auto size = static_cast<std::uint32_t>(ring_[oldest_ & ring_mask_].size());
+    const std::uint32_t goes = too_large;
+    size_ -= size & (0 - goes);
+    oldest_ += goes;
   }
   void reclaim() noexcept;
   char* make_pinned_room(std::size_t octets, std::size_t more) noexcept;

@@ -64,8 +64,9 @@ inline void copy_octets(char* to, const char* from, std::size_t size) noexcept {
 inline std::uint64_t difference(const char* a, const char* b, std::size_t size) noexcept {
   using Octets = std::uint64_t __attribute__((vector_size(16)));
   if (size >= 16) {
-    Octets found = load<Octets>(a + size - 16) ^ load<Octets>(b + size - 16);
-    for (std::size_t i = 0; i + 16 < size; i += 16) found |= load<Octets>(a + i) ^ load<Octets>(b + i);
+    Octets found = load<Octets>(a) ^ load<Octets>(b);
+    found |= load<Octets>(a + size - 16) ^ load<Octets>(b + size - 16);
+    for (std::size_t i = 16; i + 16 < size; i += 16) found |= load<Octets>(a + i) ^ load<Octets>(b + i);
     return found[0] | found[1];
   }
   if (size >= 8) {
@@ -82,5 +83,36 @@ inline std::uint64_t difference(const char* a, const char* b, std::size_t size) 
 }
 
 inline bool same_octets(const char* a, const char* b, std::size_t size) noexcept { return difference(a, b, size) == 0; }
+
+/// difference() of many pairs, asked for once for all of them: a tenth fewer instructions, for most are short.
+class Differences {
+ public:
+  [[gnu::always_inline]] void add(const char* a, const char* b, std::size_t size) noexcept {
+    if (size >= 16) {
+      ends<Octets>(a, b, size, wide_);
+      if (size > 32) [[unlikely]]
+        words_ |= difference(a, b, size);
+    } else if (size >= 8) {
+      ends<std::uint64_t>(a, b, size, words_);
+    } else if (size >= 4) [[likely]] {
+      ends<std::uint32_t>(a, b, size, words_);
+    } else {
+      words_ |= difference(a, b, size);
+    }
+  }
+  bool none() const noexcept { return (wide_[0] | wide_[1] | words_) == 0; }
+
+ private:
+  using Octets = std::uint64_t __attribute__((vector_size(16)));
+
+  template <class Word, class Sum>
+  [[gnu::always_inline]] static void ends(const char* a, const char* b, std::size_t size, Sum& sum) noexcept {
+    sum |= load<Word>(a) ^ load<Word>(b);
+    sum |= load<Word>(a + size - sizeof(Word)) ^ load<Word>(b + size - sizeof(Word));
+  }
+
+  Octets wide_{};  // what differed by so many octets at once
+  std::uint64_t words_ = 0;
+};
 
 }  // namespace hpack::detail

@@ -101,6 +101,33 @@ TEST_CASE("RFC 7541 5.2: random octets of all lengths round-trip") {
   }
 }
 
+TEST_CASE("whatever codes a string has, right or wrong, nothing is read behind it and nothing written past its room") {
+  // Of 12 bits, which the look-ups get through fastest, in pairs of 12, of 5 alone, and longer than a look-up.
+  const std::string_view kinds[] = {"#", "  ", "e{", "\\", "e", "aZ\xff"};
+  PageEnd codes;
+  for (const std::string_view kind : kinds) {
+    std::string text;
+    for (std::size_t size = 0; size < 120; ++size, text += kind[size % kind.size()]) {
+      const Bytes code = encoded(text);
+      const std::string_view at = codes.put({reinterpret_cast<const char*>(code.data()), code.size()});
+      const auto decode_at_end = [&] {
+        std::string room(huffman_decode_room(at.size()), '?');
+        const auto length = huffman_decode(std::as_bytes(std::span(at)), std::span(room));
+        return length ? room.substr(0, *length) : "wrong";
+      };
+      REQUIRE(decode_at_end() == text);
+      for (std::size_t i = 0; i < at.size(); ++i) {
+        for (const int bits : {0x01, 0x80, 0xff}) {
+          char& octet = codes.octet(at, i);
+          octet = static_cast<char>(octet ^ bits);
+          static_cast<void>(decode_at_end());
+          octet = static_cast<char>(octet ^ bits);
+        }
+      }
+    }
+  }
+}
+
 TEST_CASE("RFC 7541 5.2: an empty Huffman string is an empty string") {
   CHECK(decoded({})->empty());
   CHECK(encoded("").empty());

@@ -102,6 +102,66 @@ TEST_CASE("it is another section when any octet, size, indexing or number of fie
   CHECK(is(kHead));
 }
 
+TEST_CASE("whatever the sizes of name and value, each of their octets counts, and none behind them is read") {
+  const std::string letters = "abcdefghijklmnopqrstuvwxyz0123456789-abcdefghijklmnopqrstuvwxyz0123456789";
+  PageEnd names, values;
+  const auto try_sizes = [&](std::size_t name_size, std::size_t value_size) {
+    CAPTURE(name_size);
+    CAPTURE(value_size);
+    const std::string_view name = names.put(letters.substr(0, name_size));
+    const std::string_view value = values.put(letters.substr(letters.size() - value_size));
+    const Field field{name, value, Indexing::always};
+    Sender sender;
+    sender.send_until_kept({&field, 1});
+    const auto is = [&] { return sender.repeated.is({&kStatus, 1}, {&field, 1}, sender.encoder); };
+    std::size_t missed = 0;
+    const auto change_each = [&](PageEnd& place, std::string_view text) {
+      for (std::size_t i = 0; i < text.size(); ++i) {
+        for (const int bit : {0x01, 0x80}) {
+          char& octet = place.octet(text, i);
+          octet = static_cast<char>(octet ^ bit);
+          if (is()) ++missed;
+          octet = static_cast<char>(octet ^ bit);
+        }
+      }
+    };
+    change_each(names, name);
+    change_each(values, value);
+    CHECK(missed == 0);
+    CHECK(is());
+  };
+  for (std::size_t name_size = 1; name_size <= 34; ++name_size) {
+    for (std::size_t value_size = 0; value_size <= 34; ++value_size) try_sizes(name_size, value_size);
+  }
+  for (std::size_t size = 35; size <= letters.size(); ++size) {
+    try_sizes(size, 1);
+    try_sizes(1, size);
+  }
+}
+
+TEST_CASE("two changes that would undo each other in a sum are two changes") {
+  Sender sender;
+  std::vector<Field> fields{{"x-one", "aaaa"}, {"x-two", "aaaa"}, {"x-three", "aaaaaaaa"}, {"x-four", "aaaaaaaa"}};
+  sender.send_until_kept(fields);
+  fields[0].value = fields[1].value = "aaab";
+  CHECK(!sender.repeated.is({&kStatus, 1}, fields, sender.encoder));
+  fields[0].value = fields[1].value = "aaaa";
+  CHECK(sender.repeated.is({&kStatus, 1}, fields, sender.encoder));
+  fields[2].value = fields[3].value = "aaabaaab";
+  CHECK(!sender.repeated.is({&kStatus, 1}, fields, sender.encoder));
+}
+
+TEST_CASE("what lies in another place is the same, and the same place with other text is not") {
+  Sender sender;
+  std::string value = "0123456789";
+  const std::vector<Field> fields{{"x", value}};
+  sender.send_until_kept(fields);
+  const std::string copy = value;
+  CHECK(sender.repeated.is({&kStatus, 1}, std::vector<Field>{{"x", copy}}, sender.encoder));
+  value[5] = '!';
+  CHECK(!sender.repeated.is({&kStatus, 1}, fields, sender.encoder));
+}
+
 TEST_CASE("where the fields stand does not matter") {
   Sender sender;
   sender.send_until_kept(kHead);

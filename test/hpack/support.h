@@ -1,6 +1,10 @@
 // What the HPACK tests share: wire bytes in the open, decoded fields that own their text, a heap that counts and fails.
 #pragma once
 
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <cstdlib>
@@ -85,6 +89,29 @@ class Exact {
  private:
   std::size_t size_;
   std::unique_ptr<std::byte[]> bytes_;
+};
+
+/// A place for text that ends where memory ends: a read past it is a crash, with any compiler.
+class PageEnd {
+ public:
+  PageEnd() {
+    if (pages_ == MAP_FAILED || mprotect(end(), page_bytes_, PROT_NONE) != 0) std::abort();
+  }
+  ~PageEnd() { munmap(pages_, 2 * page_bytes_); }
+  PageEnd(const PageEnd&) = delete;
+  PageEnd& operator=(const PageEnd&) = delete;
+
+  std::string_view put(std::string_view text) {
+    std::copy(text.begin(), text.end(), end() - text.size());
+    return {end() - text.size(), text.size()};
+  }
+  char& octet(std::string_view text, std::size_t i) { return end()[static_cast<std::ptrdiff_t>(i - text.size())]; }
+
+ private:
+  char* end() const { return static_cast<char*>(pages_) + page_bytes_; }
+
+  std::size_t page_bytes_ = static_cast<std::size_t>(sysconf(_SC_PAGESIZE));
+  void* pages_ = mmap(nullptr, 2 * page_bytes_, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 };
 
 /// Decodes a whole block. Views are read only when the block is through, for they must last that long.
