@@ -424,7 +424,7 @@ void Engine::check_timers() noexcept {
   }
   const bool touched = last_received_ >= trimmed_at_ && now_ >= last_received_ + kTrimAfter;
   if (now_ >= trim_by_ || touched) {
-    if (views_live_) pending.trim = true;
+    if (pending.views_live) pending.trim = true;
     else trim();
   }
 }

@@ -37,10 +37,7 @@ constexpr std::uint64_t shown(std::uint64_t seed) noexcept {
 
 class Engine {
  public:
-  Pending pending;
-  static constexpr auto kCalls = std::bit_cast<std::uint32_t>(Pending{.event = true, .deaf = true, .trim = true});
-  /// Whether anything goes before the next byte of input.
-  bool is_called() const noexcept { return (std::bit_cast<std::uint32_t>(pending) & kCalls) != 0; }
+  Front pending;
 
   explicit Engine(const Config& config) noexcept;
   static std::size_t memory_bound(const Config& config) noexcept;
@@ -48,7 +45,10 @@ class Engine {
   Engine& operator=(const Engine&) = delete;
   ~Engine();
 
-  [[gnu::always_inline]] inline std::optional<Event> receive(ByteView& input) noexcept;
+  /// Where something calls.
+  std::optional<Event> receive_waiting(ByteView& input) noexcept;
+  /// Where nothing does and there is input.
+  [[gnu::always_inline]] inline std::optional<Event> receive_bytes(ByteView& input) noexcept;
   void hold_input() noexcept { input_was_held_ = true; }
   void receive_eof() noexcept;
   void transport_lost() noexcept;
@@ -275,10 +275,10 @@ class Engine {
   // others might; on the way of a small frame of DATA that was a sixth of all instructions.
   // No input is left or a piece of content is out; or what comes next.
   enum class Next : std::uint8_t { none, more, header, data, payload };
-  [[gnu::always_inline]] inline std::uint32_t next_of_run(ByteView input) noexcept;
+  [[gnu::always_inline]] inline std::uint32_t next_of_run(const std::byte* head) noexcept;
+  [[gnu::always_inline]] inline Out head_of_run(ByteView& input, std::uint32_t content) noexcept;
   [[gnu::always_inline]] inline Out piece_of_run(ByteView& input, std::size_t head_bytes,
                                                  std::uint32_t content) noexcept;
-  [[gnu::noinline]] Out receive_waiting(ByteView& input) noexcept;
   [[gnu::noinline]] Out receive_any(ByteView& input) noexcept;
   [[gnu::always_inline]] inline bool advance(ByteView& input, Out& out) noexcept;
   [[gnu::always_inline]] inline Next on_header(FrameHeader frame, ByteView& input) noexcept;
@@ -554,7 +554,6 @@ class Engine {
   std::byte head_[kFrameHeaderBytes] = {};
   std::uint8_t preface_have_ = 0;
   bool settings_seen_ = false, peer_settings_known_ = false;
-  bool views_live_ = false;      // of the last event
   bool input_was_held_ = false;  // in this interval some of it was left unread
   Run run_;
   FrameHeader frame_;

@@ -43,24 +43,20 @@ bool carries_block(FrameType type) {
 
 // Content comes in runs, and in a run this is all that a frame of DATA takes: 81 instructions, where the whole way
 // takes 206. It stands before that way, so that it saves no registers, and what comes in no run loses 20 by it.
-std::optional<Event> Engine::receive(ByteView& input) noexcept {
-  if (is_called()) [[unlikely]]
-    return receive_waiting(input);
-  if (input.empty()) return views_live_ = false, std::nullopt;
-  if (!run_.lasts() || output_.reply_bytes() > config_.max_queued_output) return receive_any(input);
-  if (stage_ == Stage::header) {
-    const std::uint32_t content = next_of_run(input);
-    return content > 0 ? piece_of_run(input, kFrameHeaderBytes, content) : receive_any(input);
+std::optional<Event> Engine::receive_bytes(ByteView& input) noexcept {
+  if (run_.lasts() && output_.reply_bytes() <= config_.max_queued_output) {
+    if (stage_ == Stage::data) return piece_of_run(input, 0, data_left_);
+    if (stage_ == Stage::header && input.size() >= kFrameHeaderBytes) {
+      if (const std::uint32_t content = next_of_run(input.data()); content > 0)
+        return input.size() > kFrameHeaderBytes ? piece_of_run(input, kFrameHeaderBytes, content) : head_of_run(input, content);
+    }
   }
-  if (stage_ == Stage::data) return piece_of_run(input, 0, data_left_);
   return receive_any(input);
 }
 
 // The content of a frame that goes on with the run, settled; 0 for any other. What is asked here of length, type, flags
 // and stream at once is what the whole way asks one by one.
-std::uint32_t Engine::next_of_run(ByteView input) noexcept {
-  if (input.size() < kFrameHeaderBytes) return 0;
-  const std::byte* const head = input.data();
+std::uint32_t Engine::next_of_run(const std::byte* head) noexcept {
   const std::uint32_t length = std::rotr(read_u32(head), 8);  // and the type above it, which is 0
   static_assert(static_cast<int>(FrameType::data) == 0);
   const bool is_plain = (head[4] & std::byte{flags::padded | flags::end_stream}) == std::byte{0};
@@ -70,17 +66,27 @@ std::uint32_t Engine::next_of_run(ByteView input) noexcept {
   Stream& stream = *run_.stream;
   stream.recv_window -= bytes;
   recv_window_ -= bytes;
-  stream.recv_content_left -= bytes;  // or less than nothing, which says nothing
+  stream.recv_content_left -= length;  // or less than nothing, which says nothing
   stream.interval_bytes += length;
   if (config_.credit == Credit::automatic) {
     stream.recv_owed += bytes;
-    recv_owed_ += bytes;
+    recv_owed_ += length;
   }
   ++counters_.frames_received;
   return length;
 }
 
-// As much of `content` as is there, behind what is left of the frame's header.
+// A header alone, as it lies before content that was lent.
+std::optional<Event> Engine::head_of_run(ByteView& input, std::uint32_t content) noexcept {
+  stage_ = Stage::data;
+  data_left_ = content;
+  input = input.subspan(kFrameHeaderBytes);
+  counters_.bytes_received += kFrameHeaderBytes;
+  pending.views_live = false;
+  return std::nullopt;
+}
+
+// As much of `content` as is there, an octet at least, behind what is left of the frame's header.
 std::optional<Event> Engine::piece_of_run(ByteView& input, std::size_t head_bytes, std::uint32_t content) noexcept {
   ByteView piece = input.subspan(head_bytes);
   if (piece.size() < content) [[unlikely]] {
@@ -92,11 +98,10 @@ std::optional<Event> Engine::piece_of_run(ByteView& input, std::size_t head_byte
   }
   input = input.subspan(head_bytes + piece.size());
   counters_.bytes_received += head_bytes + piece.size();
-  if (piece.empty()) return views_live_ = false, std::nullopt;
   counters_.data_bytes_received += piece.size();
   Stream& stream = *run_.stream;
   if (config_.credit == Credit::manual) leave_unconsumed(stream, piece.size());
-  views_live_ = true;
+  pending.views_live = true;
   return Out(std::in_place, DataReceived{stream.id, stream.user, piece, EndStream::no});
 }
 
@@ -107,7 +112,7 @@ std::optional<Event> Engine::receive_waiting(ByteView& input) noexcept {
   if (!input.empty()) last_received_ = now_;
   if (pending.event && !pending.trim) emit(out);
   if (out) {
-    views_live_ = true;
+    pending.views_live = true;
     publish();
   } else {
     out = receive_any(input);
@@ -127,7 +132,7 @@ std::optional<Event> Engine::receive_any(ByteView& input) noexcept {
   if (live_streams_ > announced_.max_concurrent_streams && too_many_unsettled()) [[unlikely]]
     rest = input.first(0);
   while (!out) {
-    if (is_called()) {
+    if (pending.calls()) {
       if (pending.trim) trim();
       if (pending.event) {
         emit(out);
@@ -148,7 +153,7 @@ std::optional<Event> Engine::receive_any(ByteView& input) noexcept {
     emit(out);
     publish();
   }
-  views_live_ = out.has_value();
+  pending.views_live = out.has_value();
   return out;
 }
 
@@ -778,8 +783,6 @@ void Engine::write_rst_stream(StreamId id, ErrorCode code) noexcept {
 }  // namespace detail
 
 // Not in connection.cpp: a call through, for each event, were ten instructions.
-std::optional<Event> Connection::receive(ByteView& input) noexcept {
-  return engine_ != nullptr ? engine_->receive(input) : receive_unborn(input);
-}
+std::optional<Event> Connection::receive_bytes(ByteView& input) noexcept { return engine_->receive_bytes(input); }
 
 }  // namespace h2
