@@ -41,15 +41,15 @@ Connection& Connection::operator=(Connection&& other) noexcept {
 }
 
 // receive_bytes() stands with what is in line there: detail/receive.cpp.
-std::optional<Event> Connection::receive_called(ByteView& input) noexcept {
-  return engine_ != nullptr ? engine_->receive_waiting(input) : receive_unborn(input);
+void Connection::receive_called(ByteView& input, std::optional<Event>& out) noexcept {
+  engine_ != nullptr ? engine_->receive_waiting(input, out) : receive_unborn(input, out);
 }
-std::optional<Event> Connection::receive_unborn(ByteView& input) noexcept {
+void Connection::receive_unborn(ByteView& input, std::optional<Event>& out) noexcept {
   input = {};
-  if (!front_->event) return std::nullopt;
+  if (!front_->event) return;
   front_ = &dead;
   const ViolationRow& row = describe(Violation::out_of_memory);
-  return ConnectionFailed{Violation::out_of_memory, row.code, row.sentence, row.section};
+  out.emplace(ConnectionFailed{Violation::out_of_memory, row.code, row.sentence, row.section});
 }
 
 void Connection::receive_eof() noexcept {

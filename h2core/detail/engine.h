@@ -46,9 +46,9 @@ class Engine {
   ~Engine();
 
   /// Where something calls.
-  std::optional<Event> receive_waiting(ByteView& input) noexcept;
+  void receive_waiting(ByteView& input, std::optional<Event>& out) noexcept;
   /// Where nothing does and there is input.
-  [[gnu::always_inline]] inline std::optional<Event> receive_bytes(ByteView& input) noexcept;
+  [[gnu::always_inline]] inline void receive_bytes(ByteView& input, std::optional<Event>& out) noexcept;
   void hold_input() noexcept { input_was_held_ = true; }
   void receive_eof() noexcept;
   void transport_lost() noexcept;
@@ -276,10 +276,10 @@ class Engine {
   // No input is left or a piece of content is out; or what comes next.
   enum class Next : std::uint8_t { none, more, header, data, payload };
   [[gnu::always_inline]] inline std::uint32_t next_of_run(const std::byte* head) noexcept;
-  [[gnu::always_inline]] inline Out head_of_run(ByteView& input, std::uint32_t content) noexcept;
-  [[gnu::always_inline]] inline Out piece_of_run(ByteView& input, std::size_t head_bytes,
-                                                 std::uint32_t content) noexcept;
-  [[gnu::noinline]] Out receive_any(ByteView& input) noexcept;
+  [[gnu::always_inline]] inline void head_of_run(ByteView& input, std::uint32_t content) noexcept;
+  [[gnu::always_inline]] inline void piece_of_run(ByteView& input, std::size_t head_bytes, std::uint32_t content,
+                                                  Out& out) noexcept;
+  [[gnu::noinline]] void receive_any(ByteView& input, Out& out) noexcept;
   [[gnu::always_inline]] inline bool advance(ByteView& input, Out& out) noexcept;
   [[gnu::always_inline]] inline Next on_header(FrameHeader frame, ByteView& input) noexcept;
   [[gnu::always_inline]] inline Next on_data(FrameHeader frame, ByteView& input, Out& out) noexcept;
