@@ -276,9 +276,9 @@ class Engine {
   // No input is left or a piece of content is out; or what comes next.
   enum class Next : std::uint8_t { none, more, header, data, payload };
   [[gnu::always_inline]] inline std::uint32_t next_of_run(const std::byte* head) noexcept;
-  [[gnu::always_inline]] inline void head_of_run(ByteView& input, std::uint32_t content) noexcept;
-  [[gnu::always_inline]] inline void piece_of_run(ByteView& input, std::size_t head_bytes, std::uint32_t content,
-                                                  Out& out) noexcept;
+  [[gnu::always_inline]] inline void begin_content(std::uint32_t content) noexcept;
+  [[gnu::always_inline]] inline void deliver_of_run(std::uint32_t content, ByteView from, ByteView& input,
+                                                    Out& out) noexcept;
   [[gnu::noinline]] void receive_any(ByteView& input, Out& out) noexcept;
   [[gnu::always_inline]] inline bool advance(ByteView& input, Out& out) noexcept;
   [[gnu::always_inline]] inline Next on_header(FrameHeader frame, ByteView& input) noexcept;

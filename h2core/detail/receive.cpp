@@ -45,11 +45,15 @@ bool carries_block(FrameType type) {
 // takes 206. It stands before that way, so that it saves no registers, and what comes in no run loses 20 by it.
 void Engine::receive_bytes(ByteView& input, Out& out) noexcept {
   if (!run_.lasts() || output_.reply_bytes() > config_.max_queued_output) return receive_any(input, out);
-  if (stage_ == Stage::data) return piece_of_run(input, 0, data_left_, out);
+  if (stage_ == Stage::data) return deliver_of_run(data_left_, input, input, out);
   if (stage_ != Stage::header || input.size() < kFrameHeaderBytes) return receive_any(input, out);
   const std::uint32_t content = next_of_run(input.data());
   if (content == 0) return receive_any(input, out);
-  input.size() == kFrameHeaderBytes ? head_of_run(input, content) : piece_of_run(input, kFrameHeaderBytes, content, out);
+  counters_.bytes_received += kFrameHeaderBytes;
+  const ByteView behind = input.subspan(kFrameHeaderBytes);
+  if (!behind.empty()) return deliver_of_run(content, behind, input, out);
+  begin_content(content);
+  input = behind;
 }
 
 // The content of a frame that goes on with the run, settled; 0 for any other. What is asked here of length, type, flags
@@ -74,27 +78,25 @@ std::uint32_t Engine::next_of_run(const std::byte* head) noexcept {
   return length;
 }
 
-// A header alone, as it lies before content that was lent.
-void Engine::head_of_run(ByteView& input, std::uint32_t content) noexcept {
+// Behind a header that comes alone, as before content that was lent.
+void Engine::begin_content(std::uint32_t content) noexcept {
   stage_ = Stage::data;
   data_left_ = content;
-  input = input.subspan(kFrameHeaderBytes);
-  counters_.bytes_received += kFrameHeaderBytes;
   pending.views_live = false;
 }
 
-// As much of `content` as is there, an octet at least, behind what is left of the frame's header.
-void Engine::piece_of_run(ByteView& input, std::size_t head_bytes, std::uint32_t content, Out& out) noexcept {
-  ByteView piece = input.subspan(head_bytes);
-  if (piece.size() < content) [[unlikely]] {
+// As much of `content` as is there, an octet at least.
+void Engine::deliver_of_run(std::uint32_t content, ByteView from, ByteView& input, Out& out) noexcept {
+  ByteView piece = from;
+  if (from.size() < content) [[unlikely]] {
     stage_ = Stage::data;
-    data_left_ = content - static_cast<std::uint32_t>(piece.size());
+    data_left_ = content - static_cast<std::uint32_t>(from.size());
   } else {
-    piece = piece.first(content);
-    if (head_bytes == 0) stage_ = Stage::header;
+    piece = from.first(content);
+    stage_ = Stage::header;
   }
-  input = input.subspan(head_bytes + piece.size());
-  counters_.bytes_received += head_bytes + piece.size();
+  input = from.subspan(piece.size());
+  counters_.bytes_received += piece.size();
   counters_.data_bytes_received += piece.size();
   Stream& stream = *run_.stream;
   if (config_.credit == Credit::manual) leave_unconsumed(stream, piece.size());
