@@ -541,7 +541,8 @@ class Engine {
                                    std::span<const Field> fields) noexcept;
 
   // Members stand where they leave no holes, for 1.5 KiB is all that an idle connection takes.
-  std::uint32_t live_streams_ = 0;  // StreamClosed not delivered yet
+  bool settings_seen_ = false, peer_settings_known_ = false;
+  bool input_was_held_ = false;  // in this interval some of it was left unread
   Config config_;
   OutputQueue output_;
   StreamTable streams_;
@@ -553,8 +554,7 @@ class Engine {
   std::uint8_t head_have_ = 0;  // of a header that straddles calls
   std::byte head_[kFrameHeaderBytes] = {};
   std::uint8_t preface_have_ = 0;
-  bool settings_seen_ = false, peer_settings_known_ = false;
-  bool input_was_held_ = false;  // in this interval some of it was left unread
+  std::uint32_t live_streams_ = 0;  // StreamClosed not delivered yet
   Run run_;
   FrameHeader frame_;
   std::uint32_t data_left_ = 0;  // content of the current DATA frame, not delivered
