@@ -39,16 +39,28 @@ class OutputQueue {
   void commit_reply(std::size_t bytes) noexcept { commit_with(bytes, static_cast<std::uint32_t>(bytes)); }
   /// Queues lent memory; `chunk` comes back from `consume()`. Room was reserved.
   void lend(const std::byte* data, std::size_t bytes, Chunk* chunk) noexcept {
-    segments_.add({data, chunk, static_cast<std::uint32_t>(bytes), 0});
+    segments_.add({data, chunk, nullptr, static_cast<std::uint32_t>(bytes), {1}});
     queued_ += bytes;
+    ++slices_;
   }
-
-  /// Frames of lent content, one behind the other, which are part of the output once all of them are committed.
-  class Row;
-  /// How many find place as things are, each beginning while fewer than so many segments wait; or fewer.
-  inline std::size_t row_places(std::size_t segments) const noexcept;
-  inline Row begin_row() noexcept;
-  inline void commit(const Row& row, std::size_t lent_bytes) noexcept;
+  /// Queues a row: frames, one behind the other, each with `bytes` of lent memory that begins where that of the one
+  /// before ends. All share the header that was written where `kRowBytes` and `kRowSegments` were reserved.
+  static constexpr std::size_t kRowBytes = 2 * kFrameHeaderBytes, kRowSegments = 2;
+  void lend_row(const std::byte* data, std::uint32_t bytes, std::uint32_t frames, Chunk* chunk) noexcept {
+    const std::byte* head = last_->data() + last_->written;
+    if (unseen_before(head) != nullptr) {
+      commit(kFrameHeaderBytes);
+      lend(data, bytes, chunk);
+      if (--frames == 0) return;
+      data += bytes;
+      head = static_cast<const std::byte*>(std::memcpy(reserved(), head, kFrameHeaderBytes));
+    }
+    segments_.add({data, chunk, head, bytes, {frames}});
+    last_->written += kFrameHeaderBytes;
+    queued_ += frames * (kFrameHeaderBytes + bytes);
+    replies_ += frames * usual_replies(kFrameHeaderBytes);
+    slices_ += frames * 2;
+  }
 
   /// Bytes ever queued: the place in the output where the next ones will be.
   std::uint64_t position() const noexcept { return taken_ + queued_; }
@@ -57,7 +69,8 @@ class OutputQueue {
   std::size_t queued_bytes() const noexcept { return queued_; }
   /// Of these, what was committed for the peer; a little more while a segment is half taken.
   std::size_t reply_bytes() const noexcept { return replies_; }
-  std::size_t segments() const noexcept { return segments_.size() - front_; }
+  /// In how many slices all of it can be shown.
+  std::size_t slices() const noexcept { return slices_; }
   bool empty() const noexcept { return queued_ == 0; }
 
   std::size_t poll(std::span<ByteView> slices, std::size_t max_bytes) noexcept;
@@ -68,29 +81,11 @@ class OutputQueue {
     if (bytes >= queued_) return consume_all(taken);
     queued_ -= bytes;
     taken_ += bytes;
-    std::size_t ours = 0;
-    Segment* at = segments_.data() + front_;
-    const std::size_t most = segments();
-    std::size_t whole = 0;
-    for (; whole != most && at->bytes <= bytes; ++at, ++whole) {
-      bytes -= at->bytes;
-      replies_ -= at->replies;
-      if (at->chunk != nullptr) taken(*at->chunk, at->bytes);
-      else ours += at->bytes;
+    while (bytes > 0) {
+      const Step step = take_front(bytes);
+      bytes -= step.bytes;
+      if (step.lent > 0) taken(*step.chunk, step.lent);
     }
-    if (bytes > 0) {
-      const auto step = static_cast<std::uint32_t>(bytes);
-      const std::uint32_t replies = step - std::min(step, at->bytes - at->replies);  // what is none is taken first
-      at->data += step;
-      at->bytes -= step;
-      at->replies -= replies;
-      replies_ -= replies;
-      if (at->chunk != nullptr) taken(*at->chunk, step);
-      else ours += step;
-    }
-    front_ += whole;
-    handed_out_ -= whole < handed_out_ ? whole : handed_out_;
-    if (ours > 0) owned_taken(ours);
   }
 
   /// Drops everything.
@@ -109,10 +104,16 @@ class OutputQueue {
 
  private:
   static constexpr std::size_t kSlices = 64;  // for as many at a time DATA is framed, if callers do not ask for more
+  // Of a row there is one for all of its frames: 100 instructions fewer for four of them, from frame to consume().
   struct Segment {
     const std::byte* data;
-    Chunk* chunk;                  // null: ours
-    std::uint32_t bytes, replies;  // of a frame or of a block
+    Chunk* chunk;           // null: ours
+    const std::byte* head;  // of each frame of a row; null: no row
+    std::uint32_t bytes;    // of a row: of the content of each frame
+    union {
+      std::uint32_t frames;   // of a row; 1 for other lent memory
+      std::uint32_t replies;  // of ours
+    };
   };
   // A block is written front to back and taken front to back; blocks are in the order of their bytes.
   struct Block {
@@ -126,18 +127,34 @@ class OutputQueue {
   // What is usual; then only lent memory has to be told of: 14 of 64 instructions fewer for a frame of DATA.
   template <class Taken>
   void consume_all(Taken&& taken) noexcept {
-    std::size_t ours = queued_;
     taken_ += queued_;
+    std::uint32_t told = content_begun(begun_);
     const Segment* const end = segments_.data() + segments_.size();
     for (const Segment* at = segments_.data() + front_; at != end; ++at) {
       if (at->chunk == nullptr) continue;
-      ours -= at->bytes;
-      taken(*at->chunk, at->bytes);
+      taken(*at->chunk, at->bytes * at->frames - told);
+      told = 0;
     }
-    queued_ = replies_ = front_ = handed_out_ = 0;
+    queued_ = replies_ = front_ = handed_out_ = slices_ = 0;
+    begun_ = 0;
     segments_.clear();
-    if (ours > 0) owned_taken(ours);
+    if (first_ != last_) retire_all_but_last();
+    if (last_ != nullptr) last_->written = last_->taken = 0;
   }
+
+  // What one step takes from the front.
+  struct Step {
+    Chunk* chunk;
+    std::uint32_t bytes, lent;
+  };
+  Step take_front(std::size_t bytes) noexcept;
+  void take_ours(Segment& front, std::uint32_t bytes) noexcept;
+  Step take_of_row(Segment& front, std::size_t bytes) noexcept;
+  static std::uint32_t content_begun(std::uint32_t begun) noexcept {
+    return begun > kFrameHeaderBytes ? begun - std::uint32_t{kFrameHeaderBytes} : 0;
+  }
+  std::size_t poll_some(std::span<ByteView> slices, std::size_t max_bytes) noexcept;
+  std::size_t segments() const noexcept { return segments_.size() - front_; }
 
   static constexpr std::size_t kSure = 1024;  // what is reserved up to here is not drafted: a block's end may be lost
 
@@ -157,7 +174,8 @@ class OutputQueue {
       tail->bytes += added;
       tail->replies += replies;
     } else if (bytes > 0) {
-      segments_.add({start, nullptr, added, replies});
+      segments_.add({start, nullptr, nullptr, added, {replies}});
+      ++slices_;
     }
   }
   // The last segment, if bytes of ours that begin here may still become part of it.
@@ -173,6 +191,7 @@ class OutputQueue {
   void settle_draft(std::size_t bytes) noexcept;
   void free_draft() noexcept;
   void retire(Block* block) noexcept;
+  void retire_all_but_last() noexcept;
   void free_spares() noexcept;
   void owned_taken(std::size_t bytes) noexcept;
   void free_block(Block* block) noexcept {
@@ -182,7 +201,8 @@ class OutputQueue {
 
   Array<Segment>
       segments_;  // taken from the front, moved down when the end is reached: a ring costs 40 Ir per frame more
-  std::size_t front_ = 0;
+  std::uint32_t front_ = 0;
+  std::uint32_t slices_ = 0;  // that show all of it
   const Allocator* allocator_;
   Block* first_ = nullptr;
   Block* last_ = nullptr;
@@ -193,60 +213,10 @@ class OutputQueue {
   std::int8_t usual_replies_;  // the bits of a size that count as replies: all or none
   // Not side by side: GCC would load both at once, just behind a store of one of them, and wait for it to reach memory.
   std::size_t queued_ = 0;
-  std::size_t handed_out_ = 0;  // segments at the front that a caller has seen: they may not grow
+  std::uint32_t begun_ = 0;       // of the first frame of a row in front, taken already
+  std::uint32_t handed_out_ = 0;  // segments at the front that a caller has seen: they may not grow
   std::size_t replies_ = 0;
   std::uint64_t taken_ = 0;
 };
-
-// Its places are held beside the queue, which would have to be read anew behind each octet that is written.
-class OutputQueue::Row {
- public:
-  /// Where a header is to be written.
-  std::byte* header() const noexcept { return header_; }
-  /// What that header is followed by; `chunk` comes back from `consume()`.
-  void lend(const std::byte* data, std::size_t bytes, Chunk* chunk) noexcept {
-    *at_++ = {data, chunk, static_cast<std::uint32_t>(bytes), 0};
-  }
-  void next() noexcept {
-    header_ += kFrameHeaderBytes;
-    *at_++ = {header_, nullptr, kFrameHeaderBytes, replies_};
-  }
-
- private:
-  friend class OutputQueue;
-  Row(std::byte* header, Segment* at, std::uint32_t replies) noexcept : header_(header), at_(at), replies_(replies) {}
-  std::byte* header_;
-  Segment* at_;
-  std::uint32_t replies_;  // of a header
-};
-
-inline std::size_t OutputQueue::row_places(std::size_t segments) const noexcept {
-  if (last_ == nullptr || segments <= this->segments()) return 0;
-  const std::size_t headers = (last_->capacity - last_->written) / std::uint32_t{kFrameHeaderBytes};
-  const std::size_t pairs = (segments_.capacity() - segments_.size()) / 2;
-  return std::min({headers, pairs, (segments - this->segments() + 1) / 2});
-}
-
-inline OutputQueue::Row OutputQueue::begin_row() noexcept {
-  const std::uint32_t replies = usual_replies(kFrameHeaderBytes);
-  std::byte* const header = last_->data() + last_->written;
-  Segment* at = segments_.data() + segments_.size();
-  if (Segment* const tail = unseen_before(header)) {
-    tail->bytes += kFrameHeaderBytes;
-    tail->replies += replies;
-  } else {
-    *at++ = {header, nullptr, kFrameHeaderBytes, replies};
-  }
-  return {header, at, replies};
-}
-
-inline void OutputQueue::commit(const Row& row, std::size_t lent_bytes) noexcept {
-  const auto written = static_cast<std::uint32_t>(row.header_ + kFrameHeaderBytes - last_->data());
-  const std::uint32_t headers = written - last_->written;
-  last_->written = written;
-  segments_.truncate(static_cast<std::size_t>(row.at_ - segments_.data()));
-  queued_ += headers + lent_bytes;
-  replies_ += usual_replies(headers);
-}
 
 }  // namespace h2::detail

@@ -81,38 +81,30 @@ bool Engine::frame_row(Sending& sending, std::size_t room, std::size_t slices) n
   const auto window = static_cast<std::size_t>(std::min(send_window_, stream.send_window));  // both are open
   const std::size_t left = std::min({window, std::size_t{sending.queued_bytes}, chunk.bytes - chunk.framed});
   if (left <= whole || room < each || config_.observer.on_frame != nullptr) return false;
-  const std::size_t places = std::min<std::size_t>(turns_.row(sending), output_.row_places(slices));
+  const std::size_t places = std::min<std::size_t>(turns_.row(sending), (slices - output_.slices() + 1) / 2);
   if (places == 0) return false;
+  if (output_.reserve(2 * OutputQueue::kRowBytes, 2 * OutputQueue::kRowSegments) == nullptr) return false;
 
-  OutputQueue::Row row = output_.begin_row();
-  const std::byte* content = chunk.data + chunk.framed;
-  const auto add = [&](std::uint32_t bytes) {
-    write_frame_header(row.header(), {bytes, FrameType::data, 0, stream.id});
-    row.lend(content, bytes, &chunk);
-    content += bytes;
+  const auto add = [&](std::uint32_t bytes, std::uint32_t frames) {
+    write_frame_header(output_.reserved(), {bytes, FrameType::data, 0, stream.id});
+    output_.lend_row(chunk.data + chunk.framed, bytes, frames, &chunk);
+    chunk.framed += std::size_t{frames} * bytes;
   };
   const auto reach = static_cast<std::uint32_t>(std::min<std::size_t>({left - 1, room, kMaxWindow}));
   auto frames = static_cast<std::uint32_t>(std::clamp<std::size_t>(reach / each, 1, places));
   std::uint32_t bytes = frames * whole;
   std::size_t answers = frames * (3 + whole / kLeastCredit);
   room -= frames * std::size_t{each};
-  add(whole);
-  for (std::uint32_t i = 1; i < frames; ++i) {
-    row.next();
-    add(whole);
-  }
+  add(whole, frames);
   if (room < each && room > kFrameHeaderBytes + whole / 2 && room - kFrameHeaderBytes < left - bytes &&
       frames < places) {
     const auto rest = static_cast<std::uint32_t>(room - kFrameHeaderBytes);
-    row.next();
-    add(rest);
+    add(rest, 1);
     ++frames;
     bytes += rest;
     answers += 3 + rest / kLeastCredit;
   }
-  output_.commit(row, bytes);
   counters_.frames_sent += frames;
-  chunk.framed += bytes;
   content_framed(sending, bytes);
   expect_answers(answers);
   turns_.served_row(frames);
@@ -127,7 +119,7 @@ std::size_t Engine::poll_output(std::span<ByteView> slices, std::size_t max_byte
 
 void Engine::frame_ready(std::size_t slices, std::size_t max_bytes) noexcept {
   while (!turns_.empty() && send_window_ > 0 && !connection_held_ && output_.queued_bytes() < max_bytes &&
-         output_.segments() < slices) {
+         output_.slices() < slices) {
     Sending& sending = *turns_.next();
     const std::size_t room = max_bytes - output_.queued_bytes();
     if (!frame_row(sending, room, slices) && !frame_data(sending, room)) return;
