@@ -43,24 +43,16 @@ class OutputQueue {
     queued_ += bytes;
     ++slices_;
   }
-  /// Queues a row: frames, one behind the other, each with `bytes` of lent memory that begins where that of the one
-  /// before ends. All share the header that was written where `kRowBytes` and `kRowSegments` were reserved.
-  static constexpr std::size_t kRowBytes = 2 * kFrameHeaderBytes, kRowSegments = 2;
-  void lend_row(const std::byte* data, std::uint32_t bytes, std::uint32_t frames, Chunk* chunk) noexcept {
-    const std::byte* head = last_->data() + last_->written;
-    if (unseen_before(head) != nullptr) {
-      commit(kFrameHeaderBytes);
-      lend(data, bytes, chunk);
-      if (--frames == 0) return;
-      data += bytes;
-      head = static_cast<const std::byte*>(std::memcpy(reserved(), head, kFrameHeaderBytes));
-    }
-    segments_.add({data, chunk, head, bytes, {frames}});
-    last_->written += kFrameHeaderBytes;
-    queued_ += frames * (kFrameHeaderBytes + bytes);
-    replies_ += frames * usual_replies(kFrameHeaderBytes);
-    slices_ += frames * 2;
+  /// Frames of lent content, one behind the other, which are part of the output once all of them are committed.
+  class Row;
+  /// Whether room for a row is there; not behind what its first header would become part of.
+  bool has_row() noexcept {
+    constexpr std::size_t kMost = 2;  // times that lend() may be called
+    const std::byte* const header = reserve(kMost * kFrameHeaderBytes, kMost);
+    return header != nullptr && unseen_before(header) == nullptr;
   }
+  inline Row begin_row() noexcept;
+  inline void commit(const Row& row, std::uint32_t frames, std::size_t lent_bytes) noexcept;
 
   /// Bytes ever queued: the place in the output where the next ones will be.
   std::uint64_t position() const noexcept { return taken_ + queued_; }
@@ -218,5 +210,37 @@ class OutputQueue {
   std::size_t replies_ = 0;
   std::uint64_t taken_ = 0;
 };
+
+// Its places are held beside the queue, which would have to be read anew behind each octet that is written.
+class OutputQueue::Row {
+ public:
+  /// Where a header is to be written.
+  std::byte* header() const noexcept { return header_; }
+  /// So many frames with that header, each with so many bytes of `data`, which go on from frame to frame; `chunk` comes
+  /// back from `consume()`.
+  void lend(const std::byte* data, std::uint32_t bytes, std::uint32_t frames, Chunk* chunk) noexcept {
+    *at_++ = {data, chunk, header_, bytes, {frames}};
+    header_ += kFrameHeaderBytes;
+  }
+
+ private:
+  friend class OutputQueue;
+  Row(std::byte* header, Segment* at) noexcept : header_(header), at_(at) {}
+  std::byte* header_;
+  Segment* at_;
+};
+
+inline OutputQueue::Row OutputQueue::begin_row() noexcept {
+  return {last_->data() + last_->written, segments_.data() + segments_.size()};
+}
+
+inline void OutputQueue::commit(const Row& row, std::uint32_t frames, std::size_t lent_bytes) noexcept {
+  const std::uint32_t headers = frames * kFrameHeaderBytes;
+  last_->written = static_cast<std::uint32_t>(row.header_ - last_->data());
+  segments_.truncate(static_cast<std::size_t>(row.at_ - segments_.data()));
+  queued_ += headers + lent_bytes;
+  replies_ += usual_replies(headers);
+  slices_ += frames * 2;
+}
 
 }  // namespace h2::detail

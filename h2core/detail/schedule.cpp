@@ -82,29 +82,29 @@ bool Engine::frame_row(Sending& sending, std::size_t room, std::size_t slices) n
   const std::size_t left = std::min({window, std::size_t{sending.queued_bytes}, chunk.bytes - chunk.framed});
   if (left <= whole || room < each || config_.observer.on_frame != nullptr) return false;
   const std::size_t places = std::min<std::size_t>(turns_.row(sending), (slices - output_.slices() + 1) / 2);
-  if (places == 0) return false;
-  if (output_.reserve(2 * OutputQueue::kRowBytes, 2 * OutputQueue::kRowSegments) == nullptr) return false;
+  if (places == 0 || !output_.has_row()) return false;
 
-  const auto add = [&](std::uint32_t bytes, std::uint32_t frames) {
-    write_frame_header(output_.reserved(), {bytes, FrameType::data, 0, stream.id});
-    output_.lend_row(chunk.data + chunk.framed, bytes, frames, &chunk);
-    chunk.framed += std::size_t{frames} * bytes;
-  };
+  OutputQueue::Row row = output_.begin_row();
+  const std::byte* const content = chunk.data + chunk.framed;
   const auto reach = static_cast<std::uint32_t>(std::min<std::size_t>({left - 1, room, kMaxWindow}));
   auto frames = static_cast<std::uint32_t>(std::clamp<std::size_t>(reach / each, 1, places));
   std::uint32_t bytes = frames * whole;
   std::size_t answers = frames * (3 + whole / kLeastCredit);
   room -= frames * std::size_t{each};
-  add(whole, frames);
+  write_frame_header(row.header(), {whole, FrameType::data, 0, stream.id});
+  row.lend(content, whole, frames, &chunk);
   if (room < each && room > kFrameHeaderBytes + whole / 2 && room - kFrameHeaderBytes < left - bytes &&
       frames < places) {
     const auto rest = static_cast<std::uint32_t>(room - kFrameHeaderBytes);
-    add(rest, 1);
+    write_frame_header(row.header(), {rest, FrameType::data, 0, stream.id});
+    row.lend(content + bytes, rest, 1, &chunk);
     ++frames;
     bytes += rest;
     answers += 3 + rest / kLeastCredit;
   }
+  output_.commit(row, frames, bytes);
   counters_.frames_sent += frames;
+  chunk.framed += bytes;
   content_framed(sending, bytes);
   expect_answers(answers);
   turns_.served_row(frames);
