@@ -495,6 +495,7 @@ class Engine {
   // By itself, so that who has nothing to frame saves no registers.
   [[gnu::noinline]] void frame_ready(std::size_t slices, std::size_t max_bytes) noexcept;
   [[gnu::always_inline]] inline bool frame_row(Sending& sending, std::size_t room, std::size_t slices) noexcept;
+  [[gnu::always_inline]] inline void gather_row(Sending& sending, OutputQueue::Row& row, std::uint32_t bytes, std::uint32_t frames) noexcept;
   // What both windows and the counters say of so much content.
   void content_framed(Sending& sending, std::size_t bytes) noexcept {
     Stream& stream = *sending.stream;

@@ -45,10 +45,10 @@ class OutputQueue {
   }
   /// Frames of lent content, one behind the other, which are part of the output once all of them are committed.
   class Row;
+  static constexpr std::size_t kMostLends = 4;  // of a row; and one lend_on()
   /// Whether room for a row is there; not behind what its first header would become part of.
   bool has_row() noexcept {
-    constexpr std::size_t kMost = 2;  // times that lend() may be called
-    const std::byte* const header = reserve(kMost * kFrameHeaderBytes, kMost);
+    const std::byte* const header = reserve(kMostLends * kFrameHeaderBytes, kMostLends + 1);
     return header != nullptr && unseen_before(header) == nullptr;
   }
   inline Row begin_row() noexcept;
@@ -221,6 +221,12 @@ class OutputQueue::Row {
   void lend(const std::byte* data, std::uint32_t bytes, std::uint32_t frames, Chunk* chunk) noexcept {
     *at_++ = {data, chunk, header_, bytes, {frames}};
     header_ += kFrameHeaderBytes;
+    slices_ += frames * 2;
+  }
+  /// The last of them goes on in another piece.
+  void lend_on(const std::byte* data, std::uint32_t bytes, Chunk* chunk) noexcept {
+    *at_++ = {data, chunk, nullptr, bytes, {1}};
+    ++slices_;
   }
 
  private:
@@ -228,6 +234,7 @@ class OutputQueue::Row {
   Row(std::byte* header, Segment* at) noexcept : header_(header), at_(at) {}
   std::byte* header_;
   Segment* at_;
+  std::uint32_t slices_ = 0;
 };
 
 inline OutputQueue::Row OutputQueue::begin_row() noexcept {
@@ -240,7 +247,7 @@ inline void OutputQueue::commit(const Row& row, std::uint32_t frames, std::size_
   segments_.truncate(static_cast<std::size_t>(row.at_ - segments_.data()));
   queued_ += headers + lent_bytes;
   replies_ += usual_replies(headers);
-  slices_ += frames * 2;
+  slices_ += row.slices_;
 }
 
 }  // namespace h2::detail
