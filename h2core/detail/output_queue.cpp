@@ -8,8 +8,10 @@ namespace h2::detail {
 
 std::byte* OutputQueue::find_room(std::size_t bytes, std::size_t lent) noexcept {
   if (segments_.size() + lent >= segments_.capacity() && front_ > 0) {
-    std::memmove(segments_.data(), segments_.data() + front_, segments() * sizeof(Segment));
-    segments_.truncate(segments());
+    const std::size_t count = segments_.size() - front_;
+    std::memmove(segments_.data(), segments_.data() + front_, count * sizeof(Segment));
+    segments_.truncate(count);
+    shown_ -= std::min(shown_, front_);
     front_ = 0;
   }
   if (!segments_.reserve(segments_.size() + lent + 1)) return nullptr;
@@ -40,13 +42,13 @@ std::size_t OutputQueue::poll(std::span<ByteView> slices, std::size_t max_bytes)
       data += at->bytes;
     }
   }
-  handed_out_ = static_cast<std::uint32_t>(segments());
+  shown_ = static_cast<std::uint32_t>(segments_.size());
   return slices_;
 }
 
 std::size_t OutputQueue::poll_some(std::span<ByteView> slices, std::size_t max_bytes) noexcept {
   std::size_t count = 0;
-  std::uint32_t seen = 0;
+  std::uint32_t seen = front_;
   const auto is_full = [&] { return count == slices.size() || max_bytes == 0; };
   const auto show = [&](const std::byte* data, std::size_t bytes) {
     if (is_full()) return;
@@ -54,8 +56,8 @@ std::size_t OutputQueue::poll_some(std::span<ByteView> slices, std::size_t max_b
     max_bytes -= slices[count++].size();
   };
   std::uint32_t begun = begun_;
-  for (; seen != segments() && !is_full(); ++seen) {
-    const Segment& at = segments_[front_ + seen];
+  for (; seen != segments_.size() && !is_full(); ++seen) {
+    const Segment& at = segments_[seen];
     if (at.head == nullptr) {
       show(at.data, at.bytes);
       continue;
@@ -66,7 +68,7 @@ std::size_t OutputQueue::poll_some(std::span<ByteView> slices, std::size_t max_b
       show(at.data + std::size_t{i} * at.bytes + passed, at.bytes - passed);
     }
   }
-  handed_out_ = std::max(handed_out_, seen);
+  shown_ = std::max(shown_, seen);
   return count;
 }
 
@@ -87,7 +89,6 @@ OutputQueue::Step OutputQueue::take_front(std::size_t bytes) noexcept {
     --slices_;
   }
   ++front_;
-  if (handed_out_ > 0) --handed_out_;
   return step;
 }
 
@@ -114,11 +115,11 @@ OutputQueue::Step OutputQueue::take_of_row(Segment& row, std::size_t bytes) noex
 
 std::uint64_t OutputQueue::handed_out() const noexcept {
   std::uint64_t bytes = taken_;
-  for (std::size_t i = 0; i < handed_out_; ++i) {
-    const Segment& at = segments_[front_ + i];
+  for (std::uint32_t i = front_; i < shown_; ++i) {
+    const Segment& at = segments_[i];
     bytes += at.head == nullptr ? at.bytes : std::size_t{at.frames} * (kFrameHeaderBytes + at.bytes);
   }
-  return handed_out_ > 0 ? bytes - begun_ : bytes;
+  return shown_ > front_ ? bytes - begun_ : bytes;
 }
 
 void OutputQueue::trim() noexcept {
@@ -126,7 +127,7 @@ void OutputQueue::trim() noexcept {
   if (queued_ > 0) return;
   release();
   segments_.release();
-  handed_out_ = 0;
+  front_ = shown_ = 0;
 }
 
 OutputQueue::Block* OutputQueue::new_block(std::size_t capacity) noexcept {

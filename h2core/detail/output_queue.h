@@ -127,8 +127,7 @@ class OutputQueue {
       taken(*at->chunk, at->bytes * at->frames - told);
       told = 0;
     }
-    queued_ = replies_ = front_ = handed_out_ = slices_ = 0;
-    begun_ = 0;
+    queued_ = replies_ = front_ = shown_ = slices_ = begun_ = 0;
     segments_.clear();
     if (first_ != last_) retire_all_but_last();
     if (last_ != nullptr) last_->written = last_->taken = 0;
@@ -146,7 +145,6 @@ class OutputQueue {
     return begun > kFrameHeaderBytes ? begun - std::uint32_t{kFrameHeaderBytes} : 0;
   }
   std::size_t poll_some(std::span<ByteView> slices, std::size_t max_bytes) noexcept;
-  std::size_t segments() const noexcept { return segments_.size() - front_; }
 
   static constexpr std::size_t kSure = 1024;  // what is reserved up to here is not drafted: a block's end may be lost
 
@@ -172,7 +170,7 @@ class OutputQueue {
   }
   // The last segment, if bytes of ours that begin here may still become part of it.
   Segment* unseen_before(const std::byte* start) noexcept {
-    if (segments() <= handed_out_) return nullptr;
+    if (segments_.size() <= shown_) return nullptr;
     Segment& tail = segments_[segments_.size() - 1];
     return tail.chunk == nullptr && tail.data + tail.bytes == start ? &tail : nullptr;
   }
@@ -205,8 +203,8 @@ class OutputQueue {
   std::int8_t usual_replies_;  // the bits of a size that count as replies: all or none
   // Not side by side: GCC would load both at once, just behind a store of one of them, and wait for it to reach memory.
   std::size_t queued_ = 0;
-  std::uint32_t begun_ = 0;       // of the first frame of a row in front, taken already
-  std::uint32_t handed_out_ = 0;  // segments at the front that a caller has seen: they may not grow
+  std::uint32_t begun_ = 0;  // of the first frame of a row in front, taken already
+  std::uint32_t shown_ = 0;  // what stands in `segments_` before this a caller has seen: it may not grow
   std::size_t replies_ = 0;
   std::uint64_t taken_ = 0;
 };

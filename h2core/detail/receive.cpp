@@ -44,8 +44,8 @@ bool carries_block(FrameType type) {
 // Content comes in runs, and in a run this is all that a frame of DATA takes: 81 instructions, where the whole way
 // takes 206. It stands before that way, so that it saves no registers, and what comes in no run loses 20 by it.
 void Engine::receive_bytes(ByteView& input, Out& out) noexcept {
-  if (!run_.lasts() || output_.reply_bytes() > config_.max_queued_output) return receive_any(input, out);
-  if (stage_ == Stage::data) return deliver_of_run(data_left_, input, input, out);
+  if (output_.reply_bytes() > config_.max_queued_output) return receive_any(input, out);
+  if (stage_ == Stage::data && run_.lasts()) return deliver_of_run(data_left_, input, input, out);
   if (stage_ != Stage::header || input.size() < kFrameHeaderBytes) return receive_any(input, out);
   const std::uint32_t content = next_of_run(input.data());
   if (content == 0) return receive_any(input, out);
