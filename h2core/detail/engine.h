@@ -493,7 +493,8 @@ class Engine {
   // One loop from the turn to the segments: 37 of 250 instructions for a frame of DATA.
   [[gnu::always_inline]] inline bool frame_data(Sending& sending, std::size_t room) noexcept;
   // By itself, so that who has nothing to frame saves no registers.
-  [[gnu::noinline]] void frame_ready(std::size_t slices, std::size_t max_bytes) noexcept;
+  [[gnu::noinline]] std::size_t frame_ready(std::span<ByteView> slices, std::size_t max_bytes) noexcept;
+  [[gnu::always_inline]] inline std::size_t show_output(std::span<ByteView> slices, std::size_t max_bytes) noexcept;
   [[gnu::always_inline]] inline bool frame_row(Sending& sending, std::size_t room, std::size_t slices) noexcept;
   [[gnu::always_inline]] inline void gather_row(Sending& sending, OutputQueue::Row& row, std::uint32_t bytes, std::uint32_t frames) noexcept;
   // What both windows and the counters say of so much content.

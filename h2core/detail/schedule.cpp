@@ -136,18 +136,22 @@ void Engine::gather_row(Sending& sending, OutputQueue::Row& row, std::uint32_t b
 }
 
 std::size_t Engine::poll_output(std::span<ByteView> slices, std::size_t max_bytes) noexcept {
-  if (!turns_.empty()) frame_ready(slices.size(), max_bytes);
-  publish();
-  return output_.poll(slices, max_bytes);
+  return turns_.empty() ? show_output(slices, max_bytes) : frame_ready(slices, max_bytes);
 }
 
-void Engine::frame_ready(std::size_t slices, std::size_t max_bytes) noexcept {
+std::size_t Engine::frame_ready(std::span<ByteView> slices, std::size_t max_bytes) noexcept {
   while (!turns_.empty() && send_window_ > 0 && !connection_held_ && output_.queued_bytes() < max_bytes &&
-         output_.slices() < slices) {
+         output_.slices() < slices.size()) {
     Sending& sending = *turns_.next();
     const std::size_t room = max_bytes - output_.queued_bytes();
-    if (!frame_row(sending, room, slices) && !frame_data(sending, room)) return;
+    if (!frame_row(sending, room, slices.size()) && !frame_data(sending, room)) break;
   }
+  return show_output(slices, max_bytes);
+}
+
+std::size_t Engine::show_output(std::span<ByteView> slices, std::size_t max_bytes) noexcept {
+  if (output_.empty()) publish();  // or it goes on that there is output
+  return output_.poll(slices, max_bytes);
 }
 
 void Engine::consume_output(std::size_t bytes) noexcept {
