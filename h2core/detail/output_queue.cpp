@@ -27,6 +27,7 @@ std::byte* OutputQueue::find_room(std::size_t bytes, std::size_t lent) noexcept 
 
 std::size_t OutputQueue::poll(std::span<ByteView> slices, std::size_t max_bytes) noexcept {
   if (queued_ > max_bytes || slices_ > slices.size() || begun_ > 0) return poll_some(slices, max_bytes);
+  shown_ = static_cast<std::uint32_t>(segments_.size());
   ByteView* to = slices.data();  // nothing is cut: 11 of 40 instructions fewer for a frame of DATA
   const Segment* const end = segments_.data() + segments_.size();
   for (const Segment* at = segments_.data() + front_; at != end; ++at) {
@@ -35,14 +36,14 @@ std::size_t OutputQueue::poll(std::span<ByteView> slices, std::size_t max_bytes)
       *to++ = ByteView(data, at->bytes);
       continue;
     }
-    for (std::uint32_t left = at->frames; left > 0; --left) {
+    std::uint32_t left = at->frames;
+    do {
       to[0] = ByteView(at->head, kFrameHeaderBytes);
       to[1] = ByteView(data, at->bytes);
       to += 2;
       data += at->bytes;
-    }
+    } while (--left > 0);
   }
-  shown_ = static_cast<std::uint32_t>(segments_.size());
   return slices_;
 }
 

@@ -70,7 +70,8 @@ class OutputQueue {
   /// Takes `bytes` from the front and calls `taken(chunk, bytes)` for lent memory among them.
   template <class Taken>
   void consume(std::size_t bytes, Taken&& taken) noexcept {
-    if (bytes >= queued_) return consume_all(taken);
+    if (bytes >= queued_ && begun_ == 0) return consume_all(taken);
+    bytes = std::min(bytes, queued_);
     queued_ -= bytes;
     taken_ += bytes;
     while (bytes > 0) {
@@ -78,6 +79,9 @@ class OutputQueue {
       bytes -= step.bytes;
       if (step.lent > 0) taken(*step.chunk, step.lent);
     }
+    if (queued_ > 0) return;
+    segments_.clear();
+    front_ = shown_ = 0;
   }
 
   /// Drops everything.
@@ -120,14 +124,11 @@ class OutputQueue {
   template <class Taken>
   void consume_all(Taken&& taken) noexcept {
     taken_ += queued_;
-    std::uint32_t told = content_begun(begun_);
     const Segment* const end = segments_.data() + segments_.size();
     for (const Segment* at = segments_.data() + front_; at != end; ++at) {
-      if (at->chunk == nullptr) continue;
-      taken(*at->chunk, at->bytes * at->frames - told);
-      told = 0;
+      if (at->chunk != nullptr) taken(*at->chunk, at->bytes * at->frames);
     }
-    queued_ = replies_ = front_ = shown_ = slices_ = begun_ = 0;
+    queued_ = replies_ = front_ = shown_ = slices_ = 0;
     segments_.clear();
     if (first_ != last_) retire_all_but_last();
     if (last_ != nullptr) last_->written = last_->taken = 0;
