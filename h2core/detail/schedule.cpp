@@ -140,8 +140,8 @@ std::size_t Engine::poll_output(std::span<ByteView> slices, std::size_t max_byte
 }
 
 std::size_t Engine::frame_ready(std::span<ByteView> slices, std::size_t max_bytes) noexcept {
-  while (!turns_.empty() && send_window_ > 0 && !connection_held_ && output_.queued_bytes() < max_bytes &&
-         output_.slices() < slices.size()) {
+  while (output_.queued_bytes() < max_bytes && output_.slices() < slices.size() && !turns_.empty() &&
+         send_window_ > 0 && !connection_held_) {
     Sending& sending = *turns_.next();
     const std::size_t room = max_bytes - output_.queued_bytes();
     if (!frame_row(sending, room, slices.size()) && !frame_data(sending, room)) break;
