@@ -63,7 +63,7 @@ void Engine::write_window_update(StreamId id, std::uint32_t increment) noexcept 
 Result<void> Engine::set_window(StreamId id, std::uint32_t bytes) noexcept {
   if (failed_ || lost_ || finished_) return Misuse::connection_over;
   if (bytes > kMaxWindow) return Misuse::bad_setting;
-  run_.end();
+  end_run();
   if (id == kConnection) {
     if (bytes < 65535) return Misuse::bad_setting;
     connection_window_fixed_ = true;

@@ -375,7 +375,7 @@ void Engine::refill_budget(std::uint32_t amount) noexcept {
 // ---- time
 
 void Engine::advance_time(TimePoint now) noexcept {
-  run_.end();
+  end_run();
   if (!clock_runs_) {
     clock_runs_ = true;
     now_ = clock_start_ = last_received_ = idle_since_ = now;
@@ -585,7 +585,7 @@ void Engine::refresh_effective(bool acknowledged) noexcept {
     loosest = looser(loosest, settings_in_flight_[i].settings);
   const std::int64_t shift = static_cast<std::int64_t>(loosest.initial_window_size) -
                              static_cast<std::int64_t>(effective_.initial_window_size);
-  run_.end();
+  end_run();
   if (shift != 0)
     streams_.each([this, shift](std::uint32_t slot) {
       Stream& stream = streams_[slot];

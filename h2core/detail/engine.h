@@ -94,7 +94,7 @@ class Engine {
 
  private:
   using Out = std::optional<Event>;
-  enum class Stage : std::uint8_t { header, odd_header, pad_length, data, payload, skip, preface };
+  enum class Stage : std::uint8_t { header, odd_header, pad_length, data, run_data, payload, skip, preface };
   enum class PingOwner : std::uint8_t { caller, keepalive, shutdown, window };
   struct PendingPing {
     std::uint64_t opaque;
@@ -123,7 +123,6 @@ class Engine {
     std::int32_t left = -1;     // below zero: there is none
     std::uint32_t longest = 0;  // bytes of a frame
     bool lasts() const noexcept { return left >= 0; }
-    void end() noexcept { left = -1; }
     void take_off(std::size_t bytes) noexcept {
       left = static_cast<std::int32_t>(std::max<std::int64_t>(left - static_cast<std::int64_t>(bytes), -1));
     }
@@ -305,6 +304,10 @@ class Engine {
   void keep_payload() noexcept;
   [[gnu::always_inline]] inline void begin_run(Stream& stream, std::uint32_t content) noexcept;
   [[gnu::noinline]] void measure_run(Stream& stream, std::uint32_t content) noexcept;
+  void end_run() noexcept {
+    run_.left = -1;
+    if (stage_ == Stage::run_data) stage_ = Stage::data;
+  }
   void leave_unconsumed(Stream& stream, std::size_t bytes) noexcept {
     stream.unconsumed += static_cast<std::uint32_t>(bytes);
     stream.connection_unconsumed += static_cast<std::uint32_t>(bytes);
@@ -424,7 +427,7 @@ class Engine {
   // What the peer is to have on the stream in all: its window, what of that it has used, and what is owed for it. Of a
   // frame that is cut, what will be delivered is neither in the window nor with the caller.
   std::int64_t recv_target(const Stream& stream) const noexcept {
-    const bool cut = stage_ == Stage::data && frame_.stream == stream.id && config_.credit == Credit::manual;
+    const bool cut = (stage_ == Stage::data || stage_ == Stage::run_data) && frame_.stream == stream.id && config_.credit == Credit::manual;
     return stream.recv_window + (cut ? std::int64_t{data_left_} : 0) + stream.recv_owed + stream.unconsumed;
   }
   void update_stream_window(Stream& stream) noexcept {

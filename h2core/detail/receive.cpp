@@ -45,7 +45,7 @@ bool carries_block(FrameType type) {
 // takes 206. It stands before that way, so that it saves no registers, and what comes in no run loses 20 by it.
 void Engine::receive_bytes(ByteView& input, Out& out) noexcept {
   if (output_.reply_bytes() > config_.max_queued_output) return receive_any(input, out);
-  if (stage_ == Stage::data && run_.lasts()) return deliver_of_run(data_left_, input, input, out);
+  if (stage_ == Stage::run_data) return deliver_of_run(data_left_, input, input, out);
   if (stage_ != Stage::header || input.size() < kFrameHeaderBytes) return receive_any(input, out);
   const std::uint32_t content = next_of_run(input.data());
   if (content == 0) return receive_any(input, out);
@@ -80,7 +80,7 @@ std::uint32_t Engine::next_of_run(const std::byte* head) noexcept {
 
 // Behind a header that comes alone, as before content that was lent.
 void Engine::begin_content(std::uint32_t content) noexcept {
-  stage_ = Stage::data;
+  stage_ = Stage::run_data;
   data_left_ = content;
   pending.views_live = false;
 }
@@ -89,7 +89,7 @@ void Engine::begin_content(std::uint32_t content) noexcept {
 void Engine::deliver_of_run(std::uint32_t content, ByteView from, ByteView& input, Out& out) noexcept {
   ByteView piece = from;
   if (from.size() < content) [[unlikely]] {
-    stage_ = Stage::data;
+    stage_ = Stage::run_data;
     data_left_ = content - static_cast<std::uint32_t>(from.size());
   } else {
     piece = from.first(content);
@@ -119,7 +119,7 @@ void Engine::receive_waiting(ByteView& input, Out& out) noexcept {
 void Engine::receive_any(ByteView& input, Out& out) noexcept {
   if (!input.empty()) {
     last_received_ = now_;
-    run_.end();
+    end_run();
   }
   ByteView rest = input;
   if (live_streams_ > announced_.max_concurrent_streams && too_many_unsettled()) [[unlikely]]
@@ -191,7 +191,8 @@ Engine::Next Engine::resume(ByteView& input, Out& out) noexcept {
     case Stage::header:
     case Stage::odd_header: return read_odd_header(input);
     case Stage::pad_length: return on_padded_data(input, out);
-    case Stage::data: break;  // goes on in line
+    case Stage::data:
+    case Stage::run_data: break;  // go on in line
     case Stage::payload: return read_payload(input);
     case Stage::skip: return skip(skip_left_, input);
     case Stage::preface: return read_preface(input);
@@ -483,7 +484,7 @@ Engine::Next Engine::deliver(Stream& stream, std::uint32_t content, std::uint32_
                              Out& out) noexcept {
   ByteView piece = input;
   if (input.size() < content) [[unlikely]] {
-    stage_ = Stage::data;
+    stage_ = run_.lasts() ? Stage::run_data : Stage::data;
     data_left_ = content - static_cast<std::uint32_t>(input.size());
     pad_left_ = padding;
     if (input.empty()) return Next::none;

@@ -699,7 +699,7 @@ void Engine::count(Stream& stream) noexcept {
 }
 
 void Engine::uncount(Stream& stream) noexcept {
-  run_.end();  // of this stream; and there may be too many unsettled now
+  end_run();  // of this stream; and there may be too many unsettled now
   if (!stream.counted) return;
   stream.counted = false;
   if (!is_ours(stream.id)) {
