@@ -553,6 +553,7 @@ Result<void> Engine::send_settings(std::span<const Setting> entries) noexcept {
 
 // The peer adds the difference to every stream's window (RFC 9113 6.9.2), also to one that `set_window` has grown.
 bool Engine::lifts_a_window_too_far(std::uint32_t initial_window) noexcept {
+  settle_run();
   const std::int64_t shift =
       static_cast<std::int64_t>(initial_window) - static_cast<std::int64_t>(effective_.initial_window_size);
   bool too_far = false;
@@ -641,7 +642,8 @@ void* Engine::user(StreamId id) const noexcept {
   return slot == kNoSlot || streams_[slot].released ? nullptr : streams_[slot].user;
 }
 
-std::optional<WindowView> Engine::window(StreamId id) const noexcept {
+std::optional<WindowView> Engine::window(StreamId id) noexcept {
+  settle_run();
   if (id == kConnection)
     return WindowView{.send_window = send_window_,
                       .recv_window = recv_window_,

@@ -85,8 +85,8 @@ class Engine {
 
   Result<void> set_user(StreamId id, void* user) noexcept;
   void* user(StreamId id) const noexcept;
-  std::optional<WindowView> window(StreamId id) const noexcept;
-  std::optional<Explanation> explain(StreamId id) const noexcept;
+  std::optional<WindowView> window(StreamId id) noexcept;
+  std::optional<Explanation> explain(StreamId id) noexcept;
   std::size_t open_streams() const noexcept { return live_streams_; }
   const Settings& peer_settings() const noexcept { return peer_; }
   const Counters& counters() const noexcept { return counters_; }
@@ -123,9 +123,6 @@ class Engine {
     std::int32_t left = -1;     // below zero: there is none
     std::uint32_t longest = 0;  // bytes of a frame
     bool lasts() const noexcept { return left >= 0; }
-    void take_off(std::size_t bytes) noexcept {
-      left = static_cast<std::int32_t>(std::max<std::int64_t>(left - static_cast<std::int64_t>(bytes), -1));
-    }
   };
   enum class Decoded : std::uint8_t { ok, too_large, failed };
   // Of a stream that is still idle (RFC 9218 7).
@@ -304,9 +301,22 @@ class Engine {
   void keep_payload() noexcept;
   [[gnu::always_inline]] inline void begin_run(Stream& stream, std::uint32_t content) noexcept;
   [[gnu::noinline]] void measure_run(Stream& stream, std::uint32_t content) noexcept;
+  // In a run, `left` alone says what its frames took, so that a frame of it costs 10 instructions less. Whoever asks
+  // for windows, for what is owed or for the content of a message, or changes them, lets them be settled before.
+  void settle_run() noexcept {
+    const std::int32_t bytes = run_settled_ - run_.left;
+    if (bytes > 0) settle_run(bytes);
+  }
+  void settle_run(std::int32_t bytes) noexcept;
   void end_run() noexcept {
-    run_.left = -1;
+    settle_run();
+    run_.left = run_settled_ = -1;
     if (stage_ == Stage::run_data) stage_ = Stage::data;
+  }
+  void take_off_run(std::size_t bytes) noexcept {
+    settle_run();
+    const std::int64_t left = run_.left - static_cast<std::int64_t>(bytes);
+    run_.left = run_settled_ = static_cast<std::int32_t>(std::max<std::int64_t>(left, -1));
   }
   void leave_unconsumed(Stream& stream, std::size_t bytes) noexcept {
     stream.unconsumed += static_cast<std::uint32_t>(bytes);
@@ -562,8 +572,11 @@ class Engine {
   std::uint32_t live_streams_ = 0;  // StreamClosed not delivered yet
   Run run_;
   FrameHeader frame_;
-  std::uint32_t data_left_ = 0;  // content of the current DATA frame, not delivered
-  std::uint32_t skip_left_ = 0;  // padding, or a payload that nobody wants
+  std::int32_t run_settled_ = -1;  // what was `left` when accounts were right
+  union {
+    std::uint32_t data_left_ = 0;  // content of the current DATA frame, not delivered
+    std::uint32_t skip_left_;      // padding, or a payload that nobody wants
+  };
   std::uint32_t pad_left_ = 0;
   Array<std::byte> stash_;  // one frame's payload that straddles calls; at most MAX_FRAME_SIZE
   OpenBlock open_block_;

@@ -64,18 +64,24 @@ std::uint32_t Engine::next_of_run(const std::byte* head) noexcept {
   const bool is_plain = (head[4] & std::byte{flags::padded | flags::end_stream}) == std::byte{0};
   if (length - 1 >= run_.longest || !is_plain || read_u32(head + 5) != frame_.stream.value) return 0;
   const auto bytes = static_cast<std::int32_t>(length);
-  if ((run_.left -= bytes) < 0) return 0;
+  if ((run_.left -= bytes) < 0) [[unlikely]]
+    return run_.left += bytes, 0;
+  ++counters_.frames_received;
+  return length;
+}
+
+// What frames of the run took.
+void Engine::settle_run(std::int32_t bytes) noexcept {
+  run_settled_ = run_.left;
   Stream& stream = *run_.stream;
   stream.recv_window -= bytes;
   recv_window_ -= bytes;
-  stream.recv_content_left -= length;  // or less than nothing, which says nothing
-  stream.interval_bytes += length;
+  stream.recv_content_left -= bytes;  // or less than nothing, which says nothing
+  stream.interval_bytes += static_cast<std::uint32_t>(bytes);
   if (config_.credit == Credit::automatic) {
     stream.recv_owed += bytes;
-    recv_owed_ += length;
+    recv_owed_ += bytes;
   }
-  ++counters_.frames_received;
-  return length;
 }
 
 // Behind a header that comes alone, as before content that was lent.
@@ -419,7 +425,7 @@ void Engine::measure_run(Stream& stream, std::uint32_t content) noexcept {
   }
   if (left <= 0) return;
   run_.longest = budget_ < config_.work_budget ? kFullPiece - 1 : kAlwaysFits;
-  run_.left = static_cast<std::int32_t>(left);
+  run_.left = run_settled_ = static_cast<std::int32_t>(left);
   pad_left_ = 0;
 }
 

@@ -650,6 +650,7 @@ void Engine::close_stream(std::uint32_t slot, State how, ErrorCode code, Violati
                           bool tell_reset) noexcept {
   Stream& stream = streams_[slot];
   if (is_closed(stream.state)) return;
+  settle_run();
   stream.verdict = verdict_of(stream, how == State::reset_by_peer ? code : ErrorCode::no_error);
   if (how == State::reset_by_us && may_receive(stream) && stream.recv_window > 0)
     expect_late_content(stream.recv_window);
