@@ -61,9 +61,8 @@ void Connection::hold_input() noexcept {
 void Connection::transport_lost() noexcept {
   if (engine_ != nullptr) engine_->transport_lost();
 }
-// Behind most reads there is nothing to send, and a loop asks all the same.
-std::size_t Connection::poll_output(std::span<ByteView> slices, std::size_t max_bytes) noexcept {
-  return has_output() ? engine_->poll_output(slices, max_bytes) : 0;
+std::size_t Connection::poll_waiting(std::span<ByteView> slices, std::size_t max_bytes) noexcept {
+  return engine_->poll_output(slices, max_bytes);
 }
 void Connection::consume_output(std::size_t bytes) noexcept {
   if (engine_ != nullptr) engine_->consume_output(bytes);

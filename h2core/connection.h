@@ -92,7 +92,9 @@ class H2CORE_API Connection {
 
   /// Fills `slices` from the front with what is to be sent, in order, and returns how many. They stay as they are until
   /// `consume_output()` takes them or `transport_lost()`; polling again returns the same, perhaps followed by more.
-  std::size_t poll_output(std::span<ByteView> slices, std::size_t max_bytes = std::size_t{64} * 1024) noexcept;
+  std::size_t poll_output(std::span<ByteView> slices, std::size_t max_bytes = std::size_t{64} * 1024) noexcept {
+    return has_output() ? poll_waiting(slices, max_bytes) : 0;
+  }
   /// The transport took this many bytes from the front of what was polled.
   void consume_output(std::size_t bytes) noexcept;
 
@@ -187,6 +189,7 @@ class H2CORE_API Connection {
  private:
   void receive_called(ByteView& input, std::optional<Event>& out) noexcept;
   void receive_bytes(ByteView& input, std::optional<Event>& out) noexcept;
+  std::size_t poll_waiting(std::span<ByteView> slices, std::size_t max_bytes) noexcept;
   void receive_unborn(ByteView& input, std::optional<Event>& out) noexcept;
   void abandon_each(void (*visit)(void* context, Token token) noexcept, void* context) noexcept;
 

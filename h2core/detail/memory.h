@@ -257,7 +257,7 @@ class Slab {
 
   Cell& at_cell(std::uint32_t slot) noexcept { return pages_[slot / kPerPage][slot % kPerPage]; }
 
-  bool add_page() noexcept {
+  [[gnu::noinline]] bool add_page() noexcept {
     if (!pages_.reserve(pages_.size() + 1)) return false;
     const Allocator& allocator = pages_.allocator();
     void* memory = allocator.allocate(allocator.context, kPageBytes);

@@ -70,18 +70,8 @@ class OutputQueue {
   /// Takes `bytes` from the front and calls `taken(chunk, bytes)` for lent memory among them.
   template <class Taken>
   void consume(std::size_t bytes, Taken&& taken) noexcept {
-    if (bytes >= queued_ && begun_ == 0) return consume_all(taken);
-    bytes = std::min(bytes, queued_);
-    queued_ -= bytes;
-    taken_ += bytes;
-    while (bytes > 0) {
-      const Step step = take_front(bytes);
-      bytes -= step.bytes;
-      if (step.lent > 0) taken(*step.chunk, step.lent);
-    }
-    if (queued_ > 0) return;
-    segments_.clear();
-    front_ = shown_ = 0;
+    if (bytes >= queued_ && begun_ == 0) consume_all(taken);
+    else consume_some(bytes, taken);
   }
 
   /// Drops everything.
@@ -132,6 +122,21 @@ class OutputQueue {
     segments_.clear();
     if (first_ != last_) retire_all_but_last();
     if (last_ != nullptr) last_->written = last_->taken = 0;
+  }
+
+  template <class Taken>
+  [[gnu::noinline]] void consume_some(std::size_t bytes, Taken taken) noexcept {
+    bytes = std::min(bytes, queued_);
+    queued_ -= bytes;
+    taken_ += bytes;
+    while (bytes > 0) {
+      const Step step = take_front(bytes);
+      bytes -= step.bytes;
+      if (step.lent > 0) taken(*step.chunk, step.lent);
+    }
+    if (queued_ > 0) return;
+    segments_.clear();
+    front_ = shown_ = 0;
   }
 
   // What one step takes from the front.

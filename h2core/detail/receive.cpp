@@ -63,9 +63,9 @@ std::uint32_t Engine::next_of_run(const std::byte* head) noexcept {
   static_assert(static_cast<int>(FrameType::data) == 0);
   const bool is_plain = (head[4] & std::byte{flags::padded | flags::end_stream}) == std::byte{0};
   if (length - 1 >= run_.longest || !is_plain || read_u32(head + 5) != frame_.stream.value) return 0;
-  const auto bytes = static_cast<std::int32_t>(length);
-  if ((run_.left -= bytes) < 0) [[unlikely]]
-    return run_.left += bytes, 0;
+  const std::int32_t left = run_.left - static_cast<std::int32_t>(length);
+  if (left < 0) return 0;
+  run_.left = left;
   ++counters_.frames_received;
   return length;
 }

@@ -85,7 +85,7 @@ bool Engine::frame_row(Sending& sending, std::size_t room, std::size_t slices) n
   const std::size_t places = std::min<std::size_t>(turns_.row(sending), (slices - output_.slices()) / 2);
   if (places == 0 || !output_.has_row()) return false;
 
-  const auto reach = static_cast<std::uint32_t>(std::min<std::size_t>({content - 1, room, kMaxWindow}));
+  const auto reach = static_cast<std::uint32_t>(std::min(content - 1, room));
   auto frames = static_cast<std::uint32_t>(std::clamp<std::size_t>(reach / each, 1, places));
   std::uint32_t bytes = frames * whole, rest = 0;
   room -= frames * std::size_t{each};
