@@ -301,23 +301,17 @@ class Engine {
   void keep_payload() noexcept;
   [[gnu::always_inline]] inline void begin_run(Stream& stream, std::uint32_t content) noexcept;
   [[gnu::noinline]] void measure_run(Stream& stream, std::uint32_t content) noexcept;
-  // In a run, `left` alone says what its frames took, so that a frame of it costs 10 instructions less. Whoever asks
-  // for windows, for what is owed or for the content of a message, or changes them, lets them be settled before.
+  // In a run, `left` alone says what its frames took, so that a frame of it costs ten instructions less. Whoever asks
+  // for windows, for what is owed or for what a message still has, or changes these, has the run settled before.
   void settle_run() noexcept {
-    const std::int32_t bytes = run_settled_ - run_.left;
-    if (bytes > 0) settle_run(bytes);
+    if (run_.left != run_settled_) settle_frames();
   }
-  void settle_run(std::int32_t bytes) noexcept;
+  [[gnu::noinline]] void settle_frames() noexcept;
   void end_run() noexcept {
-    settle_run();
-    run_.left = run_settled_ = -1;
-    if (stage_ == Stage::run_data) stage_ = Stage::data;
+    if (run_.lasts()) stop_run();
   }
-  void take_off_run(std::size_t bytes) noexcept {
-    settle_run();
-    const std::int64_t left = run_.left - static_cast<std::int64_t>(bytes);
-    run_.left = run_settled_ = static_cast<std::int32_t>(std::max<std::int64_t>(left, -1));
-  }
+  [[gnu::noinline]] void stop_run() noexcept;
+  void take_off_run(std::size_t bytes) noexcept;
   void leave_unconsumed(Stream& stream, std::size_t bytes) noexcept {
     stream.unconsumed += static_cast<std::uint32_t>(bytes);
     stream.connection_unconsumed += static_cast<std::uint32_t>(bytes);
@@ -421,6 +415,7 @@ class Engine {
   void remove_if_settled(std::uint32_t slot) noexcept;
   void count(Stream& stream) noexcept;
   void uncount(Stream& stream) noexcept;
+  [[gnu::noinline]] void uncount_in_run(Stream& stream) noexcept;
   Verdict verdict_of(const Stream& stream, ErrorCode peers_word) const noexcept;
   std::size_t initial_streams_allowed() const noexcept;
 

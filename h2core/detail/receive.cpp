@@ -70,8 +70,8 @@ std::uint32_t Engine::next_of_run(const std::byte* head) noexcept {
   return length;
 }
 
-// What frames of the run took.
-void Engine::settle_run(std::int32_t bytes) noexcept {
+void Engine::settle_frames() noexcept {
+  const std::int32_t bytes = run_settled_ - run_.left;
   run_settled_ = run_.left;
   Stream& stream = *run_.stream;
   stream.recv_window -= bytes;
@@ -82,6 +82,19 @@ void Engine::settle_run(std::int32_t bytes) noexcept {
     stream.recv_owed += bytes;
     recv_owed_ += bytes;
   }
+}
+
+void Engine::stop_run() noexcept {
+  settle_run();
+  run_.left = run_settled_ = -1;
+  if (stage_ == Stage::run_data) stage_ = Stage::data;
+}
+
+void Engine::take_off_run(std::size_t bytes) noexcept {
+  if (static_cast<std::int64_t>(bytes) > run_.left) return end_run();
+  settle_run();
+  run_.left -= static_cast<std::int32_t>(bytes);
+  run_settled_ = run_.left;
 }
 
 // Behind a header that comes alone, as before content that was lent.

@@ -700,7 +700,8 @@ void Engine::count(Stream& stream) noexcept {
 }
 
 void Engine::uncount(Stream& stream) noexcept {
-  end_run();  // of this stream; and there may be too many unsettled now
+  if (run_.lasts()) [[unlikely]]  // of this stream; and there may be too many unsettled now
+    return uncount_in_run(stream);
   if (!stream.counted) return;
   stream.counted = false;
   if (!is_ours(stream.id)) {
@@ -709,6 +710,12 @@ void Engine::uncount(Stream& stream) noexcept {
   }
   --our_active_;
   if (!messages_->waiting.empty()) start_waiting();
+}
+
+// By itself, so that who is in none saves no registers.
+void Engine::uncount_in_run(Stream& stream) noexcept {
+  stop_run();
+  uncount(stream);
 }
 
 }  // namespace h2::detail
