@@ -195,7 +195,7 @@ class H2CORE_API Connection {
 
   Allocator allocator_;
   detail::Engine* engine_ = nullptr;  // null only when the very first allocation failed
-  detail::Front* front_;  // where there is no engine, something calls, always
+  detail::Front* front_;              // where there is no engine, something calls, always
 };
 
 // A loop that takes all events calls once more than there are any, and that answer needs nothing of the engine: 20

@@ -117,7 +117,8 @@ class Engine {
   };
   // DATA that goes on on one stream, that of frame_. While a run lasts, the stream takes content, and the next `left`
   // octets of it change nothing but accounts: both windows stay open, nothing comes to be announced, no bound is met.
-  // Whatever could make that untrue ends the run or takes octets off it. A frame of DATA under way is the run's.
+  // Whatever could make that untrue ends the run or takes octets off it. A frame of DATA under way may be the run's: the
+  // stage tells.
   struct Run {
     Stream* stream = nullptr;   // also behind the end of a run: that of the last DATA
     std::int32_t left = -1;     // below zero: there is none
@@ -432,7 +433,8 @@ class Engine {
   // What the peer is to have on the stream in all: its window, what of that it has used, and what is owed for it. Of a
   // frame that is cut, what will be delivered is neither in the window nor with the caller.
   std::int64_t recv_target(const Stream& stream) const noexcept {
-    const bool cut = (stage_ == Stage::data || stage_ == Stage::run_data) && frame_.stream == stream.id && config_.credit == Credit::manual;
+    const bool cut = (stage_ == Stage::data || stage_ == Stage::run_data) && frame_.stream == stream.id &&
+                     config_.credit == Credit::manual;
     return stream.recv_window + (cut ? std::int64_t{data_left_} : 0) + stream.recv_owed + stream.unconsumed;
   }
   void update_stream_window(Stream& stream) noexcept {
@@ -504,7 +506,8 @@ class Engine {
   [[gnu::noinline]] std::size_t frame_ready(std::span<ByteView> slices, std::size_t max_bytes) noexcept;
   [[gnu::always_inline]] inline std::size_t show_output(std::span<ByteView> slices, std::size_t max_bytes) noexcept;
   [[gnu::always_inline]] inline bool frame_row(Sending& sending, std::size_t room, std::size_t slices) noexcept;
-  [[gnu::always_inline]] inline void gather_row(Sending& sending, OutputQueue::Row& row, std::uint32_t bytes, std::uint32_t frames) noexcept;
+  [[gnu::always_inline]] inline void gather_row(Sending& sending, OutputQueue::Row& row, std::uint32_t bytes,
+                                                std::uint32_t frames) noexcept;
   // What both windows and the counters say of so much content.
   void content_framed(Sending& sending, std::size_t bytes) noexcept {
     Stream& stream = *sending.stream;
