@@ -36,7 +36,7 @@ std::size_t OutputQueue::poll(std::span<ByteView> slices, std::size_t max_bytes)
       *to++ = ByteView(data, at->bytes);
       continue;
     }
-    std::uint32_t left = at->frames;
+    std::uint32_t left = at->count;
     do {
       to[0] = ByteView(at->head, kFrameHeaderBytes);
       to[1] = ByteView(data, at->bytes);
@@ -63,7 +63,7 @@ std::size_t OutputQueue::poll_some(std::span<ByteView> slices, std::size_t max_b
       show(at.data, at.bytes);
       continue;
     }
-    for (std::uint32_t i = 0; i != at.frames && !is_full(); ++i, begun = 0) {
+    for (std::uint32_t i = 0; i != at.count && !is_full(); ++i, begun = 0) {
       if (begun < kFrameHeaderBytes) show(at.head + begun, kFrameHeaderBytes - begun);
       const std::uint32_t passed = content_begun(begun);
       show(at.data + std::size_t{i} * at.bytes + passed, at.bytes - passed);
@@ -79,7 +79,7 @@ OutputQueue::Step OutputQueue::take_front(std::size_t bytes) noexcept {
   Step step{front.chunk, static_cast<std::uint32_t>(std::min<std::size_t>(bytes, front.bytes)), 0};
   if (front.head != nullptr) {
     step = take_of_row(front, bytes);
-    if (front.frames > 0) return step;
+    if (front.count > 0) return step;
     owned_taken(kFrameHeaderBytes);
   } else {
     if (front.chunk == nullptr) take_ours(front, step.bytes);
@@ -94,8 +94,8 @@ OutputQueue::Step OutputQueue::take_front(std::size_t bytes) noexcept {
 }
 
 void OutputQueue::take_ours(Segment& front, std::uint32_t bytes) noexcept {
-  const std::uint32_t replies = bytes - std::min(bytes, front.bytes - front.replies);  // what is none is taken first
-  front.replies -= replies;
+  const std::uint32_t replies = bytes - std::min(bytes, front.bytes - front.count);  // what is none is taken first
+  front.count -= replies;
   replies_ -= replies;
   owned_taken(bytes);
 }
@@ -103,14 +103,14 @@ void OutputQueue::take_ours(Segment& front, std::uint32_t bytes) noexcept {
 OutputQueue::Step OutputQueue::take_of_row(Segment& row, std::size_t bytes) noexcept {
   constexpr auto kHead = static_cast<std::uint32_t>(kFrameHeaderBytes);
   const std::uint32_t each = kHead + row.bytes, before = begun_;
-  const auto reach = static_cast<std::uint32_t>(std::min<std::size_t>(before + bytes, std::size_t{each} * row.frames));
+  const auto reach = static_cast<std::uint32_t>(std::min<std::size_t>(before + bytes, std::size_t{each} * row.count));
   const std::uint32_t whole = reach / each;
   begun_ = reach % each;
   const std::uint32_t heads = whole * kHead + std::min(begun_, kHead) - std::min(before, kHead);
   slices_ -= whole * 2 + (begun_ >= kHead) - (before >= kHead);
   replies_ -= usual_replies(heads);
   row.data += std::size_t{whole} * row.bytes;
-  row.frames -= whole;
+  row.count -= whole;
   return {row.chunk, reach - before, reach - before - heads};
 }
 
@@ -118,7 +118,7 @@ std::uint64_t OutputQueue::handed_out() const noexcept {
   std::uint64_t bytes = taken_;
   for (std::uint32_t i = front_; i < shown_; ++i) {
     const Segment& at = segments_[i];
-    bytes += at.head == nullptr ? at.bytes : std::size_t{at.frames} * (kFrameHeaderBytes + at.bytes);
+    bytes += at.head == nullptr ? at.bytes : std::size_t{at.count} * (kFrameHeaderBytes + at.bytes);
   }
   return shown_ > front_ ? bytes - begun_ : bytes;
 }

@@ -39,7 +39,7 @@ class OutputQueue {
   void commit_reply(std::size_t bytes) noexcept { commit_with(bytes, static_cast<std::uint32_t>(bytes)); }
   /// Queues lent memory; `chunk` comes back from `consume()`. Room was reserved.
   void lend(const std::byte* data, std::size_t bytes, Chunk* chunk) noexcept {
-    segments_.add({data, chunk, nullptr, static_cast<std::uint32_t>(bytes), {1}});
+    segments_.add({data, chunk, nullptr, static_cast<std::uint32_t>(bytes), 1});
     queued_ += bytes;
     ++slices_;
   }
@@ -96,10 +96,7 @@ class OutputQueue {
     Chunk* chunk;           // null: ours
     const std::byte* head;  // of each frame of a row; null: no row
     std::uint32_t bytes;    // of a row: of the content of each frame
-    union {
-      std::uint32_t frames;   // of a row; 1 for other lent memory
-      std::uint32_t replies;  // of ours
-    };
+    std::uint32_t count;    // of ours: of the bytes, replies; of a row: frames; of other lent memory: 1
   };
   // A block is written front to back and taken front to back; blocks are in the order of their bytes.
   struct Block {
@@ -116,7 +113,7 @@ class OutputQueue {
     taken_ += queued_;
     const Segment* const end = segments_.data() + segments_.size();
     for (const Segment* at = segments_.data() + front_; at != end; ++at) {
-      if (at->chunk != nullptr) taken(*at->chunk, at->bytes * at->frames);
+      if (at->chunk != nullptr) taken(*at->chunk, at->bytes * at->count);
     }
     queued_ = replies_ = front_ = shown_ = slices_ = 0;
     segments_.clear();
@@ -169,9 +166,9 @@ class OutputQueue {
     replies_ += replies;
     if (Segment* const tail = unseen_before(start)) {
       tail->bytes += added;
-      tail->replies += replies;
+      tail->count += replies;
     } else if (bytes > 0) {
-      segments_.add({start, nullptr, nullptr, added, {replies}});
+      segments_.add({start, nullptr, nullptr, added, replies});
       ++slices_;
     }
   }
@@ -224,13 +221,13 @@ class OutputQueue::Row {
   /// So many frames with that header, each with so many bytes of `data`, which go on from frame to frame; `chunk` comes
   /// back from `consume()`.
   void lend(const std::byte* data, std::uint32_t bytes, std::uint32_t frames, Chunk* chunk) noexcept {
-    *at_++ = {data, chunk, header_, bytes, {frames}};
+    *at_++ = {data, chunk, header_, bytes, frames};
     header_ += kFrameHeaderBytes;
     slices_ += frames * 2;
   }
   /// The last of them goes on in another piece.
   void lend_on(const std::byte* data, std::uint32_t bytes, Chunk* chunk) noexcept {
-    *at_++ = {data, chunk, nullptr, bytes, {1}};
+    *at_++ = {data, chunk, nullptr, bytes, 1};
     ++slices_;
   }
 
