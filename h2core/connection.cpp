@@ -8,16 +8,17 @@
 namespace h2 {
 namespace {
 
-constexpr detail::Pending kUnborn{.event = true, .output = false};
-constexpr detail::Pending kDead{};
+// Never written: views are live only of an event of the engine's.
+constinit detail::Front unborn{{.event = true}};
+constinit detail::Front dead{{.deaf = true}};
 
 }  // namespace
 
-Connection::Connection(const Config& config) noexcept : allocator_(config.allocator), pending_(&kUnborn) {
+Connection::Connection(const Config& config) noexcept : allocator_(config.allocator), front_(&unborn) {
   void* memory = allocator_.allocate(allocator_.context, sizeof(detail::Engine));
   if (memory == nullptr) return;
   engine_ = ::new (memory) detail::Engine(config);
-  pending_ = &engine_->pending;
+  front_ = &engine_->pending;
 }
 
 Connection::~Connection() {
@@ -27,9 +28,9 @@ Connection::~Connection() {
 }
 
 Connection::Connection(Connection&& other) noexcept
-    : allocator_(other.allocator_), engine_(other.engine_), pending_(other.pending_) {
+    : allocator_(other.allocator_), engine_(other.engine_), front_(other.front_) {
   other.engine_ = nullptr;
-  other.pending_ = &kDead;
+  other.front_ = &dead;
 }
 
 Connection& Connection::operator=(Connection&& other) noexcept {
@@ -39,13 +40,16 @@ Connection& Connection::operator=(Connection&& other) noexcept {
   return *this;
 }
 
-// receive() stands with what is in line there: detail/receive.cpp.
-std::optional<Event> Connection::receive_unborn(ByteView& input) noexcept {
+// receive_bytes() stands with what is in line there: detail/receive.cpp.
+void Connection::receive_called(ByteView& input, std::optional<Event>& out) noexcept {
+  engine_ != nullptr ? engine_->receive_waiting(input, out) : receive_unborn(input, out);
+}
+void Connection::receive_unborn(ByteView& input, std::optional<Event>& out) noexcept {
   input = {};
-  if (!pending_->event) return std::nullopt;
-  pending_ = &kDead;
+  if (!front_->event) return;
+  front_ = &dead;
   const ViolationRow& row = describe(Violation::out_of_memory);
-  return ConnectionFailed{Violation::out_of_memory, row.code, row.sentence, row.section};
+  out.emplace(ConnectionFailed{Violation::out_of_memory, row.code, row.sentence, row.section});
 }
 
 void Connection::receive_eof() noexcept {
@@ -57,9 +61,8 @@ void Connection::hold_input() noexcept {
 void Connection::transport_lost() noexcept {
   if (engine_ != nullptr) engine_->transport_lost();
 }
-// Behind most reads there is nothing to send, and a loop asks all the same.
-std::size_t Connection::poll_output(std::span<ByteView> slices, std::size_t max_bytes) noexcept {
-  return has_output() ? engine_->poll_output(slices, max_bytes) : 0;
+std::size_t Connection::poll_waiting(std::span<ByteView> slices, std::size_t max_bytes) noexcept {
+  return engine_->poll_output(slices, max_bytes);
 }
 void Connection::consume_output(std::size_t bytes) noexcept {
   if (engine_ != nullptr) engine_->consume_output(bytes);

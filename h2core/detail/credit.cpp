@@ -12,7 +12,7 @@ void Engine::consume_stream(StreamId id, std::size_t bytes) noexcept {
   Stream& stream = streams_[slot];
   const std::size_t step_bytes = std::min<std::size_t>(bytes, stream.unconsumed);
   stream.unconsumed -= static_cast<std::uint32_t>(step_bytes);
-  run_.take_off(step_bytes);
+  take_off_run(step_bytes);
   stream.recv_owed = static_cast<std::int32_t>(stream.recv_owed + static_cast<std::int64_t>(step_bytes));
   update_stream_window(stream);
   publish();
@@ -25,7 +25,7 @@ void Engine::consume_connection(StreamId id, std::size_t bytes) noexcept {
   const std::size_t step_bytes = std::min<std::size_t>(bytes, stream.connection_unconsumed);
   stream.connection_unconsumed -= static_cast<std::uint32_t>(step_bytes);
   unconsumed_ -= step_bytes;
-  run_.take_off(step_bytes);
+  take_off_run(step_bytes);
   credit_connection(step_bytes);
   remove_if_settled(slot);
   publish();
@@ -63,7 +63,7 @@ void Engine::write_window_update(StreamId id, std::uint32_t increment) noexcept 
 Result<void> Engine::set_window(StreamId id, std::uint32_t bytes) noexcept {
   if (failed_ || lost_ || finished_) return Misuse::connection_over;
   if (bytes > kMaxWindow) return Misuse::bad_setting;
-  run_.end();
+  end_run();
   if (id == kConnection) {
     if (bytes < 65535) return Misuse::bad_setting;
     connection_window_fixed_ = true;

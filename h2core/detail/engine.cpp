@@ -375,7 +375,7 @@ void Engine::refill_budget(std::uint32_t amount) noexcept {
 // ---- time
 
 void Engine::advance_time(TimePoint now) noexcept {
-  run_.end();
+  end_run();
   if (!clock_runs_) {
     clock_runs_ = true;
     now_ = clock_start_ = last_received_ = idle_since_ = now;
@@ -424,7 +424,7 @@ void Engine::check_timers() noexcept {
   }
   const bool touched = last_received_ >= trimmed_at_ && now_ >= last_received_ + kTrimAfter;
   if (now_ >= trim_by_ || touched) {
-    if (views_live_) pending.trim = true;
+    if (pending.views_live) pending.trim = true;
     else trim();
   }
 }
@@ -553,6 +553,7 @@ Result<void> Engine::send_settings(std::span<const Setting> entries) noexcept {
 
 // The peer adds the difference to every stream's window (RFC 9113 6.9.2), also to one that `set_window` has grown.
 bool Engine::lifts_a_window_too_far(std::uint32_t initial_window) noexcept {
+  settle_run();
   const std::int64_t shift =
       static_cast<std::int64_t>(initial_window) - static_cast<std::int64_t>(effective_.initial_window_size);
   bool too_far = false;
@@ -585,7 +586,7 @@ void Engine::refresh_effective(bool acknowledged) noexcept {
     loosest = looser(loosest, settings_in_flight_[i].settings);
   const std::int64_t shift = static_cast<std::int64_t>(loosest.initial_window_size) -
                              static_cast<std::int64_t>(effective_.initial_window_size);
-  run_.end();
+  end_run();
   if (shift != 0)
     streams_.each([this, shift](std::uint32_t slot) {
       Stream& stream = streams_[slot];
@@ -641,7 +642,8 @@ void* Engine::user(StreamId id) const noexcept {
   return slot == kNoSlot || streams_[slot].released ? nullptr : streams_[slot].user;
 }
 
-std::optional<WindowView> Engine::window(StreamId id) const noexcept {
+std::optional<WindowView> Engine::window(StreamId id) noexcept {
+  settle_run();
   if (id == kConnection)
     return WindowView{.send_window = send_window_,
                       .recv_window = recv_window_,

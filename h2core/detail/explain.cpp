@@ -36,7 +36,8 @@ std::string_view name(Actor who) noexcept {
 
 namespace detail {
 
-std::optional<Explanation> Engine::explain(StreamId id) const noexcept {
+std::optional<Explanation> Engine::explain(StreamId id) noexcept {
+  settle_run();
   if (id == kConnection) return Explanation{hold_on_output(), hold_on_input()};
   const std::uint32_t slot = streams_.find(id);
   if (slot == kNoSlot) return std::nullopt;

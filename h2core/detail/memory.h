@@ -257,7 +257,8 @@ class Slab {
 
   Cell& at_cell(std::uint32_t slot) noexcept { return pages_[slot / kPerPage][slot % kPerPage]; }
 
-  bool add_page() noexcept {
+  // By itself, so that take() saves no registers where it is in line: 5 instructions of 400 for 16 KiB of an upload.
+  [[gnu::noinline]] bool add_page() noexcept {
     if (!pages_.reserve(pages_.size() + 1)) return false;
     const Allocator& allocator = pages_.allocator();
     void* memory = allocator.allocate(allocator.context, kPageBytes);

@@ -8,8 +8,10 @@ namespace h2::detail {
 
 std::byte* OutputQueue::find_room(std::size_t bytes, std::size_t lent) noexcept {
   if (segments_.size() + lent >= segments_.capacity() && front_ > 0) {
-    std::memmove(segments_.data(), segments_.data() + front_, segments() * sizeof(Segment));
-    segments_.truncate(segments());
+    const std::size_t count = segments_.size() - front_;
+    std::memmove(segments_.data(), segments_.data() + front_, count * sizeof(Segment));
+    segments_.truncate(count);
+    shown_ -= std::min(shown_, front_);
     front_ = 0;
   }
   if (!segments_.reserve(segments_.size() + lent + 1)) return nullptr;
@@ -24,25 +26,101 @@ std::byte* OutputQueue::find_room(std::size_t bytes, std::size_t lent) noexcept 
 }
 
 std::size_t OutputQueue::poll(std::span<ByteView> slices, std::size_t max_bytes) noexcept {
-  const Segment* at = segments_.data() + front_;
-  const std::size_t most = std::min(slices.size(), segments());
+  if (queued_ > max_bytes || slices_ > slices.size() || begun_ > 0) return poll_some(slices, max_bytes);
+  shown_ = static_cast<std::uint32_t>(segments_.size());
+  ByteView* to = slices.data();  // nothing is cut: 11 of 40 instructions fewer for a frame of DATA
+  const Segment* const end = segments_.data() + segments_.size();
+  for (const Segment* at = segments_.data() + front_; at != end; ++at) {
+    const std::byte* data = at->data;
+    if (at->head == nullptr) {
+      *to++ = ByteView(data, at->bytes);
+      continue;
+    }
+    std::uint32_t left = at->count;
+    do {
+      to[0] = ByteView(at->head, kFrameHeaderBytes);
+      to[1] = ByteView(data, at->bytes);
+      to += 2;
+      data += at->bytes;
+    } while (--left > 0);
+  }
+  return slices_;
+}
+
+std::size_t OutputQueue::poll_some(std::span<ByteView> slices, std::size_t max_bytes) noexcept {
   std::size_t count = 0;
-  if (queued_ <= max_bytes) {  // nothing is cut: 11 of 40 instructions fewer for a frame of DATA
-    for (; count != most; ++at, ++count) slices[count] = ByteView(at->data, at->bytes);
+  std::uint32_t seen = front_;
+  const auto is_full = [&] { return count == slices.size() || max_bytes == 0; };
+  const auto show = [&](const std::byte* data, std::size_t bytes) {
+    if (is_full()) return;
+    slices[count] = ByteView(data, std::min(bytes, max_bytes));
+    max_bytes -= slices[count++].size();
+  };
+  std::uint32_t begun = begun_;
+  for (; seen != segments_.size() && !is_full(); ++seen) {
+    const Segment& at = segments_[seen];
+    if (at.head == nullptr) {
+      show(at.data, at.bytes);
+      continue;
+    }
+    for (std::uint32_t i = 0; i != at.count && !is_full(); ++i, begun = 0) {
+      if (begun < kFrameHeaderBytes) show(at.head + begun, kFrameHeaderBytes - begun);
+      const std::uint32_t passed = content_begun(begun);
+      show(at.data + std::size_t{i} * at.bytes + passed, at.bytes - passed);
+    }
   }
-  for (; count != most && max_bytes > 0; ++at, ++count) {
-    const std::size_t bytes = std::min<std::size_t>(at->bytes, max_bytes);
-    slices[count] = ByteView(at->data, bytes);
-    max_bytes -= bytes;
-  }
-  handed_out_ = std::max(handed_out_, count);
+  shown_ = std::max(shown_, seen);
   return count;
+}
+
+// No more than one of what is in front, or of a row as many whole frames as there are, or one that is cut.
+OutputQueue::Step OutputQueue::take_front(std::size_t bytes) noexcept {
+  Segment& front = segments_[front_];
+  Step step{front.chunk, static_cast<std::uint32_t>(std::min<std::size_t>(bytes, front.bytes)), 0};
+  if (front.head != nullptr) {
+    step = take_of_row(front, bytes);
+    if (front.count > 0) return step;
+    owned_taken(kFrameHeaderBytes);
+  } else {
+    if (front.chunk == nullptr) take_ours(front, step.bytes);
+    else step.lent = step.bytes;
+    front.data += step.bytes;
+    front.bytes -= step.bytes;
+    if (front.bytes > 0) return step;
+    --slices_;
+  }
+  ++front_;
+  return step;
+}
+
+void OutputQueue::take_ours(Segment& front, std::uint32_t bytes) noexcept {
+  const std::uint32_t replies = bytes - std::min(bytes, front.bytes - front.count);  // what is none is taken first
+  front.count -= replies;
+  replies_ -= replies;
+  owned_taken(bytes);
+}
+
+OutputQueue::Step OutputQueue::take_of_row(Segment& row, std::size_t bytes) noexcept {
+  constexpr auto kHead = static_cast<std::uint32_t>(kFrameHeaderBytes);
+  const std::uint32_t each = kHead + row.bytes, before = begun_;
+  const auto reach = static_cast<std::uint32_t>(std::min<std::size_t>(before + bytes, std::size_t{each} * row.count));
+  const std::uint32_t whole = reach / each;
+  begun_ = reach % each;
+  const std::uint32_t heads = whole * kHead + std::min(begun_, kHead) - std::min(before, kHead);
+  slices_ -= whole * 2 + (begun_ >= kHead) - (before >= kHead);
+  replies_ -= usual_replies(heads);
+  row.data += std::size_t{whole} * row.bytes;
+  row.count -= whole;
+  return {row.chunk, reach - before, reach - before - heads};
 }
 
 std::uint64_t OutputQueue::handed_out() const noexcept {
   std::uint64_t bytes = taken_;
-  for (std::size_t i = 0; i < handed_out_; ++i) bytes += segments_[front_ + i].bytes;
-  return bytes;
+  for (std::uint32_t i = front_; i < shown_; ++i) {
+    const Segment& at = segments_[i];
+    bytes += at.head == nullptr ? at.bytes : std::size_t{at.count} * (kFrameHeaderBytes + at.bytes);
+  }
+  return shown_ > front_ ? bytes - begun_ : bytes;
 }
 
 void OutputQueue::trim() noexcept {
@@ -50,7 +128,7 @@ void OutputQueue::trim() noexcept {
   if (queued_ > 0) return;
   release();
   segments_.release();
-  handed_out_ = 0;
+  front_ = shown_ = 0;
 }
 
 OutputQueue::Block* OutputQueue::new_block(std::size_t capacity) noexcept {
@@ -106,6 +184,10 @@ void OutputQueue::owned_taken(std::size_t bytes) noexcept {
     retire(std::exchange(first_, first_->next));
     if (bytes == 0) return;
   }
+}
+
+void OutputQueue::retire_all_but_last() noexcept {
+  while (first_ != last_) retire(std::exchange(first_, first_->next));
 }
 
 // Only blocks of the usual size are kept, so that any spare one serves.

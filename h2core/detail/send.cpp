@@ -650,6 +650,7 @@ void Engine::close_stream(std::uint32_t slot, State how, ErrorCode code, Violati
                           bool tell_reset) noexcept {
   Stream& stream = streams_[slot];
   if (is_closed(stream.state)) return;
+  settle_run();
   stream.verdict = verdict_of(stream, how == State::reset_by_peer ? code : ErrorCode::no_error);
   if (how == State::reset_by_us && may_receive(stream) && stream.recv_window > 0)
     expect_late_content(stream.recv_window);
@@ -699,7 +700,8 @@ void Engine::count(Stream& stream) noexcept {
 }
 
 void Engine::uncount(Stream& stream) noexcept {
-  run_.end();  // of this stream; and there may be too many unsettled now
+  if (run_.lasts()) [[unlikely]]  // of this stream; and there may be too many unsettled now
+    return uncount_in_run(stream);
   if (!stream.counted) return;
   stream.counted = false;
   if (!is_ours(stream.id)) {
@@ -708,6 +710,12 @@ void Engine::uncount(Stream& stream) noexcept {
   }
   --our_active_;
   if (!messages_->waiting.empty()) start_waiting();
+}
+
+// By itself, so that who is in none saves no registers.
+void Engine::uncount_in_run(Stream& stream) noexcept {
+  stop_run();
+  uncount(stream);
 }
 
 }  // namespace h2::detail

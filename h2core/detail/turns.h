@@ -125,8 +125,8 @@ inline void Turns::served(const Sending& sending) noexcept {
 }
 
 inline std::uint32_t Turns::row(const Sending& sending) const noexcept {
+  if ((filled_ & (filled_ - 1)) == 0 && sending.ready_next == &sending) return UINT32_MAX;
   const std::uint32_t own = 1U << list_of(*sending.stream);
-  if (filled_ == own && sending.ready_next == &sending) return UINT32_MAX;
   const bool leads = !sending.stream->incremental && (filled_ & (own * 4 - 1)) == own;
   return leads ? kCourtesy - 1 - turn_ % kCourtesy : 0;
 }
