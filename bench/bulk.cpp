@@ -1,7 +1,7 @@
 // One request with a body of 1 GiB on one stream. op = 16 KiB of body.
 //
-// bulk_copy: through the buffer that joins the two sessions. bulk_gather: the body is lent, and what the sender shows of
-// it is fed to the receiver where it lies; nobody touches its bytes.
+// bulk_copy: through the buffer that joins the two sessions. bulk_gather: the body is lent, and what the sender shows
+// of it is fed to the receiver where it lies; nobody touches its bytes.
 #include "pair.h"
 
 namespace bench {

@@ -1,6 +1,6 @@
 // How fast this machine moves bytes: the limit of every engine that copies. 1 GiB in blocks of 16 KiB; op = one block.
-// `memcpy_SIZE` is between two buffers of that size. `copied_once` and `copied_twice` are what bulk_copy cannot do without:
-// from a body of 128 KiB to the 64 KiB that the other end is fed with, by way of a frame's buffer or not.
+// `memcpy_SIZE` is between two buffers of that size. `copied_once` and `copied_twice` are what bulk_copy cannot do
+// without: from a body of 128 KiB to the 64 KiB that the other end is fed with, by way of a frame's buffer or not.
 #include <cstring>
 #include <vector>
 

@@ -32,15 +32,16 @@ HEADS = [
      "its record and its place in the table, counted, ended on both sides, remembered, told of"),
     (r"send_request|send_response|send_trailers|write_block|split_block", "calls that send a head",
      "what a caller may not do is refused; room, frame header"),
-    (r"send_data|queue_chunk|frame_data|gather|dequeue|chunk", "content that is sent",
+    (r"send_data|queue_chunk|frame_data|frame_ready|frame_row|gather|dequeue|chunk", "content that is sent",
      "a record for what is lent, its turn, its frame, and the token that goes back"),
-    (r"poll_output|consume_output|OutputQueue|take_output|free_copy", "output", "slices to the caller, and what the transport took"),
+    (r"poll_|consume_output|OutputQueue|take_output|free_copy", "output", "slices to the caller, and what the transport took"),
     (r"Connection::|Engine::", "receiving", "from a frame's header to the event, with windows, budget and counters"),
 ]
 
 PIECES = [
     ("Frames", [f"frame_parse/{kind}" for kind in ("data64", "data1k", "data16k", "ping", "window_update", "unknown")],
-     [(r"Connection::receive|Engine::(receive|resume|on_|read_|keep_payload|begin_run|measure_run)", "receive()",
+     [(r"Connection::receive|Engine::(receive|resume|on_|read_|keep_payload|begin_run|measure_run|settle_frames|stop_run)",
+       "receive()",
        "the header held against its rule, stream, state, both windows, content-length, budget, counters, credit, event"),
       (r"poll|OutputQueue|consume", "output", "what waits is asked for after each piece"),
       (r"reply|announce|credit|write_", "what is answered", "PING, WINDOW_UPDATE"), *HARNESS]),

@@ -1,5 +1,5 @@
-// Reads the stories. Their JSON has one shape, so a row of tokens is enough: "wire" is followed by its digits, "headers"
-// by an array of objects with one pair each.
+// Reads the stories. Their JSON has one shape, so a row of tokens is enough: "wire" is followed by its digits,
+// "headers" by an array of objects with one pair each.
 #include "stories.h"
 
 #include <algorithm>

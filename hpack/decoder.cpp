@@ -173,8 +173,8 @@ inline Decoder::Step Decoder::indexed(const Octet* at, unsigned octet, Field& ou
   return Step::field;
 }
 
-// Everything that is not a view of the block or of an entry goes to the arena: name, then value. An entry that is larger
-// than the table empties it (4.4).
+// Everything that is not a view of the block or of an entry goes to the arena: name, then value. An entry that is
+// larger than the table empties it (4.4).
 [[gnu::noinline]] Decoder::Step Decoder::literal_in_arena(const Octet* at, std::uint32_t index, unsigned how,
                                                           std::uint32_t name_mark, Field& out) noexcept {
   const bool insert = (how & kInsert) != 0;
@@ -231,8 +231,8 @@ inline bool Decoder::move_text(std::string_view& text, bool huffman, bool copy, 
   return true;
 }
 
-// The arena has no room at hand. Huffman's code may only look long, so it is counted before memory is asked for; and what
-// the table does not take must fit the rest of the block's text.
+// The arena has no room at hand. Huffman's code may only look long, so it is counted before memory is asked for; and
+// what the table does not take must fit the rest of the block's text.
 [[gnu::noinline]] Decoder::Step Decoder::find_room(Literal& parts) noexcept {
   const auto exact = [](std::string_view code, unsigned huffman) {
     return huffman != 0 ? detail::count_huffman(octets_of(code), code.size()) : code.size();
@@ -294,8 +294,8 @@ inline bool Decoder::read_integer(const Octet*& at, std::uint32_t& value) noexce
   return false;
 }
 
-// The next string is found by the length of this one, so text in the clear is not kept waiting by what only others need:
-// a mask or an extension are two of its twelve cycles.
+// The next string is found by the length of this one, so text in the clear is not kept waiting by what only others
+// need: a mask or an extension are two of its twelve cycles.
 inline bool Decoder::read_text(const Octet*& at, std::string_view& text, unsigned& huffman) noexcept {
   if (at == end_) return fail(DecodeError::truncated), false;
   std::size_t size = *at++;

@@ -41,9 +41,9 @@ H2CORE_API const char* describe(DecodeError error) noexcept;
 /// Views of a block's fields stay valid until the next begin() or trim(), even where a later field of the block
 /// evicts their entry; some of them show the block itself, so it must stay put as long.
 ///
-/// Memory follows what is used, not what SETTINGS allow: the live entries, what one block's literals decode to, and about
-/// as much again; `max_text` bounds it. A block can decode to much more than its own length by referring to
-/// long names again and again; drop_views() is how the caller puts an end to that. Blocks like those seen before need no
+/// Memory follows what is used, not what SETTINGS allow: the live entries, what one block's literals decode to, and
+/// about as much again; `max_text` bounds it. A block can decode to much more than its own length by referring to long
+/// names again and again; drop_views() is how the caller puts an end to that. Blocks like those seen before need no
 /// heap call.
 class H2CORE_API Decoder {
  public:
@@ -68,22 +68,22 @@ class H2CORE_API Decoder {
   Decoder& operator=(const Decoder&) = delete;
 
   /// Starts a block, which is given whole. Views of the block before end here, whether or not it was read to its end;
-  /// what is left of it is not decoded, so read on to `end` to keep the table in step. At most `max_text` octets of text
-  /// are kept for views, besides what goes into the table: who counts what it is given ends that by drop_views(). Size
-  /// updates are read here; the first next() tells of an error in them.
+  /// what is left of it is not decoded, so read on to `end` to keep the table in step. At most `max_text` octets of
+  /// text are kept for views, besides what goes into the table: who counts what it is given ends that by drop_views().
+  /// Size updates are read here; the first next() tells of an error in them.
   void begin(ByteView block, std::size_t max_text = SIZE_MAX) noexcept;
 
-  /// Decodes the next field; `out` means something only if there was one. An error is final: the table no longer matches
-  /// the peer's, so all later blocks fail too.
+  /// Decodes the next field; `out` means something only if there was one. An error is final: the table no longer
+  /// matches the peer's, so all later blocks fail too.
   Step next(Field& out) noexcept {
     if (!read_entry(at_, out)) return next_other(out);
     return Step::field;
   }
 
   /// Decodes all that is left of the block and calls `take(field)` for each field, as if it came from next(); what
-  /// stopped it is returned, and behind an oversized field the rest follows with the next call. `take` leaves the decoder
-  /// alone. Only here the place of the next field is not read back from memory (45 of 105 instructions of a field in the
-  /// clear, and a tenth of its time or more).
+  /// stopped it is returned, and behind an oversized field the rest follows with the next call. `take` leaves the
+  /// decoder alone. Only here the place of the next field is not read back from memory (45 of 105 instructions of a
+  /// field in the clear, and a tenth of its time or more).
   template <class Take>
   Step each(Take&& take) {
     const Octet* at = at_;

@@ -70,8 +70,8 @@ class H2CORE_API Encoder {
   std::byte* block(std::span<const Field> first, std::span<const Field> second, std::span<const Known> known,
                    std::byte* out) noexcept;
 
-  /// Another one whenever an entry or a table size has come since: while it stays, the same representations mean the same
-  /// fields. It begins again behind 2^32 of them.
+  /// Another one whenever an entry or a table size has come since: while it stays, the same representations mean the
+  /// same fields. It begins again behind 2^32 of them.
   std::uint32_t table_state() const noexcept { return table_state_; }
 
   /// Gives memory back as far as live entries permit.
@@ -103,8 +103,9 @@ class H2CORE_API Encoder {
   static constexpr std::uint32_t kFirstEntry = 62;  // RFC 7541 2.3.3
 
   // What was encoded last, by a sum of two sizes and an octet that costs next to nothing and keeps the fields of usual
-  // messages apart: static indices, and numbers of entries in 15 bits. Most fields are the same from section to section and need one full comparison then, no hash and no
-  // look for the name. That takes 750 instructions off a server_requests, and 1730 off a request_response.
+  // messages apart: static indices, and numbers of entries in 15 bits. Most fields are the same from section to section
+  // and need one full comparison then, no hash and no look for the name. That takes 750 instructions off a
+  // server_requests, and 1730 off a request_response.
   using Recent = std::uint16_t;
   static constexpr Recent kDynamic = 0x8000;
   static constexpr std::uint32_t kRecentWays = 4;  // places to a bucket

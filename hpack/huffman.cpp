@@ -1,5 +1,5 @@
-// RFC 7541 5.2. Decoding looks up 12 bits at a time, which yields up to two characters (16 KiB of table: 13 bits are 7 %
-// faster alone but fill a first-level cache); encoding merges eight codes before it stores.
+// RFC 7541 5.2. Decoding looks up 12 bits at a time, which yields up to two characters (16 KiB of table: 13 bits are
+// 7 % faster alone but fill a first-level cache); encoding merges eight codes before it stores.
 #include <hpack/huffman.h>
 
 #include <array>
@@ -22,8 +22,8 @@ constexpr unsigned kLookupBits = 12;
 constexpr std::size_t kLookups = std::size_t{1} << kLookupBits;
 
 // What 12 bits mean, found by their inverse: so the padding is zeros, which shifting brings in by itself. No characters
-// and no bits: the code at their front is longer, or it is padding. Both counts are one number, so that one sum tells of
-// some rows how many bits they took and where the next one's characters go: a tenth of the time to decode a string.
+// and no bits: the code at their front is longer, or it is padding. Both counts are one number, so that one sum tells
+// of some rows how many bits they took and where the next one's characters go: a tenth of the time to decode a string.
 constexpr unsigned kCharacter = 0x100;
 struct Row {
   std::uint16_t taken = 0;  ///< bits, and kCharacter for each character
@@ -182,15 +182,15 @@ template <class Sink>
   return have < 8;  // the padding; below zero if it was not ones and completed a code
 }
 
-// The same for eight octets or more. What is read next never waits for what was: the next word is loaded by how many bits
-// were there before (10 % of the time).
+// The same for eight octets or more. What is read next never waits for what was: the next word is loaded by how many
+// bits were there before (10 % of the time).
 template <class Sink>
 [[gnu::always_inline]] inline bool decode_many(const Octet* code, std::size_t size, Sink& out) noexcept {
   Reader<Sink> reader{0, out};
   const Octet* const end = code + size;
   std::uint64_t have = 0;  // bits in front of `code`; the word may show more, which are true
-  // A word takes seven octets, each further one six at most. So many are counted beforehand, for to leave the loop by what
-  // was decoded is guessed wrong more often, and late (2 % of the time of the stories).
+  // A word takes seven octets, each further one six at most. So many are counted beforehand, for to leave the loop by
+  // what was decoded is guessed wrong more often, and late (2 % of the time of the stories).
   auto sure = static_cast<std::ptrdiff_t>((size - 3) / 6);
   do {
     reader.front |= ~load_big(code) >> have;
@@ -252,8 +252,8 @@ struct Codes {
   }
 };
 
-// A shift by a count that was looked up stands between each look-up and the next. BMI2 has one that takes a cycle less: 6 %
-// of the time to decode a string. Chosen here and not by the loader, which would show the function to everyone.
+// A shift by a count that was looked up stands between each look-up and the next. BMI2 has one that takes a cycle less:
+// 6 % of the time to decode a string. Chosen here and not by the loader, which would show the function to everyone.
 #if defined(__x86_64__)
 [[gnu::target("bmi2")]] char* decode_with_bmi2(const Octet* code, std::size_t size, char* text) noexcept {
   Store sink{text};

@@ -10,8 +10,8 @@ namespace {
 
 constexpr std::size_t kMostFields = 24;  // ours to choose: few heads have more
 
-// What has to be the same before a field's text may be looked at. Apart from all text, so that its place is a sum and waits
-// for no load (a quarter of the time).
+// What has to be the same before a field's text may be looked at. Apart from all text, so that its place is a sum and
+// waits for no load (a quarter of the time).
 struct Begin {
   std::uint16_t name_bytes, value_bytes;
   Indexing indexing;

@@ -14,14 +14,16 @@
 namespace hpack {
 
 /// Remembers the last section of a kind that one encoder wrote, for callers whose messages often begin alike: while it
-/// comes back, one comparison stands for Encoder::look_at() and block(), and for all that the caller asks of its fields.
+/// comes back, one comparison stands for Encoder::look_at() and block(), and for all that the caller asks of its
+/// fields.
 ///
 ///     if (repeated.is(first, second, encoder)) return repeated.write(out);
 ///     end = encoder.block(first, second, known, out);
 ///     repeated.sent(first, second, {out, end}, encoder, note);
 ///
-/// Kept is only what came twice in a row and consists of entries of the tables, an octet each; sections that differ each
-/// time cost next to nothing. Nothing fails: without memory, which is the encoder's, none is kept. Goes before its encoder.
+/// Kept is only what came twice in a row and consists of entries of the tables, an octet each; sections that differ
+/// each time cost next to nothing. Nothing fails: without memory, which is the encoder's, none is kept. Goes before its
+/// encoder.
 class H2CORE_API RepeatedSection {
  public:
   /// Most octets of heap that one holds.
@@ -32,8 +34,8 @@ class H2CORE_API RepeatedSection {
   RepeatedSection(const RepeatedSection&) = delete;
   RepeatedSection& operator=(const RepeatedSection&) = delete;
 
-  /// Whether this section, which stands in two places, is the one that is kept, octet by octet and with the same indexing,
-  /// and whether the encoder would write it as it did then.
+  /// Whether this section, which stands in two places, is the one that is kept, octet by octet and with the same
+  /// indexing, and whether the encoder would write it as it did then.
   bool is(std::span<const Field> first, std::span<const Field> second, const Encoder& encoder) const noexcept {
     return kept_ != nullptr && is_kept(first, second, encoder);
   }

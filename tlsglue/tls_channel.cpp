@@ -450,8 +450,8 @@ bool ChannelState::can_be_proved(std::size_t bytes) const noexcept {
          SSL_SESSION_get_max_fragment_length(SSL_get_session(ssl)) == TLSEXT_max_fragment_length_DISABLED;
 }
 
-// The first two records are made by both. Only if the octets are the same does the sealer go on in OpenSSL's place: then
-// both derive, count and pad alike, and the message callback is ours.
+// The first two records are made by both. Only if the octets are the same does the sealer go on in OpenSSL's place:
+// then both derive, count and pad alike, and the message callback is ours.
 std::size_t ChannelState::prove(ByteView content) noexcept {
   const std::size_t cut = proving_cut(content.size());
   bool agree = sealer.start(SSL_get_current_cipher(ssl));

@@ -55,8 +55,8 @@ struct TlsConfig {
   /// least. The record that reaches it may pass it. More makes for fewer writes; less leaves a peer that does not read
   /// less memory, and what is urgent less to wait for.
   std::size_t max_waiting_ciphertext = kMaxWaitingCiphertext;
-  /// New keys come after so many records, by a KeyUpdate of ours, where `TlsChannel` makes the records: RFC 8446 5.5 lets
-  /// AES-GCM have 2^24.5 of full length. One at least.
+  /// New keys come after so many records, by a KeyUpdate of ours, where `TlsChannel` makes the records: RFC 8446 5.5
+  /// lets AES-GCM have 2^24.5 of full length. One at least.
   std::uint64_t max_records_per_key = std::uint64_t{1} << 24;
   hpack::Allocator allocator{};  ///< of our own memory; OpenSSL has its own
 };

@@ -1,7 +1,7 @@
 // What the sessions of all engines have in common, so that a task is written once.
 //
-// An engine is a struct with kName, Decoder, Encoder, FieldList, RequestHead, ResponseHead and Session<Handler>. All are
-// templates or inline: no virtual call stands between a task and the engine.
+// An engine is a struct with kName, Decoder, Encoder, FieldList, RequestHead, ResponseHead and Session<Handler>. All
+// are templates or inline: no virtual call stands between a task and the engine.
 #pragma once
 
 #include <algorithm>

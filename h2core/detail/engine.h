@@ -117,8 +117,8 @@ class Engine {
   };
   // DATA that goes on on one stream, that of frame_. While a run lasts, the stream takes content, and the next `left`
   // octets of it change nothing but accounts: both windows stay open, nothing comes to be announced, no bound is met.
-  // Whatever could make that untrue ends the run or takes octets off it. A frame of DATA under way may be the run's: the
-  // stage tells.
+  // Whatever could make that untrue ends the run or takes octets off it. A frame of DATA under way may be the run's:
+  // the stage tells.
   struct Run {
     Stream* stream = nullptr;   // also behind the end of a run: that of the last DATA
     std::int32_t left = -1;     // below zero: there is none

@@ -13,8 +13,8 @@ struct Chunk;
 
 class OutputQueue {
  public:
-  /// What is committed for whom: of the engine's own accord, or because the peer made it, which is bounded while the peer
-  /// does not read.
+  /// What is committed for whom: of the engine's own accord, or because the peer made it, which is bounded while the
+  /// peer does not read.
   enum class For : bool { us, peer };
 
   /// `usual` is whom commit() takes its bytes to be for.
@@ -24,8 +24,8 @@ class OutputQueue {
   OutputQueue& operator=(const OutputQueue&) = delete;
   ~OutputQueue() { release(); }
 
-  /// Room for `bytes` in one piece and for one segment that describes them, and for `lent` segments behind it; null when
-  /// memory failed.
+  /// Room for `bytes` in one piece and for one segment that describes them, and for `lent` segments behind it; null
+  /// when memory failed.
   std::byte* reserve(std::size_t bytes, std::size_t lent = 0) noexcept {
     drafting_ = false;
     const bool fits = last_ != nullptr && last_->capacity - last_->written >= bytes;

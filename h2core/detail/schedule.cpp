@@ -18,7 +18,8 @@ std::size_t pieces_of(const Chunk& first, std::size_t bytes) {
 
 }  // namespace
 
-// Commits `bytes` of the stream's content, one at least, and passes empty pieces that stand before or right behind them.
+// Commits `bytes` of the stream's content, one at least, and passes empty pieces that stand before or right behind
+// them.
 void Engine::gather(Sending& sending, std::size_t bytes) noexcept {
   do {
     Chunk& chunk = *sending.last_chunk->next;

@@ -60,8 +60,8 @@ class H2CORE_API Table {
     char* const found = room_at_hand(octets);
     return found != nullptr ? found : make_room(octets, SIZE_MAX);
   }
-  /// The same in two steps: null means that memory would have to be asked for. While pinned, at most `more` octets will be
-  /// asked for from here on, or just these.
+  /// The same in two steps: null means that memory would have to be asked for. While pinned, at most `more` octets will
+  /// be asked for from here on, or just these.
   char* room_at_hand(std::size_t octets) noexcept { return octets <= arena_bytes_ - used_ ? octets_ + used_ : nullptr; }
   char* make_room(std::size_t octets, std::size_t more) noexcept;
   /// Where room would be.
@@ -113,8 +113,8 @@ class H2CORE_API Table {
     if (retired_ != nullptr) release_retired();
   }
 
-  /// Bounds in bytes for a table that never exceeds `capacity`: of the ring, of the arena, and of all arenas while a block
-  /// is pinned whose further text is bounded. Old and new exist together while one grows.
+  /// Bounds in bytes for a table that never exceeds `capacity`: of the ring, of the arena, and of all arenas while a
+  /// block is pinned whose further text is bounded. Old and new exist together while one grows.
   static std::uint64_t most_slots(std::uint32_t capacity) noexcept;
   static std::uint64_t ring_bound(std::uint32_t capacity) noexcept;
   static std::uint64_t arena_bound(std::uint32_t capacity) noexcept;
@@ -144,7 +144,8 @@ class H2CORE_API Table {
     ++oldest_;
   }
   // The same without a branch. How many entries make room for one is known only when that one's text is decoded, and a
-  // wrong guess throws away what was begun meanwhile (two of them: 5 % of the time of nghttp2's stories). The ring exists.
+  // wrong guess throws away what was begun meanwhile (two of them: 5 % of the time of nghttp2's stories). The ring
+  // exists.
   void evict_if(bool too_large) noexcept {
     const auto size = static_cast<std::uint32_t>(ring_[oldest_ & ring_mask_].size());
     const std::uint32_t goes = too_large;

@@ -59,8 +59,8 @@ inline void copy_octets(char* to, const char* from, std::size_t size) noexcept {
   }
 }
 
-/// Zero where two strings of this size are the same. Most that are looked for are, so all of it is compared without a way
-/// out, in pieces that overlap; and who compares two pairs asks once for both.
+/// Zero where two strings of this size are the same. Most that are looked for are, so all of it is compared without a
+/// way out, in pieces that overlap; and who compares two pairs asks once for both.
 inline std::uint64_t difference(const char* a, const char* b, std::size_t size) noexcept {
   using Octets = std::uint64_t __attribute__((vector_size(16)));
   if (size >= 16) {

@@ -1,5 +1,5 @@
-// Frames of DATA that one stream makes one behind the other are made in a row. That must do what frames do that are made
-// one by one: twins get the same calls and input, and one of them has an observer, for which there are no rows.
+// Frames of DATA that one stream makes one behind the other are made in a row. That must do what frames do that are
+// made one by one: twins get the same calls and input, and one of them has an observer, for which there are no rows.
 #include <cstring>
 
 #include "dice.h"

@@ -1,5 +1,5 @@
-// Records that the channel makes itself (detail/record_sealer.h), read by OpenSSL: every suite, length and way in pieces,
-// new keys at any time; and the connections whose records stay OpenSSL's.
+// Records that the channel makes itself (detail/record_sealer.h), read by OpenSSL: every suite, length and way in
+// pieces, new keys at any time; and the connections whose records stay OpenSSL's.
 #include <test/h2core/test_memory.h>
 #include <tlsglue/detail/ciphertext_queue.h>
 

@@ -35,8 +35,8 @@ inline bool ran_out_of_memory() noexcept {
   return found;
 }
 
-/// Before each call that asks SSL_get_error. ERR_clear_error() alone writes to all 16 places of an empty queue, too: 390
-/// instructions and 17 lines of the cache.
+/// Before each call that asks SSL_get_error. ERR_clear_error() alone writes to all 16 places of an empty queue, too:
+/// 390 instructions and 17 lines of the cache.
 inline void forget_errors() noexcept {
   if (ERR_peek_error() != 0) ERR_clear_error();
 }
