@@ -80,7 +80,7 @@ bool Engine::frame_row(Sending& sending, std::size_t room, std::size_t slices) n
   const std::uint32_t whole = peer_.max_frame_size, each = kFrameHeaderBytes + whole;
   const auto window = static_cast<std::size_t>(std::min(send_window_, sending.stream->send_window));  // both are open
   std::size_t content = first.bytes - first.framed;
-  if (&first != sending.last_chunk) content += first.next->bytes;
+  if (content > 0 && &first != sending.last_chunk) content += first.next->bytes;  // gather() passes empty ones
   content = std::min({window, std::size_t{sending.queued_bytes}, content});
   if (content <= whole || room < each || config_.observer.on_frame != nullptr) return false;
   const std::size_t places = std::min<std::size_t>(turns_.row(sending), (slices - output_.slices()) / 2);

@@ -4,6 +4,7 @@
 
 #include "dice.h"
 #include "harness.h"
+#include "test_memory.h"
 
 namespace h2::test {
 namespace {
@@ -25,6 +26,7 @@ class Twins {
     const std::uint32_t window = dice_.one_of<std::uint32_t>({100, 65535, 1 << 20, kMaxWindow >> 1});
     feed((is_server() ? client_preface() : Bytes{}) + settings({{SettingId::initial_window_size, window}}));
     feed(settings_ack());
+    if (!is_server()) feed(settings({{SettingId::max_concurrent_streams, dice_.one_of<std::uint32_t>({1, 3, 100})}}));
     feed(window_update(0, dice_.one_of<std::uint32_t>({1, 1 << 20, kMaxWindow >> 1})));
     for (std::uint32_t& stream : streams_) stream = begin();
     for (int i = 0; i < 300 && !failed_; ++i) step();
@@ -216,11 +218,106 @@ class Twins {
 
 TEST_CASE("DATA that is framed in a row is what frames are that are made one by one") {
   std::size_t frames = 0;
-  for (std::uint32_t seed = 1; seed <= 600; ++seed) {
+  for (std::uint32_t seed = 1; seed <= 900; ++seed) {
     CAPTURE(seed);
     frames += Twins(seed).in_rows();
   }
   CHECK(frames > 20000);
+}
+
+// Of a client, whose second request waits for the first to end.
+TEST_CASE("an empty piece that waits with its request in front of others comes back once, and is no slice") {
+  for (const bool received_between : {false, true}) {
+    Connection client(Config{.role = Role::client});
+    std::vector<Seen> seen;
+    const auto feed = [&](const Bytes& bytes) {
+      ByteView input = bytes;
+      while (const auto event = client.receive(input)) append(seen, own(*event));
+    };
+    feed(settings({{SettingId::max_concurrent_streams, 1}}) + settings_ack());
+    take_output(client);
+    const auto first = client.send_request(kPost, EndStream::no), second = client.send_request(kPost, EndStream::no);
+    REQUIRE((first && second));
+    take_output(client);
+    REQUIRE(client.send_data(*second, {}, Token{1}, EndStream::no));
+    REQUIRE(client.send_data(*second, ByteView(body()).first(40000), Token{2}, EndStream::no));
+    feed(rst(first->value, ErrorCode::cancel));
+    ByteView slices[64];
+    REQUIRE(client.poll_output(slices, kFrameHeaderBytes) == 1);  // the request's head, or a part of it
+    const std::size_t count = client.poll_output(slices);
+    std::size_t bytes = 0;
+    for (std::size_t i = 0; i < count; ++i) {
+      CHECK(slices[i].size() > 0);
+      bytes += slices[i].size();
+    }
+    CHECK(bytes > 40000);
+    if (received_between) feed({});
+    client.consume_output(bytes);
+    feed({});
+    const auto sent =
+        std::count_if(seen.begin(), seen.end(), [](const Seen& each) { return each.kind == Kind::data_sent; });
+    CHECK(sent == 2);
+  }
+}
+
+// RFC 9113 8.7: only who was never shown to the transport may be sent again.
+TEST_CASE(
+    "a request behind a row was never sent as long as nothing of its head was shown, however much of the row is "
+    "taken") {
+  for (const std::size_t part : std::initializer_list<std::size_t>{0, 5, 9, 100, 16393, 16400, 32786, 32787}) {
+    for (const bool shown : {false, true}) {
+      CAPTURE(part);
+      CAPTURE(shown);
+      Connection client(Config{.role = Role::client});
+      std::vector<Seen> seen;
+      const auto feed = [&](const Bytes& bytes) {
+        ByteView input = bytes;
+        while (const auto event = client.receive(input)) append(seen, own(*event));
+      };
+      feed(settings({}) + settings_ack());
+      const auto upload = client.send_request(kPost, EndStream::no);
+      REQUIRE(upload);
+      take_output(client);
+      REQUIRE(client.send_data(*upload, ByteView(body()).first(60000), Token{1}, EndStream::no));
+      ByteView slices[64];
+      REQUIRE(client.poll_output({slices, 6}) == 6);
+      client.consume_output(part);
+      const auto behind = client.send_request(kPost, EndStream::no);
+      REQUIRE(behind);
+      if (shown) client.poll_output(slices, 1 << 20);
+      CHECK(client.poll_output({slices, 1}, 20000) == 1);  // what was shown before stays shown
+      client.transport_lost();
+      feed({});
+      const auto end = std::find_if(seen.begin(), seen.end(), [&](const Seen& each) {
+        return each.kind == Kind::stream_closed && each.stream == *behind;
+      });
+      REQUIRE(end != seen.end());
+      CHECK((end->verdict == Verdict::never_sent) == !shown);
+    }
+  }
+}
+
+TEST_CASE("where output never runs dry, rows give back the memory of their headers") {
+  TestMemory memory;
+  Connection server(Config{.role = Role::server, .allocator = memory.allocator()});
+  const auto feed = [&](const Bytes& bytes) {
+    ByteView input = bytes;
+    while (const auto event = server.receive(input)) REQUIRE_FALSE(std::holds_alternative<ConnectionFailed>(*event));
+  };
+  feed(client_preface() + settings({{SettingId::initial_window_size, kMaxWindow}}) + settings_ack());
+  feed(window_update(0, kMaxWindow - 65535) + headers(1, get(), kEnd));
+  REQUIRE(server.send_response(StreamId{1}, 200, {}, EndStream::no));
+  std::uint64_t early = 0;
+  for (std::uint64_t round = 0; round < 8000; ++round) {
+    REQUIRE(server.send_data(StreamId{1}, ByteView(body()).first(70000), Token{round}, EndStream::no));
+    ByteView slices[64];
+    std::size_t bytes = 0;
+    for (std::size_t i = 0, count = server.poll_output(slices, 1 << 20); i < count; ++i) bytes += slices[i].size();
+    server.consume_output(bytes - 1);
+    feed({});
+    if (round == 100) early = memory.live_bytes;
+  }
+  CHECK(memory.live_bytes <= early + 4096);
 }
 
 }  // namespace

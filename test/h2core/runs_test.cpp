@@ -1,5 +1,8 @@
 // DATA that goes on on one stream takes a shorter way in. It must do what the whole way does: twins get the same frames
 // and calls, and to one of them every frame header comes in two pieces, which the shorter way does not take.
+#include <functional>
+#include <map>
+
 #include "dice.h"
 #include "harness.h"
 
@@ -12,13 +15,16 @@ class Twin {
 
   Connection& operator*() { return connection_; }
   /// `reads` returns credit for all content, some of it, or none.
-  void feed(const Bytes& frame, std::uint32_t reads, std::size_t payload_cut) {
+  /// `between` is called where the frame is cut, at the same octet for both twins.
+  template <class Call>
+  void feed(const Bytes& frame, std::uint32_t reads, std::size_t payload_cut, Call&& between) {
     ByteView rest = frame;
-    for (const std::size_t cut : {head_cut_, payload_cut}) {
+    for (const std::size_t cut : {head_cut_, payload_cut - std::min(payload_cut, head_cut_)}) {
       const std::size_t bytes = std::min(cut, rest.size());
       drain(rest.first(bytes), reads);
       rest = rest.subspan(bytes);
     }
+    between(connection_);
     drain(rest, reads);
     drain({}, reads);
   }
@@ -116,16 +122,22 @@ class Twins {
     }
   }
 
-  // As much as the windows allow, now and then an octet too much for that of the stream.
+  // As much as the windows allow, now and then an octet too much for that of the stream. They are asked for only where
+  // what is known of them does not do: who asks has accounts settled, and these must be right without it.
   void send() {
     const std::uint32_t id = streams_[0];
-    const auto view = (*one_).window(StreamId{id});
-    if (!view) streams_[0] = open();
-    const std::int64_t window = view ? view->recv_window + (dice_.once_in(100) ? 1 : 0) : 100;
-    const std::int64_t most = std::min<std::int64_t>({window, (*one_).window(kConnection)->recv_window, 16384});
+    const bool too_much = dice_.once_in(100);
+    if (too_much || known_[id] <= 0 || known_[0] <= 0) {
+      compare_windows(kConnection);
+      compare_windows(StreamId{id});
+      if (!(*one_).window(StreamId{id})) streams_[0] = open(), known_[id] = 100;
+    }
+    const std::int64_t most = std::min<std::int64_t>({known_[id] + (too_much ? 1 : 0), known_[0], 16384});
     if (most <= 0) return each([&](Connection& twin) { twin.release(StreamId{id}); });
     const auto bytes =
         dice_.once_in(4) ? static_cast<std::uint32_t>(most) : dice_.up_to(static_cast<std::uint32_t>(most));
+    known_[id] -= bytes;
+    known_[0] -= bytes;
     feed(frame(FrameType::data, 0, id, Bytes(bytes)));
   }
 
@@ -133,9 +145,30 @@ class Twins {
     ++frames_;
     const std::uint32_t reads = dice_.below(4);
     const std::size_t payload_cut = dice_.once_in(3) ? dice_.below(static_cast<std::uint32_t>(frame.size())) : 0;
-    one_.feed(frame, reads, std::max<std::size_t>(payload_cut, kFrameHeaderBytes));
-    other_.feed(frame, reads, std::max<std::size_t>(payload_cut, kFrameHeaderBytes) - 1);
+    const auto between = call_between();
+    one_.feed(frame, reads, std::max<std::size_t>(payload_cut, kFrameHeaderBytes), between);
+    other_.feed(frame, reads, std::max<std::size_t>(payload_cut, kFrameHeaderBytes), between);
     compare();
+  }
+  // What a caller may do while half of a frame is there; mostly nothing.
+  std::function<void(Connection&)> call_between() {
+    const StreamId stream{streams_[0]};
+    switch (dice_.below(200)) {
+      case 0: return [stream](Connection& twin) { static_cast<void>(twin.reset(stream, ErrorCode::cancel)); };
+      case 1: return [stream](Connection& twin) { twin.release(stream); };
+      case 2: return [stream](Connection& twin) { twin.consume(stream, 300); };
+      case 3: return [stream](Connection& twin) { static_cast<void>(twin.set_window(stream, 100000)); };
+      case 4: return [](Connection& twin) { static_cast<void>(twin.set_window(kConnection, 200000)); };
+      case 5: return [this](Connection& twin) { twin.advance_time(now_); };
+      case 6:
+        return [](Connection& twin) {
+          const Setting setting{SettingId::initial_window_size, 30000};
+          static_cast<void>(twin.send_settings({&setting, 1}));
+        };
+      case 7:
+        return [stream](Connection& twin) { static_cast<void>(twin.send_response(stream, 200, {}, EndStream::yes)); };
+      default: return [](Connection&) {};
+    }
   }
   void tick(Duration by) {
     now_ += by;
@@ -148,8 +181,9 @@ class Twins {
     feed_nothing();
   }
   void feed_nothing() {
-    one_.feed({}, 0, 0);
-    other_.feed({}, 0, 0);
+    const auto nothing = [](Connection&) {};
+    one_.feed({}, 0, 0, nothing);
+    other_.feed({}, 0, 0, nothing);
     compare();
   }
 
@@ -158,8 +192,11 @@ class Twins {
     for (const Seen& seen : one_.seen) failed_ = failed_ || seen.kind == Kind::failed;
     one_.seen.clear();
     other_.seen.clear();
-    compare_windows(kConnection);
-    for (const std::uint32_t id : streams_) compare_windows(StreamId{id});
+    if (dice_.once_in(8)) compare_reasons(StreamId{streams_[0]});
+    if (dice_.once_in(8)) {
+      compare_windows(kConnection);
+      for (const std::uint32_t id : streams_) compare_windows(StreamId{id});
+    }
     const Counters &one = (*one_).counters(), &other = (*other_).counters();
     REQUIRE(one.frames_received == other.frames_received);
     REQUIRE(one.bytes_received == other.bytes_received);
@@ -180,6 +217,10 @@ class Twins {
     REQUIRE(one->recv_window == other->recv_window);
     REQUIRE(one->unconsumed == other->unconsumed);
     REQUIRE(one->owed == other->owed);
+    known_[stream.value] = one->recv_window;
+    compare_reasons(stream);
+  }
+  void compare_reasons(StreamId stream) {
     const auto why = (*one_).explain(stream), other_why = (*other_).explain(stream);
     REQUIRE(why.has_value() == other_why.has_value());
     if (!why) return;
@@ -193,6 +234,7 @@ class Twins {
   TimePoint now_{1h};
   static constexpr std::uint32_t kStreams = 3;
   std::array<std::uint32_t, kStreams> streams_{};  // the first has its turn
+  std::map<std::uint32_t, std::int64_t> known_;    // what windows have at least, that of the connection under 0
   std::uint32_t next_ = 1;
   bool is_read_ = true;     // by the peer
   int settings_sent_ = -1;  // not acknowledged; the first are
@@ -208,6 +250,46 @@ TEST_CASE("DATA that goes on on one stream does what DATA does that comes in pie
     frames += Twins(seed).frames();
   }
   CHECK(frames > 50000);
+}
+
+TEST_CASE("a reset behind DATA that came in a run tells its own code") {
+  Harness server(Role::server);
+  server.feed(headers(1, post()));
+  for (int i = 0; i < 4; ++i) server.feed(frame(FrameType::data, 0, 1, Bytes(1000)));
+  server.run([](Connection& c) { REQUIRE(c.reset(StreamId{1}, ErrorCode::cancel)); });
+  CHECK(server.last(Kind::stream_closed)->code == ErrorCode::cancel);
+}
+
+TEST_CASE("of a frame of a run that is cut nothing is delivered behind a reset") {
+  Harness server(Role::server);
+  server.feed(headers(1, post()));
+  for (int i = 0; i < 4; ++i) server.feed(frame(FrameType::data, 0, 1, Bytes(1000)));
+  const Bytes cut = frame(FrameType::data, 0, 1, Bytes(1000));
+  server.feed(Bytes(cut.begin(), cut.begin() + 500));
+  server.run([](Connection& c) { REQUIRE(c.reset(StreamId{1}, ErrorCode::cancel)); });
+  const std::size_t pieces = server.all(Kind::data).size();
+  server.feed(Bytes(cut.begin() + 500, cut.end()));
+  server.feed(frame(FrameType::data, 0, 1, Bytes(1000)));
+  CHECK(server.all(Kind::data).size() == pieces);
+  CHECK(server.all(Kind::stream_closed).size() == 1);
+  CHECK_FALSE(server.failed());
+}
+
+TEST_CASE("what frames of a run took is known to SETTINGS and to explain()") {
+  Harness server(Role::server);
+  server.feed(headers(1, post()));
+  server.run([](Connection& c) { REQUIRE(c.set_window(StreamId{1}, kMaxWindow - 10)); });
+  for (int i = 0; i < 4; ++i) server.feed(frame(FrameType::data, 0, 1, Bytes(1000)));
+  const Setting more[] = {{SettingId::initial_window_size, 65535 + 10}}, too_much[] = {{more[0].id, 65535 + 11}};
+  server.run([&](Connection& c) {
+    CHECK(c.send_settings(more));
+    CHECK_FALSE(c.send_settings(too_much));
+  });
+
+  Harness other(Role::server);
+  other.feed(headers(1, post()));
+  for (int i = 0; i < 5; ++i) other.feed(frame(FrameType::data, 0, 1, Bytes(i < 4 ? 16000 : 1535)));
+  CHECK(other.connection().explain(StreamId{1})->receiving.what == Holdup::stream_window);
 }
 
 }  // namespace
