@@ -5,7 +5,7 @@ HARNESS = [(r"^bench::|^std::|^mem|^__mem|^main", "the benchmark itself, and the
             "its own loop, its sums over what came, copies and comparisons")]
 
 DECODE = [
-    (r"decode_huffman|count_huffman|huffman_value", "Huffman code, decoded",
+    (r"decode_huffman|decode_with|decode_few|decode_many|count_huffman|huffman_value", "Huffman code, decoded",
      "a look-up gives one or two characters; a refill for four of them, and the tail of each string"),
     (r"literal_in_arena|find_room|read_text", "text that has to be copied",
      "room is asked for, text is decoded to it, an entry is made, older ones go"),

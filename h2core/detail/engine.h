@@ -568,14 +568,14 @@ class Engine {
   std::byte head_[kFrameHeaderBytes] = {};
   std::uint8_t preface_have_ = 0;
   std::uint32_t live_streams_ = 0;  // StreamClosed not delivered yet
-  Run run_;
-  FrameHeader frame_;
   std::int32_t run_settled_ = -1;  // what was `left` when accounts were right
+  std::uint32_t pad_left_ = 0;
+  FrameHeader frame_;  // here at a multiple of 16, so that it never lies across two lines
   union {
     std::uint32_t data_left_ = 0;  // content of the current DATA frame, not delivered
     std::uint32_t skip_left_;      // padding, or a payload that nobody wants
   };
-  std::uint32_t pad_left_ = 0;
+  Run run_;
   Array<std::byte> stash_;  // one frame's payload that straddles calls; at most MAX_FRAME_SIZE
   OpenBlock open_block_;
   Messages* messages_ = nullptr;

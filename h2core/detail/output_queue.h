@@ -104,7 +104,7 @@ class OutputQueue {
     std::uint32_t capacity, written, taken;
     std::byte* data() noexcept { return reinterpret_cast<std::byte*>(this + 1); }
   };
-  static constexpr std::size_t kFirstBlock = 128 - sizeof(Block);  // a handshake; then a GOAWAY when memory has ended
+  static constexpr std::size_t kFirstBlock = 120 - sizeof(Block);  // a handshake; then a GOAWAY when memory has ended
   static constexpr std::size_t kBlock = 8192 - sizeof(Block);
 
   // What is usual; then only lent memory has to be told of: 14 of 64 instructions fewer for a frame of DATA.
