@@ -568,7 +568,7 @@ class Engine {
   std::byte head_[kFrameHeaderBytes] = {};
   std::uint8_t preface_have_ = 0;
   std::uint32_t live_streams_ = 0;  // StreamClosed not delivered yet
-  std::int32_t run_settled_ = -1;  // what was `left` when accounts were right
+  std::int32_t run_settled_ = -1;   // what was `left` when accounts were right
   std::uint32_t pad_left_ = 0;
   FrameHeader frame_;  // here at a multiple of 16, so that it never lies across two lines
   union {
