@@ -69,6 +69,7 @@ struct ChannelState {
   std::size_t send(std::span<const ByteView> pieces) noexcept;
   std::size_t send_by_library(ByteView content) noexcept;
   [[gnu::noinline]] std::size_t send_gathered(std::span<const ByteView> pieces, std::size_t bytes) noexcept;
+  std::size_t send_whole(ByteView content) noexcept;
   bool can_be_proved(std::size_t bytes) const noexcept;
   std::size_t prove(ByteView content) noexcept;
   bool renew_keys() noexcept;
@@ -403,7 +404,8 @@ std::size_t ChannelState::send(std::span<const ByteView> pieces) noexcept {
   std::size_t bytes = 0;
   for (const ByteView piece : pieces) bytes += std::min(piece.size(), kRecordBytes - bytes);
   if (bytes == 0) return 0;
-  if (sealing != Sealing::ours) return send_gathered(pieces, bytes);
+  if (sealing != Sealing::ours)
+    return pieces.front().size() >= bytes ? send_whole(pieces.front().first(bytes)) : send_gathered(pieces, bytes);
   return renew_keys() && send_sealed(SSL3_RT_APPLICATION_DATA, pieces, bytes) ? bytes : 0;
 }
 
@@ -415,8 +417,11 @@ std::size_t ChannelState::send_gathered(std::span<const ByteView> pieces, std::s
     if (taken != 0) std::memcpy(block + gathered, piece.data(), taken);
     gathered += taken;
   }
-  const ByteView content{block, bytes};
-  return can_be_proved(bytes) ? prove(content) : send_by_library(content);
+  return send_whole({block, bytes});
+}
+
+std::size_t ChannelState::send_whole(ByteView content) noexcept {
+  return can_be_proved(content.size()) ? prove(content) : send_by_library(content);
 }
 
 std::size_t ChannelState::send_by_library(ByteView content) noexcept {
@@ -461,9 +466,10 @@ std::size_t ChannelState::prove(ByteView content) noexcept {
     if (agree) proof = {record, sealer.seal(SSL3_RT_APPLICATION_DATA, {&part, 1}, part.size(), record)};
     sealing = agree ? Sealing::proving : Sealing::library;
     told = proved = false;
-    const std::size_t taken = broken ? 0 : send_by_library(part);
-    agree = told && proved && taken == part.size();
+    const std::size_t taken = send_by_library(part);
     sent += taken;
+    agree = told && proved && taken == part.size();
+    if (taken != part.size()) break;  // what is behind it is offered again
   }
   proof = {};
   sealing = agree ? Sealing::ours : Sealing::library;

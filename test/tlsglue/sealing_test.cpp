@@ -137,7 +137,7 @@ TEST_CASE("RFC 8446 4.6.3: who asks for new keys gets them before the next data,
         SSL_write(link.peer.ssl, "x", 1);
         link.both_hear();
       }
-      CHECK(link.end->plaintext == "xxxxx");
+      CHECK(link.end->plaintext == std::string(5, 'x'));
       CHECK(link.end->failure() == TlsFailureKind::none);
     }
   }
@@ -198,6 +198,29 @@ TEST_CASE("RFC 8446 5.1: keys that are due wait while a message of the peer's is
       CHECK(wire.find(std::string("\x17\3\3\0\x16", 5)) != wire.npos);  // the KeyUpdate
       forge.peer.feed(bytes_of(wire));
       CHECK(forge.peer.plaintext == "firstyyyyyyyyz");
+      CHECK(end.failure() == TlsFailureKind::none);
+    }
+  }
+}
+
+TEST_CASE("RFC 8446 5.1: the first words, said while a message of the peer's is half there, arrive once and whole") {
+  for (const Role role : kRoles) {
+    for (const std::size_t part : {std::size_t{1}, std::size_t{4}}) {
+      CAPTURE(part);
+      TlsContext made = context(role == Role::server ? server_config() : client_config());
+      End end{made, role == Role::client ? PeerName{.server_name = "localhost"} : PeerName{}};
+      Forge forge(other(role), TlsVersion::tls13);
+      exchange(end, forge.peer);
+      const std::string message = role == Role::client ? Forge::ticket() : std::string("\x18\0\0\1\0", 5);
+      end.feed(bytes_of(forge.record(kHandshakeRecord, message.substr(0, part))));
+      const std::string words = "the first words";
+      std::size_t sent = end.channel.send_plaintext(bytes_of(words));
+      end.feed(bytes_of(forge.record(kHandshakeRecord, message.substr(part))));
+      if (sent < words.size()) sent += end.channel.send_plaintext(bytes_of(words).subspan(sent));
+      CHECK(sent == words.size());
+      end.send(" and more");
+      forge.peer.feed(bytes_of(end.take_output()));
+      CHECK(forge.peer.plaintext == "the first words and more");
       CHECK(end.failure() == TlsFailureKind::none);
     }
   }

@@ -1,3 +1,4 @@
+// Keys from secrets, nonces from numbers, and content to records (RFC 8446 5.2, 5.3, 7.1 to 7.3).
 #include <tlsglue/detail/record_sealer.h>
 
 #include <algorithm>
